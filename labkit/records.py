@@ -1,0 +1,226 @@
+"""History, Predictions, Run: the plain records that travel between the rooms of labkit.
+
+Training writes them, everyone else reads them. This module imports nothing of labkit.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Level = Literal["clip", "video"]
+
+HISTORY_COLUMNS = {
+    "run": "str",  # name of the run, to tell several apart in one table
+    "epoch": "int64",  # 1 is the first
+    "split": "str",  # train, val, test
+    "level": "str",  # clip or video: which of the two the accuracies are
+    "loss": "float64",  # mean cross-entropy
+    "top1": "float64",  # share in 0-1
+    "top5": "float64",  # share in 0-1
+    "lr": "float64",  # learning rate at the epoch's end
+    "seconds": "float64",  # wall time of this epoch on this split
+    "clips": "int64",  # clips seen in this epoch on this split
+}
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None]) -> Path:
+    """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
+
+    Raises whatever `write` raises (a full disk, say), after removing the temporary file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files only their owner may read; give what open() would have given.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+@dataclass(frozen=True)
+class History:
+    """One row per epoch and split; the columns are `HISTORY_COLUMNS`. Frozen: make a new one to add rows."""
+
+    table: pd.DataFrame
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "History":
+        table = pd.DataFrame(list(rows), columns=list(HISTORY_COLUMNS))
+        return cls(table.astype(HISTORY_COLUMNS))
+
+    @classmethod
+    def read(cls, path: str | Path) -> "History":
+        """Read a file of one JSON object per line. A last line that a crash cut short is left out."""
+        rows = []
+        for line in Path(path).read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                rows.append(json.loads(line))
+        return cls.of(rows)
+
+    @staticmethod
+    def append(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows to the end of a history file."""
+        with open(path, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def best(self, metric: str = "top1", *, split: str = "val") -> pd.Series:
+        """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie."""
+        rows = self.table[self.table["split"] == split].dropna(subset=[metric])
+        if rows.empty:
+            raise ValueError(f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}")
+        index = rows[metric].idxmin() if metric == "loss" else rows[metric].idxmax()
+        return rows.loc[index]
+
+    def __add__(self, other: "History") -> "History":
+        return History(pd.concat([self.table, other.table], ignore_index=True))
+
+    def named(self, run: str) -> "History":
+        """The same rows under another run name."""
+        return History(self.table.assign(run=run))
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row per video (or per clip, as `level` says): the class scores a model gave.
+
+    `scores` is float32 `(N, K)`, each row a probability per class; `labels` is int64 `(N,)`, -1 where unknown;
+    `clips` is int64 `(N,)`, how many clips each row's scores are the mean of.
+    """
+
+    videos: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    clips: np.ndarray
+    classes: tuple[str, ...]
+    level: Level
+
+    def __post_init__(self) -> None:
+        n, k = len(self.videos), len(self.classes)
+        if self.scores.shape != (n, k):
+            raise ValueError(f"scores are {self.scores.shape}, but there are {n} videos and {k} classes")
+        if self.labels.shape != (n,) or self.clips.shape != (n,):
+            raise ValueError(f"labels {self.labels.shape} and clips {self.clips.shape} must both be ({n},)")
+        if n and self.labels.max(initial=-1) >= k:
+            raise ValueError(f"label {self.labels.max()} is outside the list of {k} classes")
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the highest score, int64 `(N,)`."""
+        return self.scores.argmax(axis=1)
+
+    def accuracy(self, k: int = 1) -> float:
+        """Top-k accuracy in 0-1 over the rows whose label is known; NaN if there are none."""
+        known = self.labels >= 0
+        if not known.any():
+            return float("nan")
+        best = np.argsort(-self.scores[known], axis=1, kind="stable")[:, :k]
+        return float((best == self.labels[known, None]).any(axis=1).mean())
+
+    def confusion(self) -> np.ndarray:
+        """Counts, int64 `(K, K)`: row = true class, column = predicted class."""
+        known = self.labels >= 0
+        matrix = np.zeros((len(self.classes),) * 2, dtype=np.int64)
+        np.add.at(matrix, (self.labels[known], self.predicted[known]), 1)
+        return matrix
+
+    def per_class(self) -> pd.DataFrame:
+        """One row per class: `name`, `videos`, `correct`, `top1` (NaN where a class has no video)."""
+        matrix = self.confusion()
+        videos, correct = matrix.sum(axis=1), matrix.diagonal()
+        with np.errstate(invalid="ignore"):
+            top1 = correct / videos
+        return pd.DataFrame({"name": list(self.classes), "videos": videos, "correct": correct, "top1": top1})
+
+    def save(self, path: str | Path) -> Path:
+        """Write Parquet; class names and level travel in the schema's metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table(
+            {
+                "video": pa.array(self.videos, pa.string()),
+                "label": pa.array(self.labels, pa.int64()),
+                "scores": pa.array(list(self.scores.astype(np.float32)), pa.list_(pa.float32())),
+                "clips": pa.array(self.clips, pa.int64()),
+            }
+        ).replace_schema_metadata({"labkit": json.dumps({"classes": self.classes, "level": self.level})})
+        return write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Predictions":
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        metadata = (table.schema.metadata or {}).get(b"labkit")
+        if metadata is None:
+            raise ValueError(f"{path} is a Parquet file, but not one of labkit's predictions")
+        about = json.loads(metadata)
+        scores = np.array(table["scores"].to_pylist(), dtype=np.float32).reshape(len(table), len(about["classes"]))
+        return cls(
+            videos=tuple(table["video"].to_pylist()),
+            labels=table["label"].to_numpy().astype(np.int64),
+            scores=scores,
+            clips=table["clips"].to_numpy().astype(np.int64),
+            classes=tuple(about["classes"]),
+            level=about["level"],
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that one execution of a notebook left: the notebook, `run.json`, and what it measured.
+
+    `run.json` holds parameters, versions, hardware, code version, status (`running`, `done`, `failed`) and times.
+    """
+
+    folder: Path
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        folder = Path(folder)
+        path = folder / "run.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} is not a run: it has no run.json")
+        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+
+    @property
+    def status(self) -> str:
+        return str(self.about.get("status", "unknown"))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self.about.get("parameters", {})
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The numbers that the notebook recorded, by name; empty if it recorded none."""
+        path = self.folder / "results.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    @property
+    def histories(self) -> Sequence[Path]:
+        return sorted(self.folder.rglob("history.jsonl"))
+
+    @property
+    def predictions(self) -> Sequence[Path]:
+        return sorted(self.folder.rglob("predictions*.parquet"))

@@ -1,0 +1,28 @@
+"""What all tests share: where the real clips are, and a cache folder of their own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL = Path(os.environ.get("LABKIT_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "real"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Tests never read or fill the user's cache."""
+    before = os.environ.get("LABKIT_CACHE")
+    os.environ["LABKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["LABKIT_CACHE"]
+    else:
+        os.environ["LABKIT_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real clips, labels and weights; the test is skipped, with the reason, where it is absent."""
+    if not (REAL / "videos").is_dir():
+        pytest.skip(f"the real clips are not at {REAL}; set LABKIT_REAL_DATA to the folder that holds videos/")
+    return REAL
