@@ -1,0 +1,43 @@
+"""Frames to a video file: H.264 in MP4, which every player, browser and decoder reads."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from labkit.records import write_atomically
+
+
+def write_video(
+    path: str | Path, frames: np.ndarray, fps: float = 25, *, crf: int = 20, gop: int = 12, preset: str = "veryfast"
+) -> Path:
+    """Write uint8 RGB `frames` `(T, H, W, 3)` as H.264 (yuv420p, no B-frames) and return the path.
+
+    `crf` is x264's quality: 0 keeps (nearly) everything, 51 nothing. A keyframe comes every `gop` frames at most.
+    The same frames give the same file. The file appears whole or not at all.
+
+    Raises `ValueError` where the frames are not `(T, H, W, 3)` uint8 with T at least 1 and even H and W, or where
+    `path` does not end in `.mp4`.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".mp4":
+        raise ValueError(f"write_video makes MP4 files; {path.name!r} should end in .mp4")
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) == 0:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3) with T >= 1, not {frames.dtype} {frames.shape}")
+    if frames.shape[1] % 2 or frames.shape[2] % 2:
+        raise ValueError(f"H.264 with 4:2:0 colour needs an even height and width, not {frames.shape[1:3]}")
+    if fps <= 0:
+        raise ValueError(f"fps must be above 0, not {fps}")
+    options = {"crf": str(crf), "g": str(gop), "bf": "0", "preset": preset, "threads": "1"}
+
+    def write(temporary: Path) -> None:
+        with av.open(str(temporary), "w", format="mp4") as container:
+            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000), options=options)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+            container.mux(stream.encode())
+
+    return write_atomically(path, write)
