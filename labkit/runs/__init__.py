@@ -1,0 +1,33 @@
+"""Notebooks as experiments: run one with checked parameters, keep what it found, look at all runs in a table.
+
+A notebook calls `record(out, ...)` with the numbers it measured; `run_notebook` (or `labkit run`) executes it into a
+folder with those numbers, the executed notebook and `run.json`; `runs_table` shows the folders; `finding` shows what
+held over several seeds.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labkit.runs.execute import RunFailed, run_notebook
+    from labkit.runs.findings import finding
+    from labkit.runs.results import record
+    from labkit.runs.table import runs_table
+
+__all__ = ["RunFailed", "finding", "record", "run_notebook", "runs_table"]
+
+_HOMES = {
+    "RunFailed": "execute",
+    "finding": "findings",
+    "record": "results",
+    "run_notebook": "execute",
+    "runs_table": "table",
+}
+
+
+def __getattr__(name: str):
+    """Import a public name where it is first asked for, so that a notebook that only records loads nothing else."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
