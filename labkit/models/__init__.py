@@ -1,0 +1,52 @@
+"""What computes logits: blocks become networks, networks stand in a zoo.
+
+`create_model("resnet18", num_classes=12, width=16)` builds one; `list_models("resnet*")` lists them.
+A 3D network reads `(B, C, T, H, W)` and gives logits `(B, K)`; its 2D twin reads `(B, C, H, W)`.
+`inflate` turns 2D weights into 3D ones, `profile` counts parameters and multiply-accumulates, `weights` keeps
+and loads them.
+
+Importing this package builds nothing and loads no torch: each name below is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.models.blocks import PerFrame as PerFrame
+    from labkit.models.inflate import inflate_conv as inflate_conv
+    from labkit.models.inflate import inflate_modules as inflate_modules
+    from labkit.models.resnet import ResNet as ResNet
+    from labkit.models.weights import WeightsError as WeightsError
+    from labkit.models.weights import load_weights as load_weights
+    from labkit.models.weights import save_weights as save_weights
+    from labkit.models.zoo import ModelEntry as ModelEntry
+    from labkit.models.zoo import create_model as create_model
+    from labkit.models.zoo import entry as entry
+    from labkit.models.zoo import list_models as list_models
+
+# Name -> module. `profile` is not here: `labkit.models.profile` is the module, and holds the function of that name.
+_HOMES = {
+    "PerFrame": "blocks",
+    "ResNet": "resnet",
+    "ModelEntry": "zoo",
+    "WeightsError": "weights",
+    "create_model": "zoo",
+    "entry": "zoo",
+    "inflate_conv": "inflate",
+    "inflate_modules": "inflate",
+    "list_models": "zoo",
+    "load_weights": "weights",
+    "save_weights": "weights",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

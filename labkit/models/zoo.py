@@ -1,0 +1,153 @@
+"""The networks by name: one table, and the few lines that read it.
+
+Each entry says how the network wants its clips and where it comes from. The table is plain data and loads no torch;
+a network is imported when it is built.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from labkit.clip import ClipSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One network of the zoo."""
+
+    name: str
+    builder: str  # "module:function" within labkit.models
+    architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
+    clip: ClipSpec = field(default_factory=ClipSpec)
+    paper: str = "hara-2018-retrace"  # a folder of summaries/
+    table: str = "Table 1"  # where in that paper
+    note: str = ""
+
+    @property
+    def source(self) -> str:
+        """Paper and table in one string."""
+        return f"{self.paper}, {self.table}"
+
+    @property
+    def function(self) -> Callable[..., "nn.Module"]:
+        """The function that builds it; imports torch."""
+        module, name = self.builder.split(":")
+        return getattr(import_module(f"labkit.models.{module}"), name)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The arguments that `create_model` takes for this network, beside `num_classes`."""
+        known = inspect.signature(self.function).parameters
+        return tuple(name for name in known if name not in self.architecture and name != "num_classes")
+
+    def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
+        """The network, freshly initialised. Raises `TypeError` for an unknown override."""
+        for name in overrides:
+            if name in self.architecture:
+                raise TypeError(
+                    f"{self.name} is what it is by its {name}={self.architecture[name]!r}; choose another model"
+                )
+            if name not in self.overrides:
+                raise TypeError(f"{self.name} takes no {name!r}{_nearest(name, self.overrides)}")
+        clip = overrides.pop("clip", None) or self.clip
+        channels = overrides.get("in_channels", clip.channels)
+        if channels != clip.channels:  # flow, say: no published mean belongs to such input
+            clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
+        settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
+        return self.function(num_classes=num_classes, clip=clip, **settings)
+
+
+IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
+CIFAR = ClipSpec(
+    frames=1, size=32, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
+)  # ImageNet's statistics, which the published CIFAR ResNets use too
+
+
+def _hara(name: str, block: str, depths: tuple[int, ...], shortcut: str, **more: Any) -> ModelEntry:
+    architecture = {"block": block, "depths": depths, "dims": 3, "stem": "hara", "widening": 1, "block_options": None}
+    return ModelEntry(
+        name=name,
+        builder="resnet:resnet",
+        architecture={**architecture, **more},
+        defaults={"shortcut": shortcut},
+    )
+
+
+def _twin(of: ModelEntry) -> ModelEntry:
+    return ModelEntry(
+        name=f"{of.name}_2d",
+        builder=of.builder,
+        architecture={**of.architecture, "dims": 2},
+        defaults=of.defaults,
+        clip=IMAGE,
+        note=f"the 2D twin of {of.name}: the same lines without the time dimension",
+    )
+
+
+# Hara et al. 2018, Table 1. The published code uses shortcut A for 18 and 34 and B for the rest.
+RESNETS = (
+    _hara("resnet10", "basic", (1, 1, 1, 1), "B"),
+    _hara("resnet18", "basic", (2, 2, 2, 2), "A"),
+    _hara("resnet34", "basic", (3, 4, 6, 3), "A"),
+    _hara("resnet50", "bottleneck", (3, 4, 6, 3), "B"),
+    _hara("resnet101", "bottleneck", (3, 4, 23, 3), "B"),
+    _hara("resnet152", "bottleneck", (3, 8, 36, 3), "B"),
+    _hara("resnet200", "bottleneck", (3, 24, 36, 3), "B"),
+)
+RESNET20_2D = ModelEntry(
+    name="resnet20_2d",
+    builder="resnet:resnet",
+    architecture={
+        "block": "basic",
+        "depths": (3, 3, 3),
+        "dims": 2,
+        "stem": "cifar",
+        "widening": 1,
+        "block_options": None,
+    },
+    defaults={"shortcut": "A-centred", "width": 16},
+    clip=CIFAR,
+    paper="he-2016-residual",
+    table="section 4.2",
+    note="the CIFAR-10 network of He et al. 2016 (10 classes)",
+)
+
+_ENTRIES = {
+    each.name: each
+    for each in (*RESNETS, *(_twin(r) for r in RESNETS if r.name in ("resnet18", "resnet34")), RESNET20_2D)
+}
+
+
+def _nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:
+    close = get_close_matches(name, valid, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(valid)}"
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names in the zoo that match a shell pattern, in the table's order: `list_models("resnet*")`."""
+    return [name for name in _ENTRIES if fnmatchcase(name, pattern)]
+
+
+def entry(name: str) -> ModelEntry:
+    """One row of the zoo. Raises `ValueError`, with the nearest name, for one that is not there."""
+    if name not in _ENTRIES:
+        raise ValueError(f"unknown model {name!r}{_nearest(name, list(_ENTRIES))}")
+    return _ENTRIES[name]
+
+
+def create_model(name: str, num_classes: int = 400, **overrides: Any) -> "nn.Module":
+    """Build a network of the zoo, freshly initialised.
+
+    `overrides` change what the entry leaves open: `width` (64; 16 is laptop-sized), `shortcut`, `dropout`,
+    `in_channels`, `clip` (a `ClipSpec`, kept as the network's `.clip`). Works under `torch.device("meta")`.
+    Raises `ValueError` for an unknown name or value and `TypeError` for an unknown override, naming the nearest.
+    """
+    return entry(name).build(num_classes, **overrides)
