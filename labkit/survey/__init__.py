@@ -1,0 +1,11 @@
+"""Paper cards: what the papers said, with its source, so that notebooks cite numbers and never type them.
+
+`cite("hara-2018-retrace", ...)` is one published number, `results(...)` a table of them, `paper(...)` the card.
+The files are in `summaries/`, one folder per paper; `schema` says what may stand in them, `library` reads them.
+"""
+
+from labkit.survey.citing import CiteError, cite, paper, papers, results
+from labkit.survey.library import SummaryError
+from labkit.survey.schema import Paper, Result
+
+__all__ = ["CiteError", "Paper", "Result", "SummaryError", "cite", "paper", "papers", "results"]

@@ -1,0 +1,211 @@
+"""Reads `summaries/`: one folder per paper, `paper.yaml` and `results.csv`. Every error names the file and the line."""
+
+import csv
+import functools
+import io
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from labkit.survey.schema import RESULT_COLUMNS, Paper, Result, did_you_mean, nearest
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
+LARGEST = 4 * 1024 * 1024  # bytes of one file; a season's largest table is far below
+MOST_NODES = 50_000  # of one YAML file, aliases counted each time they are used
+
+Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
+
+
+class SummaryError(ValueError):
+    """A file in `summaries/` that cannot be used: which file, which line, why."""
+
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
+        super().__init__(f"{path}{f', line {line}' if line else ''}: {reason}")
+        self.path, self.reason, self.line = path, reason, line
+
+
+def summaries_folder() -> Path:
+    """Where the papers are: `$LABKIT_SUMMARIES`, else those installed in the package, else `summaries/` beside it.
+
+    Raises `FileNotFoundError`, naming the three places, where there are none.
+    """
+    chosen = os.environ.get("LABKIT_SUMMARIES")
+    if chosen:
+        folder = Path(chosen).expanduser()
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"LABKIT_SUMMARIES is {chosen}, which is no folder; it should hold <paper-id>/paper.yaml"
+            )
+        return folder
+    package = Path(str(resources.files("labkit")))
+    installed, checkout = package / "summaries", package.parent / "summaries"
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"no summaries at {installed} or {checkout}; set LABKIT_SUMMARIES to the folder that holds them"
+    )
+
+
+def paper_ids() -> tuple[str, ...]:
+    """The ids of all papers: the folders that hold a `paper.yaml`, sorted."""
+    return tuple(sorted(path.parent.name for path in summaries_folder().glob("*/paper.yaml")))
+
+
+def read_paper(paper_id: str) -> Paper:
+    """The paper of this id. Raises `LookupError` with the nearest id if there is none, `SummaryError` if its file is bad."""
+    path = _folder(paper_id) / "paper.yaml"
+    return _read_paper(path, _stamp(path))
+
+
+def read_results(paper_id: str) -> tuple[Result, ...]:
+    """The published numbers of a paper, in the file's order; none where it has no `results.csv`.
+
+    Raises as `read_paper` does.
+    """
+    path = _folder(paper_id) / "results.csv"
+    if not path.is_file():
+        return ()
+    paper = read_paper(paper_id)
+    return _read_results(path, _stamp(path), paper.id, paper.short)
+
+
+def _folder(paper_id: str) -> Path:
+    # Checked before it becomes part of a path, so that no id leads out of the folder.
+    if not isinstance(paper_id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", paper_id):
+        raise LookupError(
+            f"{paper_id!r} is no paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
+        )
+    folder = summaries_folder() / paper_id
+    if not (folder / "paper.yaml").is_file():
+        known = paper_ids()
+        raise LookupError(
+            f"no paper {paper_id!r} in {folder.parent}{did_you_mean(paper_id, known)} It has: {', '.join(known)}"
+        )
+    return folder
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does, so that what is read once is not read again."""
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if len(data) > LARGEST:
+        raise SummaryError(path, f"{len(data):,} bytes is more than a summary can be ({LARGEST:,})")
+    try:
+        text = data.decode("utf-8-sig")  # a byte-order mark is harmless
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SummaryError(path, f"not UTF-8 (byte {data[error.start]:#04x}); save it as UTF-8", line) from None
+    if not text.strip():
+        raise SummaryError(path, "the file is empty")
+    return text
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
+    data, lines = parse_yaml(path, _text(path))
+    if not isinstance(data, dict):
+        raise SummaryError(path, "expected keys and values, such as `id: hara-2018-retrace`", 1)
+    if data.get("id") != path.parent.name:
+        raise SummaryError(
+            path, f"id is {data.get('id')!r}, but the folder is {path.parent.name!r}", lines.get(("id",))
+        )
+    try:
+        return Paper.model_validate(data)
+    except ValidationError as error:
+        place = error.errors()[0]["loc"]
+        raise SummaryError(path, _reason(error), _line_of(place, lines)) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_results(path: Path, stamp: tuple[int, int], paper_id: str, cited_as: str) -> tuple[Result, ...]:
+    rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    columns = rows.fieldnames or []
+    for column in columns:
+        free = [name for name in RESULT_COLUMNS if name not in columns]
+        if column not in RESULT_COLUMNS and nearest(column, free):
+            raise SummaryError(path, f"unknown column {column!r}{did_you_mean(column, free)}", 1)
+    if missing := {"metric", "value", "source"} - set(columns):
+        raise SummaryError(
+            path, f"no column {', '.join(sorted(missing))}; the columns are {', '.join(RESULT_COLUMNS)}", 1
+        )
+    results = []
+    try:
+        for row in rows:
+            if None in row or None in row.values():
+                raise SummaryError(path, f"not {len(columns)} fields, as the header has", rows.line_num)
+            about = {"paper": paper_id, "cited_as": cited_as, "line": rows.line_num}
+            results.append(Result.model_validate({**row, **about}))
+    except (ValidationError, csv.Error) as error:
+        reason = _reason(error) if isinstance(error, ValidationError) else str(error)
+        raise SummaryError(path, reason, rows.line_num) from None
+    return tuple(results)
+
+
+def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
+    """The data of a YAML text, and the line of every value in it. Plain data only: no tags, no duplicate keys, bounded.
+
+    Raises `SummaryError`.
+    """
+    try:
+        loader = Loader(text)
+        try:
+            node = loader.get_single_node()
+            lines = _lines(path, node)
+            return (loader.construct_document(node) if node is not None else None), lines
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise SummaryError(path, f"{error.problem or error}", mark.line + 1 if mark else None) from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, SummaryError):
+            raise
+        raise SummaryError(path, str(error)) from None
+
+
+def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
+    """The line of each value, by its place. Refuses duplicate keys, and aliases that would unfold without end."""
+    lines: dict[Place, int] = {}
+    waiting: list[tuple[Place, yaml.Node]] = [((), root)] if root is not None else []
+    while waiting:
+        place, node = waiting.pop()
+        lines[place] = node.start_mark.line + 1
+        if len(lines) + len(waiting) > MOST_NODES or len(place) > 50:
+            raise SummaryError(path, "nested or repeated beyond what a summary can be", lines[place])
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [((*place, i), child) for i, child in enumerate(node.value)]
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, child in node.value:
+                if str(key.value) in seen:
+                    raise SummaryError(path, f"key {key.value!r} twice", key.start_mark.line + 1)
+                seen.add(str(key.value))
+                waiting.append(((*place, str(key.value)), child))
+    return lines
+
+
+def _line_of(place: Place, lines: dict[Place, int]) -> int | None:
+    """The line of a value, or of the nearest thing around it that the file has."""
+    for length in range(len(place), -1, -1):
+        if place[:length] in lines:
+            return lines[place[:length]]
+    return None
+
+
+def _reason(error: ValidationError) -> str:
+    """Pydantic's first complaint in one line, without its traceback-like frame; how many more there are."""
+    complaints = error.errors()
+    place = ".".join(str(part) for part in complaints[0]["loc"])
+    message = complaints[0]["msg"].removeprefix("Value error, ")
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return f"{f'{place}: ' if place else ''}{message}{more}"
