@@ -10,11 +10,19 @@ from labkit.records import write_atomically
 
 
 def write_video(
-    path: str | Path, frames: np.ndarray, fps: float = 25, *, crf: int = 20, gop: int = 12, preset: str = "veryfast"
+    path: str | Path,
+    frames: np.ndarray,
+    fps: float = 25,
+    *,
+    crf: int = 20,
+    qp: int | None = None,
+    gop: int = 12,
+    preset: str = "veryfast",
 ) -> Path:
     """Write uint8 RGB `frames` `(T, H, W, 3)` as H.264 (yuv420p, no B-frames) and return the path.
 
     `crf` is x264's quality: 0 keeps (nearly) everything, 51 nothing. A keyframe comes every `gop` frames at most.
+    `qp` replaces `crf` by a constant quantiser; with `gop=1` every frame is then coded alike, wherever it stands.
     The same frames give the same file. The file appears whole or not at all.
 
     Raises `ValueError` where the frames are not `(T, H, W, 3)` uint8 with T at least 1 and even H and W, or where
@@ -29,7 +37,8 @@ def write_video(
         raise ValueError(f"H.264 with 4:2:0 colour needs an even height and width, not {frames.shape[1:3]}")
     if fps <= 0:
         raise ValueError(f"fps must be above 0, not {fps}")
-    options = {"crf": str(crf), "g": str(gop), "bf": "0", "preset": preset, "threads": "1"}
+    quality = {"crf": str(crf)} if qp is None else {"qp": str(qp)}
+    options = quality | {"g": str(gop), "bf": "0", "preset": preset, "threads": "1"}
 
     def write(temporary: Path) -> None:
         with av.open(str(temporary), "w", format="mp4") as container:
