@@ -30,7 +30,7 @@ HISTORY_COLUMNS = {
 }
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], None]) -> Path:
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
 
     Raises whatever `write` raises (a full disk, say), after removing the temporary file.
@@ -88,7 +88,7 @@ class History:
         if rows.empty:
             raise ValueError(f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}")
         index = rows[metric].idxmin() if metric == "loss" else rows[metric].idxmax()
-        return rows.loc[index]
+        return rows.loc[[index]].iloc[0]
 
     def __add__(self, other: "History") -> "History":
         return History(pd.concat([self.table, other.table], ignore_index=True))

@@ -1,0 +1,366 @@
+"""One notebook, executed into a folder of its own: `run_notebook`.
+
+papermill does the executing. Around it: parameters checked before anything starts, `run.json` written at the start
+and at the end, a live log, a time limit, a watch for kernels that hang, and a folder that keeps what a failed or
+interrupted run had.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labkit.records import Run, write_atomically
+from labkit.runs import provenance
+from labkit.runs.notebook import check_parameters, find_notebook, read_parameters
+from labkit.runs.project import project_folder
+
+HOUR = 3600.0
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class RunFailed(RuntimeError):
+    """A notebook stopped at an error, at its time limit, or with a dead kernel; `.run` holds what it left."""
+
+    def __init__(self, message: str, run: Run):
+        super().__init__(message)
+        self.run = run
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where an execution stands: about to run cell `cell` (1 is the first) of `cells`, under `heading`."""
+
+    cell: int
+    cells: int
+    heading: str
+
+
+def run_notebook(
+    notebook: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    *,
+    time_limit: float | None = HOUR,
+    stall_limit: float | None = 600.0,
+    on_step: Callable[[Step], None] | None = None,
+) -> Run:
+    """Execute a notebook and return its `Run`.
+
+    `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked against the notebook's
+    own typed cell first; where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
+    hold a run yet; by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
+    whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
+    is ended. `on_step` is called before each cell.
+
+    Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
+    After Ctrl-C the folder says `interrupted`, the kernel is gone, and `KeyboardInterrupt` goes on.
+    """
+    source = find_notebook(notebook)
+    declared = read_parameters(source)
+    given = check_parameters(declared, parameters or {}, source.name)
+    place = _claim(folder, source)
+    if "out" in declared and not given.get("out"):
+        given["out"] = str(place)
+    about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
+    _save(place, about)
+    started = time.monotonic()
+    try:
+        _execute(source, place, given, time_limit, stall_limit, on_step)
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        about["error"] = None if stopped else _cause(error, place, time_limit)
+        about["status"] = "interrupted" if stopped else "failed"
+        if not isinstance(error, Exception):
+            raise
+        raise RunFailed(f"{source.stem} {about['error']['message']}", Run(place, about)) from None
+    else:
+        about["status"] = "done"
+    finally:
+        about |= {"ended": _now(), "seconds": round(time.monotonic() - started, 2)}
+        _save(place, about)
+        _without_paths(place / source.name, place)
+    return Run(place, about)
+
+
+def _claim(folder: str | Path | None, source: Path) -> Path:
+    """Make the run's folder; two runs at once never share one."""
+    if folder is not None:
+        place = Path(folder).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        if (place / "run.json").exists():
+            raise FileExistsError(f"{place} holds a run already: give another folder")
+        return place
+    runs = project_folder() / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    stem, number = f"{datetime.now():%Y-%m-%d}-{source.stem}", 1
+    while True:
+        try:
+            (runs / f"{stem}-{number}").mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return runs / f"{stem}-{number}"
+
+
+def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], place: Path) -> dict[str, Any]:
+    """What `run.json` says at the start. The folder itself is written as "." so that it can be moved."""
+    import psutil
+
+    shown = {name: "." if value == str(place) else value for name, value in given.items()}
+    parameters = {**defaults, **shown}
+    return {
+        "notebook": source.name,
+        "notebook_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "status": "running",
+        "parameters": parameters,
+        "changed": {name: value for name, value in shown.items() if name != "out" and value != defaults[name]},
+        "seed": parameters.get("seed"),
+        "started": _now(),
+        "ended": None,
+        "seconds": None,
+        "error": None,
+        "versions": provenance.versions(),
+        "hardware": provenance.hardware(),
+        "code": provenance.code(source.parent),
+        # Who is running it, to tell a run in progress from one whose process was killed.
+        "process": {"host": platform.node(), "pid": os.getpid(), "since": psutil.Process().create_time()},
+    }
+
+
+def _execute(
+    source: Path,
+    place: Path,
+    given: Mapping[str, Any],
+    time_limit: float | None,
+    stall_limit: float | None,
+    on_step: Callable[[Step], None] | None,
+) -> None:
+    """papermill, with a deadline for the whole notebook and the watch beside it."""
+    import logging
+
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    deadline = time.monotonic() + time_limit if time_limit else None
+    headings, cells = _headings(source)
+    shift = 1 if given else 0  # papermill adds one cell for the parameters
+
+    def before(cell: Any, cell_index: int) -> None:
+        watch.moved()
+        if on_step:
+            on_step(Step(cell_index + 1, cells + shift, headings[max(0, min(cell_index - shift, cells - 1))]))
+
+    def left(cell: Any) -> float | None:
+        # Never 0: nbclient reads that as "no limit".
+        return None if deadline is None else max(0.1, deadline - time.monotonic())
+
+    with (place / "log.txt").open("w", encoding="utf-8") as log, _StallWatch(stall_limit) as watch:
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(place / source.name),
+                parameters=dict(given),
+                progress_bar=False,
+                stdout_file=log,
+                stderr_file=log,
+                start_timeout=120,
+                timeout_func=left,
+                iopub_timeout=60,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                on_cell_start=before,
+            )
+        except Exception:
+            if watch.hung:
+                raise TimeoutError(f"the kernel hung: it did nothing for {stall_limit:.0f} s and was ended") from None
+            raise
+
+
+class _StallWatch:
+    """Ends kernels of this process whose processor time stands still for `limit` seconds within one cell."""
+
+    def __init__(self, limit: float | None):
+        self.limit = limit
+        self.hung = False
+        self._stop = threading.Event()
+        self._before = {process.pid for process in _kernels()}
+        self._used, self._since = -1.0, time.monotonic()
+
+    def __enter__(self) -> "_StallWatch":
+        if self.limit:
+            threading.Thread(target=self._look, name="stall-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+
+    def moved(self) -> None:
+        """A new cell starts: count from here."""
+        self._since = time.monotonic()
+
+    def _look(self) -> None:
+        assert self.limit is not None
+        while not self._stop.wait(min(5.0, self.limit / 4)):
+            kernels = [process for process in _kernels() if process.pid not in self._before]
+            used = sum(map(_processor_time, kernels))
+            # An idle kernel's own housekeeping costs a few milliseconds a second.
+            if not kernels or used - self._used > 0.01 * self.limit:
+                self._used, self._since = used, time.monotonic()
+            elif time.monotonic() - self._since > self.limit:
+                self.hung = True
+                for process in kernels:
+                    _kill(process)
+                return
+
+
+def _kernels() -> list[Any]:
+    """The notebook kernels that this process started."""
+    import psutil
+
+    found = []
+    for process in psutil.Process().children():
+        try:
+            if any("ipykernel" in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:  # it ended between the listing and the look
+            continue
+    return found
+
+
+def _processor_time(process: Any) -> float:
+    """Seconds of processor time of a process and its children (data loading workers, say)."""
+    import psutil
+
+    total = 0.0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+    except psutil.Error:
+        pass
+    return total
+
+
+def _kill(process: Any) -> None:
+    import psutil
+
+    for one in (*process.children(recursive=True), process):
+        try:
+            one.kill()
+        except psutil.Error:
+            continue
+
+
+def _headings(source: Path) -> tuple[list[str], int]:
+    """The nearest heading above each cell, for the progress line, and the number of cells."""
+    from labkit.runs.notebook import read_cells
+
+    headings, current = [], ""
+    for cell in read_cells(source):
+        if cell["cell_type"] == "markdown":
+            titles = re.findall(r"^#+ +(.+)$", cell["source"], flags=re.MULTILINE)
+            current = titles[-1] if titles else current
+        headings.append(current)
+    return headings or [""], len(headings)
+
+
+def _cause(error: BaseException, place: Path, time_limit: float | None) -> dict[str, Any]:
+    """Cell, line and exception of a failure, and one sentence that says them."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        line = _failing_line(error.traceback, error.source)
+        what = f"{error.ename}: {ANSI.sub('', error.evalue)}".strip().rstrip(":")
+        cell = int(error.exec_count or 0)
+        message = f"failed in cell [{cell}] at `{line}`: {what}"
+        return {"cell": cell, "line": line, "exception": what, "message": message}
+    if isinstance(error, CellTimeoutError):
+        what = f"it took longer than its time limit of {time_limit:.0f} s"
+    elif isinstance(error, DeadKernelError):
+        what = "the kernel died (killed, or out of memory?)"
+    else:
+        what = str(error) or type(error).__name__
+    cell, line = _running_cell(place)
+    message = f"stopped in cell [{cell}], which starts `{line}`: {what}" if cell else f"did not start: {what}"
+    return {"cell": cell, "line": line, "exception": what, "message": message}
+
+
+def _failing_line(traceback: list[str], source: str) -> str:
+    """The source line of the cell that the traceback points at."""
+    text = ANSI.sub("", "\n".join(traceback))
+    lines = source.splitlines()
+    # IPython's tracebacks name the cell's line as "Cell In[3], line 2"; a syntax error's position reads the same.
+    found = re.search(r"Cell In\s*\[\d+\], line (\d+)", text)
+    number = int(found.group(1)) if found else 1
+    return lines[number - 1].strip() if 0 < number <= len(lines) else (lines[0].strip() if lines else "")
+
+
+def _running_cell(place: Path) -> tuple[int, str]:
+    """The number and first line of the last code cell that had started, from the notebook as saved."""
+    saved = next(place.glob("*.ipynb"), None)
+    if saved is None:
+        return 0, ""
+    started = [
+        cell
+        for cell in json.loads(saved.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code" and cell["metadata"].get("papermill", {}).get("start_time")
+    ]
+    if not started:
+        return 0, ""
+    lines = [line.strip() for line in "".join(started[-1]["source"]).splitlines() if line.strip()]
+    code = [line for line in lines if not line.startswith("#")]
+    return len(started), (code or lines or [""])[0]
+
+
+def _without_paths(notebook: Path, place: Path) -> None:
+    """Take this machine's folders out of the executed notebook: it may be published. The run's folder becomes "."."""
+    if not notebook.is_file():
+        return
+    with _left_alone_if_damaged():
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        about = content["metadata"].get("papermill", {})
+        for key in ("input_path", "output_path"):
+            about[key] = notebook.name
+        if about.get("parameters", {}).get("out") == str(place):
+            about["parameters"]["out"] = "."
+        for cell in content["cells"]:
+            if "injected-parameters" in cell["metadata"].get("tags", []):
+                cell["source"] = "".join(cell["source"]).replace(f"out = {_literal(place)}", 'out = "."')
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(notebook, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _literal(place: Path) -> str:
+    """How papermill writes the folder's path in the injected cell."""
+    text = str(place).replace("\\", "\\\\").replace('"', '\\"')
+    assert ast.literal_eval(f'"{text}"') == str(place)
+    return f'"{text}"'
+
+
+@contextmanager
+def _left_alone_if_damaged() -> Iterator[None]:
+    """A notebook that a full disk cut short stays as it is: the run's own error says more."""
+    try:
+        yield
+    except (json.JSONDecodeError, KeyError):
+        return
+
+
+def _save(place: Path, about: Mapping[str, Any]) -> None:
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(place / "run.json", lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

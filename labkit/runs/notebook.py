@@ -1,0 +1,219 @@
+"""A notebook before it runs: where it is, which parameters its own typed cell declares, whether the given ones fit.
+
+The `parameters` cell is read with `ast`, never executed, so that a wrong parameter is named before anything starts.
+"""
+
+import ast
+import io
+import json
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from labkit.runs.project import project_folder
+
+TAG = "parameters"
+SCALARS = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
+TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+class NotebookError(ValueError):
+    """Something about a notebook or its parameters is wrong; the message says what and what would be right."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of the parameters cell: `name: type = default  # help`."""
+
+    name: str
+    type: str  # as written, or the default's own type where nothing is written
+    default: Any
+    help: str = ""
+    choices: tuple[Any, ...] = ()  # from Literal[...]
+
+    @property
+    def optional(self) -> bool:
+        """Whether None is one of its values."""
+        return "None" in self.type or self.type.startswith("Optional")
+
+    @property
+    def kind(self) -> str:
+        """The bare type: `list[int]` is a list, `int | None` an int, a Literal the type of its choices."""
+        if self.choices:
+            return type(self.choices[0]).__name__
+        bare = self.type.removeprefix("Optional[").split("|")[0].split("[")[0].strip(" ]").lower()
+        return {"sequence": "list"}.get(bare, bare)
+
+    @property
+    def item(self) -> str:
+        """What a list is a list of: `int` for `list[int]`; empty where the type does not say."""
+        inner = self.type.partition("[")[2].split("]")[0].split(",")[0].strip()
+        return inner if self.kind in ("list", "tuple") and inner in SCALARS else ""
+
+
+def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
+    """The notebook meant by a path, a file name, a stem or the start of one: `05` is `05_overfitting_curves.ipynb`.
+
+    Looked for in `folder`, by default the project's `notebooks/`. Raises `NotebookError`, naming the nearest.
+    """
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path.resolve()
+    folder = Path(folder) if folder else project_folder() / "notebooks"
+    there = {found.stem: found.resolve() for found in sorted(folder.glob("*.ipynb"))}
+    stem = path.name.removesuffix(".ipynb")
+    if path.parent == Path() and stem:
+        matches = [stem] if stem in there else [one for one in there if one.startswith(stem)]
+        if len(matches) == 1:
+            return there[matches[0]]
+        if matches:
+            raise NotebookError(f"{str(name)!r} could be any of {', '.join(matches)}: give more of the name")
+    if not there:
+        raise NotebookError(f"there is no notebook {str(name)!r}, and no notebooks in {folder}")
+    near = get_close_matches(stem, there, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+    raise NotebookError(f"there is no notebook {str(name)!r}; {hint}")
+
+
+def read_cells(path: Path) -> list[dict[str, Any]]:
+    """The cells of a notebook file, each with its source as one string. Raises `NotebookError` if it is not one."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotebookError(f"{path} is not a notebook that can be read ({type(error).__name__}: {error})") from None
+
+
+def read_parameters(path: Path) -> dict[str, Parameter]:
+    """The parameters a notebook declares, by name, in its order; empty if it has no cell tagged `parameters`."""
+    tagged = [cell for cell in read_cells(path) if TAG in cell.get("metadata", {}).get("tags", [])]
+    if not tagged:
+        return {}
+    source = tagged[0]["source"]
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise NotebookError(f"the parameters cell of {path.name} is not Python: {error}") from None
+    comments = _comments(source)
+    found = (_parameter(statement, comments) for statement in statements)
+    return {parameter.name: parameter for parameter in found if parameter}
+
+
+def check_parameters(declared: Mapping[str, Parameter], given: Mapping[str, Any], notebook: str) -> dict[str, Any]:
+    """`given`, each value of its declared type; text is read as that type (`"3"` for an int, `"48,480"` for a list).
+
+    Raises `NotebookError` for a name the notebook does not declare, naming the nearest, and for a wrong value.
+    """
+    checked = {}
+    for name, value in given.items():
+        if name not in declared:
+            near = get_close_matches(name, declared, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(declared) or 'none'}"
+            raise NotebookError(f"{notebook} has no parameter {name!r}; {hint}")
+        checked[name] = read_value(declared[name], value)
+    return checked
+
+
+def read_value(parameter: Parameter, value: Any) -> Any:
+    """One value as the parameter's type. Raises `NotebookError` saying what the parameter takes."""
+    if value is None or (parameter.optional and value in ("None", "none", "null")):
+        if parameter.optional:
+            return None
+        raise _wrong(parameter, value)
+    read = (
+        _from_text(parameter.kind, parameter.item, value) if isinstance(value, str) else _from_object(parameter, value)
+    )
+    if read is None or (parameter.choices and read not in parameter.choices):
+        raise _wrong(parameter, value)
+    return read
+
+
+def split_assignments(texts: Sequence[str]) -> dict[str, str]:
+    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise NotebookError(f"a parameter is written name=value, not {text!r}")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _parameter(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter | None:
+    """The parameter an assignment declares; None for any other statement."""
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+        name, annotation, value = statement.target.id, statement.annotation, statement.value
+    elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        name, annotation, value = statement.targets[0].id, None, statement.value
+    else:
+        return None
+    try:
+        default = ast.literal_eval(value)
+    except ValueError:
+        raise NotebookError(
+            f"the parameter {name!r} starts as {ast.unparse(value)}, which is not a plain value"
+        ) from None
+    written = ast.unparse(annotation) if annotation else type(default).__name__
+    choices: tuple[Any, ...] = ()
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
+        options = ast.literal_eval(annotation.slice)
+        choices = options if isinstance(options, tuple) else (options,)
+    return Parameter(name, written, default, comments.get(statement.end_lineno or 0, ""), choices)
+
+
+def _comments(source: str) -> dict[int, str]:
+    """The comment that ends each line, by line number."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _from_text(kind: str, item: str, text: str) -> Any:
+    """Text as a value of `kind`; None where it cannot be."""
+    if kind == "str":
+        return text
+    if kind == "bool":
+        return True if text.lower() in TRUE else False if text.lower() in FALSE else None
+    try:
+        if kind in ("int", "float"):
+            return SCALARS[kind](text)
+        value = ast.literal_eval(text) if text[:1] in ("[", "(", "{") else _split(text, item)
+    except (ValueError, SyntaxError):
+        return None
+    return _of_items(value, kind, item)
+
+
+def _split(text: str, item: str) -> list[Any]:
+    """`"48,480"` as a list; items of undeclared type are read as numbers where they are numbers."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if item:
+        return [_from_text(item, "", part) for part in parts]
+    return [next((v for k in ("int", "float") if (v := _from_text(k, "", part)) is not None), part) for part in parts]
+
+
+def _from_object(parameter: Parameter, value: Any) -> Any:
+    """A Python value as the parameter's type; None where it cannot be. True is no int, but an int is a float."""
+    kind = parameter.kind
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind == "int" and isinstance(value, bool):
+        return None
+    return _of_items(value, kind, parameter.item)
+
+
+def _of_items(value: Any, kind: str, item: str) -> Any:
+    """`value` if it is of `kind` and its items are of type `item`; a list may stand for a tuple and the other way."""
+    if kind in ("list", "tuple") and isinstance(value, list | tuple):
+        value = SCALARS[kind](value)
+        wanted: Any = (int, float) if item == "float" else SCALARS.get(item, object)
+        return value if all(isinstance(one, wanted) for one in value) else None
+    return value if isinstance(value, SCALARS.get(kind, object)) else None
+
+
+def _wrong(parameter: Parameter, value: Any) -> NotebookError:
+    takes = f"one of {', '.join(map(repr, parameter.choices))}" if parameter.choices else parameter.type
+    near = get_close_matches(str(value), map(str, parameter.choices), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f", for example {parameter.default!r}"
+    return NotebookError(f"the parameter {parameter.name!r} takes {takes}, not {value!r}{hint}")
