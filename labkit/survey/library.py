@@ -122,7 +122,8 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
     try:
         return Paper.model_validate(data)
     except ValidationError as error:
-        place = error.errors()[0]["loc"]
+        first = error.errors()[0]
+        place = (*first["loc"], *([first["ctx"]["key"]] if first["type"] == "unknown_key" else []))
         raise SummaryError(path, _reason(error), _line_of(place, lines)) from None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 Status = Literal["printed", "corrected", "unsure"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]  # ASCII, safe as a folder's name
@@ -42,7 +43,11 @@ class Record(BaseModel):
             free = [name for name in cls.model_fields if name not in data]
             for key in data:
                 if key not in cls.model_fields and nearest(str(key), free):
-                    raise ValueError(f"unknown key {str(key)!r}{did_you_mean(str(key), free)}")
+                    hint = did_you_mean(str(key), free)
+                    # The key travels along, so that the reader can name its line.
+                    raise PydanticCustomError(
+                        "unknown_key", "unknown key '{key}'{hint}", {"key": str(key), "hint": hint}
+                    )
         return data
 
 
@@ -167,7 +172,8 @@ class Paper(Record):
     def __str__(self) -> str:
         published = ", ".join(part for part in (self.venue, f"pages {self.pages}" if self.pages else "") if part)
         authors = ", ".join(str(author) for author in self.authors)
-        return ". ".join(part.rstrip(".") for part in (authors, self.title, published) if part) + "."
+        parts = [part for part in (authors, self.title, published) if part]
+        return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts)
 
     def _repr_html_(self) -> str:
         """The card's head for a notebook; everything that came from the file is escaped."""
