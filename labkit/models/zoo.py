@@ -30,6 +30,7 @@ class ModelEntry:
     paper: str = "hara-2018-retrace"  # a folder of summaries/
     table: str = "Table 1"  # where in that paper
     note: str = ""
+    renames: Mapping[str, str] = field(default_factory=dict)  # beginnings of names in published files -> ours
 
     @property
     def source(self) -> str:
@@ -62,7 +63,9 @@ class ModelEntry:
         if channels != clip.channels:  # flow, say: no published mean belongs to such input
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
-        return self.function(num_classes=num_classes, clip=clip, **settings)
+        network = self.function(num_classes=num_classes, clip=clip, **settings)
+        network.renames = dict(self.renames)  # type: ignore[assignment]  # read by load_weights
+        return network
 
 
 IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
@@ -117,6 +120,7 @@ RESNET20_2D = ModelEntry(
     clip=CIFAR,
     paper="he-2016-residual",
     table="section 4.2",
+    renames={"linear.": "fc."},
     note="the CIFAR-10 network of He et al. 2016 (10 classes)",
 )
 
