@@ -1,0 +1,5 @@
+"""The course as a whole: its plan, and its build from notebooks to pages that work offline."""
+
+from labkit.course.plan import Lesson, Plan, read_plan
+
+__all__ = ["Lesson", "Plan", "read_plan"]

@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +21,12 @@ from typing import Any
 
 from labkit.records import Run, write_atomically
 from labkit.runs import provenance
-from labkit.runs.notebook import check_parameters, find_notebook, read_parameters
+from labkit.runs.failure import cause
+from labkit.runs.notebook import check_parameters, find_notebook, read_cells, read_parameters
 from labkit.runs.project import project_folder
+from labkit.runs.watch import StallWatch
 
 HOUR = 3600.0
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class RunFailed(RuntimeError):
@@ -79,7 +79,7 @@ def run_notebook(
         _execute(source, place, given, time_limit, stall_limit, on_step)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
-        about["error"] = None if stopped else _cause(error, place, time_limit)
+        about["error"] = None if stopped else cause(error, place, time_limit)
         about["status"] = "interrupted" if stopped else "failed"
         if not isinstance(error, Exception):
             raise
@@ -165,7 +165,7 @@ def _execute(
         # Never 0: nbclient reads that as "no limit".
         return None if deadline is None else max(0.1, deadline - time.monotonic())
 
-    with (place / "log.txt").open("w", encoding="utf-8") as log, _StallWatch(stall_limit) as watch:
+    with (place / "log.txt").open("w", encoding="utf-8") as log, StallWatch(stall_limit) as watch:
         try:
             papermill.execute_notebook(
                 str(source),
@@ -186,85 +186,8 @@ def _execute(
             raise
 
 
-class _StallWatch:
-    """Ends kernels of this process whose processor time stands still for `limit` seconds within one cell."""
-
-    def __init__(self, limit: float | None):
-        self.limit = limit
-        self.hung = False
-        self._stop = threading.Event()
-        self._before = {process.pid for process in _kernels()}
-        self._used, self._since = -1.0, time.monotonic()
-
-    def __enter__(self) -> "_StallWatch":
-        if self.limit:
-            threading.Thread(target=self._look, name="stall-watch", daemon=True).start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-
-    def moved(self) -> None:
-        """A new cell starts: count from here."""
-        self._since = time.monotonic()
-
-    def _look(self) -> None:
-        assert self.limit is not None
-        while not self._stop.wait(min(5.0, self.limit / 4)):
-            kernels = [process for process in _kernels() if process.pid not in self._before]
-            used = sum(map(_processor_time, kernels))
-            # An idle kernel's own housekeeping costs a few milliseconds a second.
-            if not kernels or used - self._used > 0.01 * self.limit:
-                self._used, self._since = used, time.monotonic()
-            elif time.monotonic() - self._since > self.limit:
-                self.hung = True
-                for process in kernels:
-                    _kill(process)
-                return
-
-
-def _kernels() -> list[Any]:
-    """The notebook kernels that this process started."""
-    import psutil
-
-    found = []
-    for process in psutil.Process().children():
-        try:
-            if any("ipykernel" in part for part in process.cmdline()):
-                found.append(process)
-        except psutil.Error:  # it ended between the listing and the look
-            continue
-    return found
-
-
-def _processor_time(process: Any) -> float:
-    """Seconds of processor time of a process and its children (data loading workers, say)."""
-    import psutil
-
-    total = 0.0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            times = one.cpu_times()
-            total += times.user + times.system
-    except psutil.Error:
-        pass
-    return total
-
-
-def _kill(process: Any) -> None:
-    import psutil
-
-    for one in (*process.children(recursive=True), process):
-        try:
-            one.kill()
-        except psutil.Error:
-            continue
-
-
 def _headings(source: Path) -> tuple[list[str], int]:
     """The nearest heading above each cell, for the progress line, and the number of cells."""
-    from labkit.runs.notebook import read_cells
-
     headings, current = [], ""
     for cell in read_cells(source):
         if cell["cell_type"] == "markdown":
@@ -272,55 +195,6 @@ def _headings(source: Path) -> tuple[list[str], int]:
             current = titles[-1] if titles else current
         headings.append(current)
     return headings or [""], len(headings)
-
-
-def _cause(error: BaseException, place: Path, time_limit: float | None) -> dict[str, Any]:
-    """Cell, line and exception of a failure, and one sentence that says them."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    if isinstance(error, PapermillExecutionError):
-        line = _failing_line(error.traceback, error.source)
-        what = f"{error.ename}: {ANSI.sub('', error.evalue)}".strip().rstrip(":")
-        cell = int(error.exec_count or 0)
-        message = f"failed in cell [{cell}] at `{line}`: {what}"
-        return {"cell": cell, "line": line, "exception": what, "message": message}
-    if isinstance(error, CellTimeoutError):
-        what = f"it took longer than its time limit of {time_limit:.0f} s"
-    elif isinstance(error, DeadKernelError):
-        what = "the kernel died (killed, or out of memory?)"
-    else:
-        what = str(error) or type(error).__name__
-    cell, line = _running_cell(place)
-    message = f"stopped in cell [{cell}], which starts `{line}`: {what}" if cell else f"did not start: {what}"
-    return {"cell": cell, "line": line, "exception": what, "message": message}
-
-
-def _failing_line(traceback: list[str], source: str) -> str:
-    """The source line of the cell that the traceback points at."""
-    text = ANSI.sub("", "\n".join(traceback))
-    lines = source.splitlines()
-    # IPython's tracebacks name the cell's line as "Cell In[3], line 2"; a syntax error's position reads the same.
-    found = re.search(r"Cell In\s*\[\d+\], line (\d+)", text)
-    number = int(found.group(1)) if found else 1
-    return lines[number - 1].strip() if 0 < number <= len(lines) else (lines[0].strip() if lines else "")
-
-
-def _running_cell(place: Path) -> tuple[int, str]:
-    """The number and first line of the last code cell that had started, from the notebook as saved."""
-    saved = next(place.glob("*.ipynb"), None)
-    if saved is None:
-        return 0, ""
-    started = [
-        cell
-        for cell in json.loads(saved.read_text(encoding="utf-8"))["cells"]
-        if cell["cell_type"] == "code" and cell["metadata"].get("papermill", {}).get("start_time")
-    ]
-    if not started:
-        return 0, ""
-    lines = [line.strip() for line in "".join(started[-1]["source"]).splitlines() if line.strip()]
-    code = [line for line in lines if not line.startswith("#")]
-    return len(started), (code or lines or [""])[0]
 
 
 def _without_paths(notebook: Path, place: Path) -> None:

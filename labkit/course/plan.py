@@ -1,0 +1,71 @@
+"""The plan of the course, `notebooks/course.toml`: which notebooks, in which order, with which time."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.runs.project import project_folder
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook of the course."""
+
+    path: Path
+    title: str
+    question: str
+    minutes: dict[str, float]  # by device, cpu and gpu: what a reader waits for
+    budget_s: float  # seconds the build may take for it
+    card: str = ""  # the paper's folder in summaries/
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending; also the page's."""
+        return self.path.stem
+
+    @property
+    def number(self) -> str:
+        """The digits that the name starts with."""
+        return self.name.split("_")[0]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole course: its title, a paragraph about it, its lessons in order, the seconds the build may take."""
+
+    title: str
+    about: str
+    lessons: tuple[Lesson, ...]
+    budget_s: float
+
+
+def read_plan(path: str | Path | None = None) -> Plan:
+    """Read a plan (default: the project's `notebooks/course.toml`); notebooks are looked for beside it.
+
+    Raises `ValueError` for a plan that cannot be read, and for a missing or unknown entry.
+    """
+    path = Path(path) if path else project_folder() / "notebooks" / "course.toml"
+    if not path.is_file():
+        raise ValueError(f"there is no course plan at {path}")
+    try:
+        about: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        lessons = tuple(_lesson(entry, path.parent) for entry in about["notebook"])
+        return Plan(about["title"], about["about"], lessons, about["budget_s"])
+    except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is no course plan: {what}") from None
+
+
+def choose(plan: Plan, only: list[str]) -> tuple[Lesson, ...]:
+    """The lessons whose names start with one of `only` (all, if it is empty). Raises `ValueError` for one that none has."""
+    for start in only:
+        if not any(lesson.name.startswith(start) for lesson in plan.lessons):
+            names = ", ".join(lesson.name for lesson in plan.lessons)
+            raise ValueError(f"no notebook of the course starts with {start!r}; there are {names}")
+    return tuple(lesson for lesson in plan.lessons if not only or lesson.name.startswith(tuple(only)))
+
+
+def _lesson(entry: dict[str, Any], folder: Path) -> Lesson:
+    entry = dict(entry)
+    return Lesson(path=folder / entry.pop("file"), **entry)

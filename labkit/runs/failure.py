@@ -1,0 +1,57 @@
+"""Why a run stopped: the cell, its line and the exception, in one sentence."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def cause(error: BaseException, place: Path, time_limit: float | None) -> dict[str, Any]:
+    """Cell, line and exception of a failure, and one sentence that says them."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        line = _failing_line(error.traceback, error.source)
+        what = f"{error.ename}: {ANSI.sub('', error.evalue)}".strip().rstrip(":")
+        cell = int(error.exec_count or 0)
+        message = f"failed in cell [{cell}] at `{line}`: {what}"
+        return {"cell": cell, "line": line, "exception": what, "message": message}
+    if isinstance(error, CellTimeoutError):
+        what = f"it took longer than its time limit of {time_limit:.0f} s"
+    elif isinstance(error, DeadKernelError):
+        what = "the kernel died (killed, or out of memory?)"
+    else:
+        what = str(error) or type(error).__name__
+    cell, line = _running_cell(place)
+    message = f"stopped in cell [{cell}], which starts `{line}`: {what}" if cell else f"did not start: {what}"
+    return {"cell": cell, "line": line, "exception": what, "message": message}
+
+
+def _failing_line(traceback: list[str], source: str) -> str:
+    """The source line of the cell that the traceback points at."""
+    text = ANSI.sub("", "\n".join(traceback))
+    lines = source.splitlines()
+    # IPython's tracebacks name the cell's line as "Cell In[3], line 2"; a syntax error's position reads the same.
+    found = re.search(r"Cell In\s*\[\d+\], line (\d+)", text)
+    number = int(found.group(1)) if found else 1
+    return lines[number - 1].strip() if 0 < number <= len(lines) else (lines[0].strip() if lines else "")
+
+
+def _running_cell(place: Path) -> tuple[int, str]:
+    """The number and first line of the last code cell that had started, from the notebook as saved."""
+    saved = next(place.glob("*.ipynb"), None)
+    if saved is None:
+        return 0, ""
+    started = [
+        cell
+        for cell in json.loads(saved.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code" and cell["metadata"].get("papermill", {}).get("start_time")
+    ]
+    if not started:
+        return 0, ""
+    lines = [line.strip() for line in "".join(started[-1]["source"]).splitlines() if line.strip()]
+    code = [line for line in lines if not line.startswith("#")]
+    return len(started), (code or lines or [""])[0]

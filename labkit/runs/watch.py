@@ -1,0 +1,80 @@
+"""A watch over the kernels of a run: one that hangs would otherwise hold its run until the time limit."""
+
+import threading
+import time
+from typing import Any
+
+
+class StallWatch:
+    """Ends kernels of this process whose processor time stands still for `limit` seconds within one cell."""
+
+    def __init__(self, limit: float | None):
+        self.limit = limit
+        self.hung = False
+        self._stop = threading.Event()
+        self._before = {process.pid for process in _kernels()}
+        self._used, self._since = -1.0, time.monotonic()
+
+    def __enter__(self) -> "StallWatch":
+        if self.limit:
+            threading.Thread(target=self._look, name="stall-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+
+    def moved(self) -> None:
+        """A new cell starts: count from here."""
+        self._since = time.monotonic()
+
+    def _look(self) -> None:
+        assert self.limit is not None
+        while not self._stop.wait(min(5.0, self.limit / 4)):
+            kernels = [process for process in _kernels() if process.pid not in self._before]
+            used = sum(map(_processor_time, kernels))
+            # An idle kernel's own housekeeping costs a few milliseconds a second.
+            if not kernels or used - self._used > 0.01 * self.limit:
+                self._used, self._since = used, time.monotonic()
+            elif time.monotonic() - self._since > self.limit:
+                self.hung = True
+                for process in kernels:
+                    _kill(process)
+                return
+
+
+def _kernels() -> list[Any]:
+    """The notebook kernels that this process started."""
+    import psutil
+
+    found = []
+    for process in psutil.Process().children():
+        try:
+            if any("ipykernel" in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:  # it ended between the listing and the look
+            continue
+    return found
+
+
+def _processor_time(process: Any) -> float:
+    """Seconds of processor time of a process and its children (data loading workers, say)."""
+    import psutil
+
+    total = 0.0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+    except psutil.Error:
+        pass
+    return total
+
+
+def _kill(process: Any) -> None:
+    import psutil
+
+    for one in (*process.children(recursive=True), process):
+        try:
+            one.kill()
+        except psutil.Error:
+            continue
