@@ -1,0 +1,42 @@
+"""What a network costs, layer by layer. Reads the table of `labkit.models.profile`."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from labkit.viz.theme import described, figure, look_of, plain
+
+
+def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "macs") -> go.Figure:
+    """Parameters and multiply-accumulates of each layer, side by side, in the network's order from top to bottom.
+
+    `table` has the columns `name`, `parameters` and `macs`, one row per layer.
+
+    Raises `ValueError` where a column is missing.
+    """
+    missing = [column for column in ("name", "parameters", macs) if column not in table.columns]
+    if missing:
+        raise ValueError(f"a table of costs has name, parameters and {macs}; missing: {', '.join(missing)}")
+    names = [plain(name) for name in table["name"]]
+    fig = figure(make_subplots(cols=2, shared_yaxes=True), title, height=160 + 22 * len(table), showlegend=False)
+    panels = (("parameters", "Parameters (thousand)", 1e3), (macs, "Multiply-accumulates (million)", 1e6))
+    for column, (measure, label, unit) in enumerate(panels, start=1):
+        look = look_of(column - 1)
+        fig.add_bar(
+            orientation="h",
+            y=names,
+            x=(table[measure] / unit).tolist(),
+            marker={"color": look.colour, "pattern": {"shape": look.pattern}},
+            name=label,
+            hovertemplate="%{y}: %{x:,.1f}<extra></extra>",
+            row=1,
+            col=column,
+        )
+        fig.update_xaxes(title=label, row=1, col=column)
+    fig.update_yaxes(autorange="reversed", dtick=1)
+    dear = table.iloc[table[macs].argmax()]
+    return described(
+        fig,
+        f"{len(table)} layers with {table['parameters'].sum():,} parameters and {table[macs].sum():,} "
+        f"multiply-accumulates in all; {dear['name']} takes the most, {100 * dear[macs] / table[macs].sum():.0f} %.",
+    )

@@ -1,0 +1,151 @@
+"""The frames of a clip side by side, with or without what a network answered."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from labkit.viz.theme import BLUE, GREY, figure, plain, wrapped
+
+GAP = 0.06  # between frames, as a share of a frame's width
+
+
+def data_uri(image: np.ndarray) -> str:
+    """A PNG of a uint8 `(H, W, 3)` or `(H, W, 4)` picture as a `data:` address, to be kept inside a figure."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def montage(clip: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Frames uint8 `(T, H, W, 3)` laid out in rows of `columns`: one picture `(h, w, 4)`, see-through between them."""
+    frames, height, width, _ = clip.shape
+    columns = min(columns or frames, frames)
+    rows = -(-frames // columns)
+    gap = max(1, round(GAP * width))
+    picture = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+    for number, frame in enumerate(clip):
+        top, left = (number // columns) * (height + gap), (number % columns) * (width + gap)
+        picture[top : top + height, left : left + width, :3] = frame
+        picture[top : top + height, left : left + width, 3] = 255
+    return picture
+
+
+def frame_strip(
+    clip: np.ndarray,
+    indices: Sequence[int] | None = None,
+    *,
+    titles: Sequence[str] | None = None,
+    title: str | None = None,
+    columns: int | None = None,
+    description: str | None = None,
+) -> go.Figure:
+    """The frames of a clip, uint8 `(T, H, W, 3)`, in reading order, in rows of `columns` (all in one row if None).
+
+    `indices` are the frames' numbers in their video, written above them; `titles` replaces that by any text.
+    The figure has one image trace whose source is a PNG.
+
+    Raises `ValueError` for another shape or type, or where the number of titles is not that of the frames.
+    """
+    clip = _checked(clip)
+    above = list(titles) if titles is not None else [str(i) for i in (range(len(clip)) if indices is None else indices)]
+    if len(above) != len(clip):
+        raise ValueError(f"{len(clip)} frames, but {len(above)} numbers or titles for them")
+    fig = figure(title=title)
+    _add_strip(fig, clip, above, columns=columns)
+    what = "frame" if titles is None else "picture"
+    words = description or f"{len(clip)} {what}s of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
+    fig.update_layout(meta={"description": words})
+    return fig
+
+
+def predicted_strip(
+    clip: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    *,
+    label: int | str | None = None,
+    title: str | None = None,
+    top: int = 5,
+) -> go.Figure:
+    """A strip of a clip's frames, uint8 `(T, H, W, 3)`, over the `top` best scores, float `(K,)` probabilities.
+
+    The true class (`label`: its number or name), if known, is marked by a tick and by its colour.
+
+    Raises `ValueError` where scores and classes differ in number, or the label is none of the classes.
+    """
+    clip, scores = _checked(clip), np.asarray(scores, dtype=np.float64)
+    if scores.shape != (len(classes),):
+        raise ValueError(f"scores are {scores.shape}, but there are {len(classes)} classes")
+    if isinstance(label, str):
+        if label not in classes:
+            raise ValueError(f"no such class: {label!r}; there are {', '.join(classes)}")
+        label = list(classes).index(label)
+    best = np.argsort(-scores, kind="stable")[:top]
+    true = label if label is not None and label >= 0 else None
+    names = [f"{classes[i]} ✓" if i == true else classes[i] for i in best]
+    height = 150 + 30 * len(best) + 40
+    fig = figure(title=title or _verdict(classes, int(best[0]), true), height=height + 20)
+    _add_strip(fig, clip, [""] * len(clip), columns=None)
+    fig.add_bar(
+        orientation="h",
+        x=(100 * scores[best]).tolist(),
+        y=[plain(name) for name in names],
+        xaxis="x2",
+        yaxis="y2",
+        marker={"color": [BLUE if i == true else GREY for i in best]},
+        text=[f"{100 * scores[i]:.1f} %" for i in best],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        name="score",
+    )
+    fig.update_layout(
+        height=height + 40,
+        yaxis={"domain": [0.62, 1]},
+        xaxis2={"anchor": "y2", "range": [0, 108], "title": {"text": "Score (%)"}},
+        yaxis2={"anchor": "x2", "domain": [0, 0.5], "autorange": "reversed", "automargin": True},
+        showlegend=False,
+    )
+    answers = ", ".join(f"{classes[i]} {100 * scores[i]:.1f} %" for i in best)
+    fig.update_layout(meta={"description": f"{_verdict(classes, int(best[0]), true)} Best scores: {answers}."})
+    return fig
+
+
+def _verdict(classes: Sequence[str], answer: int, true: int | None) -> str:
+    if true is None:
+        return f"Answer: {classes[answer]} (the true class is not known)."
+    if answer == true:
+        return f"Right: {classes[answer]}."
+    return f"Wrong: {classes[true]} taken for {classes[answer]}."
+
+
+def _checked(clip: np.ndarray) -> np.ndarray:
+    clip = np.asarray(clip)
+    if clip.ndim != 4 or clip.shape[3] != 3 or clip.dtype != np.uint8 or not len(clip):
+        raise ValueError(f"a clip to draw is uint8 (T, H, W, 3), not {clip.dtype} {clip.shape}")
+    return clip
+
+
+def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None) -> None:
+    picture = montage(clip, columns)
+    frames, height, width, _ = clip.shape
+    across = min(columns or frames, frames)
+    gap = max(1, round(GAP * width))
+    fig.add_image(source=data_uri(picture), hoverinfo="skip", name="frames")
+    for number, text in enumerate(above):
+        if text:
+            fig.add_annotation(
+                x=(number % across) * (width + gap) + width / 2,
+                y=(number // across) * (height + gap) - 1,
+                text=wrapped(text, width=20),
+                showarrow=False,
+                yanchor="bottom",
+                font={"size": 11},
+            )
+    fig.update_xaxes(visible=False, constrain="domain", range=[-0.5, picture.shape[1] - 0.5])
+    fig.update_yaxes(visible=False, scaleanchor="x", range=[picture.shape[0] - 0.5, -0.5 - 0.15 * height])

@@ -1,0 +1,135 @@
+"""What a network answers, class by class: accuracies and confusions. Reads `Predictions` records."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from labkit.records import Predictions
+from labkit.viz.theme import BLUE, GREY, figure, plain
+
+Sort = Literal["accuracy", "name", "videos"]
+SORTS: dict[str, tuple[list[str], list[bool]]] = {
+    "accuracy": (["top1", "name"], [False, True]),
+    "name": (["name"], [True]),
+    "videos": (["videos", "name"], [False, True]),
+}
+CELLS_WITH_TEXT = 24  # a matrix of more classes than this has no numbers in its cells
+
+
+def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str | None = None) -> go.Figure:
+    """Top-1 accuracy of each class as a bar, with its 95 % interval (Wilson) and its number of videos.
+
+    `sort`: best class first, by name, or the class with most videos first. A class without a video has no bar.
+
+    Raises `ValueError` for an unknown `sort` and where no label is known.
+    """
+    if sort not in SORTS:
+        raise ValueError(f"no such order: {sort!r}; there are {', '.join(SORTS)}")
+    by, ascending = SORTS[sort]
+    table = predictions.per_class().sort_values(by, ascending=ascending, na_position="last")
+    if not table["videos"].sum():
+        raise ValueError("no prediction has a known label, so there is no accuracy to draw")
+    low, high = wilson(table["correct"].to_numpy(), table["videos"].to_numpy())
+    top1 = 100 * table["top1"].to_numpy()
+    unit = "videos" if predictions.level == "video" else "clips"
+    bars = go.Bar(
+        orientation="h",
+        y=[f"{plain(name)} ({n})" for name, n in zip(table["name"], table["videos"], strict=True)],
+        x=[None if np.isnan(v) else float(v) for v in top1],
+        error_x={
+            "type": "data",
+            "array": np.nan_to_num(100 * high - top1).tolist(),
+            "arrayminus": np.nan_to_num(top1 - 100 * low).tolist(),
+            "color": GREY,
+        },
+        marker={"color": BLUE},
+        customdata=table[["correct", "videos"]].to_numpy().tolist(),
+        hovertemplate=f"%{{y}}: %{{x:.1f}} % (%{{customdata[0]}} of %{{customdata[1]}} {unit})<extra></extra>",
+        name="top-1",
+    )
+    mean = 100 * predictions.accuracy()
+    fig = figure([bars], title, height=140 + 26 * len(table), bargap=0.3, showlegend=False)
+    fig.add_vline(x=mean, line={"color": GREY, "dash": "dash"}, annotation={"text": f"all {unit}: {mean:.1f} %"})
+    fig.update_xaxes(title=f"Top-1 accuracy (%), {predictions.level} level", range=[0, 100])
+    fig.update_yaxes(title=f"Class (number of {unit})", autorange="reversed", dtick=1)
+    fig.update_layout(meta={"description": _classes_in_words(table, mean, predictions.level)})
+    return fig
+
+
+def confusion(
+    predictions: Predictions, normalise: bool = False, *, order: Sequence[str] | None = None, title: str | None = None
+) -> go.Figure:
+    """The confusion matrix: a row per true class, a column per answer; counts, or percent of the row.
+
+    `order` names the classes in the order to draw them (all, or some: then rows and columns of the rest are left out).
+
+    Raises `ValueError` for a class that `order` names and the predictions do not have.
+    """
+    names = list(predictions.classes) if order is None else list(order)
+    unknown = [name for name in names if name not in predictions.classes]
+    if unknown:
+        raise ValueError(f"no such class: {', '.join(map(repr, unknown))}; there are {', '.join(predictions.classes)}")
+    rows = [predictions.classes.index(name) for name in names]
+    matrix = predictions.confusion()
+    unit = "videos" if predictions.level == "video" else "clips"
+    if normalise:
+        total = matrix.sum(axis=1, keepdims=True)
+        matrix = np.divide(100.0 * matrix, total, out=np.zeros(matrix.shape), where=total > 0)
+        unit = f"% of the class's {unit}"
+    z = matrix[np.ix_(rows, rows)]
+    shown = [plain(name) for name in names]
+    small = len(names) <= CELLS_WITH_TEXT
+    heat = go.Heatmap(
+        z=z.tolist(),
+        x=shown,
+        y=shown,
+        zmin=0,
+        zmax=100 if normalise else max(1, int(z.max(initial=0))),
+        xgap=1,
+        ygap=1,
+        texttemplate=("%{z:.0f}" if small else None),
+        colorbar={"title": {"text": unit, "side": "right"}},
+        hovertemplate="true: %{y}<br>answer: %{x}<br>%{z:.0f} " + unit + "<extra></extra>",
+    )
+    side = 26 if small else 9
+    fig = figure([heat], title, height=max(420, 190 + side * len(names)))
+    fig.update_xaxes(title=f"Answer ({predictions.level} level)", tickangle=-45, showgrid=False, dtick=1)
+    fig.update_yaxes(title="True class", autorange="reversed", showgrid=False, dtick=1)
+    fig.update_layout(meta={"description": _confusions_in_words(predictions, names)})
+    return fig
+
+
+def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share, after Wilson (1927): right for few videos too. 0 to 1 where `total` is 0."""
+    z2 = 1.96**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = correct / total
+        middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+        half = np.sqrt(z2 * share * (1 - share) / total + z2**2 / (4 * total**2)) / (1 + z2 / total)
+    empty = total == 0
+    return np.where(empty, 0.0, middle - half), np.where(empty, 1.0, middle + half)
+
+
+def _classes_in_words(table: pd.DataFrame, mean: float, level: str) -> str:
+    known = table.dropna(subset=["top1"]).sort_values("top1")
+    worst, best = known.iloc[0], known.iloc[-1]
+    return (
+        f"Top-1 accuracy of {len(table)} classes at {level} level, {mean:.1f} % over all. Best: {best['name']} with "
+        f"{100 * best['top1']:.1f} %; worst: {worst['name']} with {100 * worst['top1']:.1f} %."
+    )
+
+
+def _confusions_in_words(predictions: Predictions, names: Sequence[str]) -> str:
+    matrix = predictions.confusion()
+    right, total = int(matrix.diagonal().sum()), int(matrix.sum())
+    wrong = matrix - np.diag(matrix.diagonal())
+    if not wrong.any():
+        return f"Confusion matrix of {len(names)} classes: all {total} answers are right."
+    true, answer = np.unravel_index(wrong.argmax(), wrong.shape)
+    return (
+        f"Confusion matrix of {len(names)} classes: {right} of {total} answers are right. The most frequent mistake: "
+        f"{predictions.classes[true]} taken for {predictions.classes[answer]}, {wrong.max()} times."
+    )
