@@ -1,0 +1,8 @@
+"""What changes weights: `fit` trains a network and gives a `History`, `evaluate` gives `Predictions`."""
+
+from labkit.training.device import pick_device
+from labkit.training.evaluate import evaluate
+from labkit.training.loop import fit
+from labkit.training.schedule import learning_rates
+
+__all__ = ["evaluate", "fit", "learning_rates", "pick_device"]

@@ -1,0 +1,75 @@
+"""Which clips make which batch: an order that is a function of (seed, epoch), and a loader that can start inside it."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from labkit.clip import ClipSpec
+
+
+class ClipDataset(Protocol):
+    """What training asks of a dataset; `labkit.data.datasets.VideoDataset` is one."""
+
+    classes: tuple[str, ...]
+    spec: ClipSpec
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any) -> tuple[torch.Tensor, int, int]:
+        """`(epoch, i)` or `i` gives a uint8 clip `(T, C, H, W)`, its label, and its row in the dataset's table."""
+        ...
+
+
+class EpochBatches(Sampler[list[tuple[int, int]]]):
+    """Batches of `(epoch, index)` pairs, every clip once an epoch, in an order drawn from (seed, epoch) alone.
+
+    `begin(epoch, batch)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
+    A last batch of one clip is left out, since batch normalisation has nothing to compare a single clip with;
+    the order changes with the epoch, so it is another clip each time.
+    """
+
+    def __init__(self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
+        self.clips, self.batch_size, self.seed, self.shuffle = clips, batch_size, seed, shuffle
+        self.drop_last = False  # accelerate asks for it
+        self.epoch, self.first = 0, 0
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.clips, self.batch_size)
+        single = self.shuffle and rest == 1 and full > 0
+        return full + (rest > 0 and not single)
+
+    def begin(self, epoch: int, batch: int = 0) -> None:
+        """The next pass is `epoch`, from its batch number `batch` on."""
+        self.epoch, self.first = epoch, batch
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = np.arange(self.clips)
+        if self.shuffle:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+        for start in range(self.first * self.batch_size, len(self) * self.batch_size, self.batch_size):
+            yield [(self.epoch, int(i)) for i in order[start : start + self.batch_size]]
+
+
+def make_loader(
+    dataset: Any, batches: EpochBatches, *, workers: int, device: torch.device, seed: int = 0
+) -> DataLoader[Any]:
+    """A loader over `batches`; workers live as long as the loader, and pages are pinned only for CUDA."""
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
+        # Starting a loader draws from a generator. With the global one, dropout after a resume would differ.
+        generator=torch.Generator().manual_seed(seed),
+        worker_init_fn=_leave_interrupts_to_the_parent,
+    )
+
+
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    # Ctrl-C in a terminal reaches every process of the group; each worker would print a traceback of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,90 @@
+"""Where a network runs, and how precisely: one device by name, and bf16 where that device gains from it."""
+
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def available_devices() -> list[str]:
+    """The devices this machine has, best first: `cuda:0` and so on, `mps`, `cpu`."""
+    devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return [*devices, "cpu"]
+
+
+def pick_device(name: str | torch.device = "auto") -> torch.device:
+    """`auto` is the best device at hand; otherwise `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises `ValueError` for a name that means nothing and `RuntimeError` for a device that is not there;
+    both name what is.
+    """
+    available = available_devices()
+    if str(name) == "auto":
+        return torch.device(available[0])
+    here = f"this machine has {', '.join(available)}"
+    kind, _, index = str(name).partition(":")
+    known = ("auto", "cpu", "cuda", "mps")
+    if kind not in known or (index and not index.isdigit()):
+        close = get_close_matches(kind, known, n=1)
+        nearest = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"unknown device {str(name)!r}: {nearest}{here}")
+    device = torch.device(str(name))
+    if kind == "cpu" or (kind if not index else str(device)) in available or (kind == "cuda" and not index):
+        if kind == "cuda" and not any(each.startswith("cuda") for each in available):
+            raise RuntimeError(f"no CUDA device: {here}")
+        return device
+    raise RuntimeError(f"no device {str(name)!r}: {here}")
+
+
+def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """What `auto` means on `device`: bf16 where it pays, else fp32.
+
+    CUDA from Ampere on, and CPUs with AMX, multiply bf16 in hardware. CPUs that only convert (AVX-512 bf16) were not
+    faster when measured (`benchmarks/train_step.py`), so they stay in fp32.
+    """
+    if precision not in get_args(Precision):
+        raise ValueError(f"unknown precision {precision!r}: choose from {', '.join(get_args(Precision))}")
+    if precision != "auto":
+        return precision
+    gains = {
+        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
+        "cpu": _cpu_has_amx,
+    }.get(device.type, lambda: False)
+    return "bf16" if gains() else "fp32"
+
+
+def _cpu_has_amx() -> bool:
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public; absent in some versions and builds
+    return bool(check and check())
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """bf16 autocast, or nothing for fp32."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def input_dims(model: nn.Module) -> int:
+    """5 for a network that reads `(B, C, T, H, W)`, 4 for one that reads images `(B, C, H, W)`."""
+    convolutions = {type(m) for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d)}
+    return 4 if convolutions == {nn.Conv2d} else 5
+
+
+def memory_format(model: nn.Module, precision: str) -> torch.memory_format:
+    """Channels last beside bf16, which gains only with it; the plain layout in fp32."""
+    if precision != "bf16":
+        return torch.contiguous_format
+    return torch.channels_last if input_dims(model) == 4 else torch.channels_last_3d
+
+
+def describe_device(device: torch.device) -> str:
+    """The machine in words: `NVIDIA H100 80GB` or `CPU x86_64, 2 threads`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type.upper()} {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
