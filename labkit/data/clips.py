@@ -1,0 +1,99 @@
+"""Which frames make a clip: frame numbers only, no pixels. It stands between the video's length and the decoder.
+
+Every function takes the number of frames of a video and a `ClipSpec`, and gives int64 frame numbers of that video.
+Two steps come before the sampling:
+
+- *Rate.* With `spec.fps` set, the video is first read as if it had been recorded at that rate: the j-th frame of the
+  resampled video is the source frame nearest in time to j / spec.fps. Frames repeat when the rate goes up and are left
+  out when it goes down.
+- *Length.* A video shorter than a clip is looped: after its last frame comes its first (Hara et al. 2018, section 3.2).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labkit.clip import ClipSpec
+
+Frames = NDArray[np.int64]
+
+
+def resampled_length(frames: int, spec: ClipSpec, fps: float | None = None) -> int:
+    """Frames of the video once it is read at `spec.fps`; `frames` itself where the spec keeps the file's own rate.
+
+    `fps` is the file's own rate. Raises `ValueError` for a video without frames, or where the rate is needed and absent.
+    """
+    if frames < 1:
+        raise ValueError(f"a clip needs a video of at least one frame, not {frames}")
+    if spec.fps is None:
+        return frames
+    if not fps or fps <= 0:
+        raise ValueError(f"the spec asks for {spec.fps} frames/s, so the video's own rate must be known, not {fps}")
+    return max(1, round(frames * spec.fps / fps))
+
+
+def random_clip(frames: int, spec: ClipSpec, rng: np.random.Generator, *, fps: float | None = None) -> Frames:
+    """One clip, int64 `(T,)`, at a position drawn uniformly: every start at which the clip fits, the last one included."""
+    length = resampled_length(frames, spec, fps)
+    start = int(rng.integers(max(length - spec.span, 0) + 1))
+    return _source(_clip(start, length, spec), frames, spec, fps)
+
+
+def centre_clip(frames: int, spec: ClipSpec, fps: float | None = None) -> Frames:
+    """The clip in the middle of the video, int64 `(T,)`."""
+    length = resampled_length(frames, spec, fps)
+    return _source(_clip(max(length - spec.span, 0) // 2, length, spec), frames, spec, fps)
+
+
+def spaced_clips(frames: int, spec: ClipSpec, k: int, fps: float | None = None) -> Frames:
+    """`k` clips, int64 `(k, T)`, their starts evenly spaced from the first possible to the last; for k = 1 the centre.
+
+    They overlap where the video is shorter than k clips. Raises `ValueError` for k below 1.
+    """
+    if k < 1:
+        raise ValueError(f"the number of clips must be at least 1, not {k}")
+    if k == 1:
+        return centre_clip(frames, spec, fps)[None]
+    length = resampled_length(frames, spec, fps)
+    starts = np.linspace(0, max(length - spec.span, 0), k).round().astype(np.int64)
+    return _source(np.stack([_clip(int(start), length, spec) for start in starts]), frames, spec, fps)
+
+
+def windows(frames: int, spec: ClipSpec, fps: float | None = None) -> Frames:
+    """Non-overlapping clips that together hold every frame once, int64 `(W, T)`, in order of their first frame.
+
+    With stride 1 these are frames 0 to T-1, T to 2T-1, and so on. With stride s a block of T·s frames gives s
+    interleaved clips, which start one frame apart. A clip that reaches past the end of the video is filled by looping
+    the frames it has, as in the published code of Hara et al. 2018; those repetitions are its only ones.
+    """
+    return np.stack([window(frames, spec, index, fps) for index in range(window_count(frames, spec, fps))])
+
+
+def window(frames: int, spec: ClipSpec, index: int, fps: float | None = None) -> Frames:
+    """Clip number `index` of `windows`, int64 `(T,)`, without making the others. Raises `IndexError` if there is none."""
+    if not 0 <= index < window_count(frames, spec, fps):
+        raise IndexError(f"no window {index}: {frames} frames give {window_count(frames, spec, fps)}")
+    length = resampled_length(frames, spec, fps)
+    block, phase = divmod(index, spec.stride)
+    size = spec.frames * spec.stride
+    own = np.arange(block * size + phase, min((block + 1) * size, length), spec.stride, dtype=np.int64)
+    return _source(np.resize(own, spec.frames), frames, spec, fps)
+
+
+def window_count(frames: int, spec: ClipSpec, fps: float | None = None) -> int:
+    """How many clips `windows` gives, without making them."""
+    length = resampled_length(frames, spec, fps)
+    blocks, rest = divmod(length, spec.frames * spec.stride)
+    return blocks * spec.stride + min(rest, spec.stride)
+
+
+def _clip(start: int, length: int, spec: ClipSpec) -> Frames:
+    return (start + np.arange(spec.frames, dtype=np.int64) * spec.stride) % length
+
+
+def _source(resampled: Frames, frames: int, spec: ClipSpec, fps: float | None) -> Frames:
+    """Frame numbers of the resampled video to frame numbers of the file."""
+    if spec.fps is None:
+        return resampled
+    assert fps is not None  # resampled_length has checked it
+    # Half a frame is added and cut off rather than rounded, so that ties always go the same way.
+    return np.minimum((resampled * (fps / spec.fps) + 0.5).astype(np.int64), frames - 1)

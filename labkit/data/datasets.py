@@ -1,0 +1,456 @@
+"""A folder of videos becomes a dataset of clips: rows (video, label, start, end), a decoder, and a `ClipSpec`.
+
+`open_dataset` finds the videos and their labels, looks into every file once, and leaves out, by name, what cannot be
+read. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and flip as a pure function of
+(seed, epoch, index): the same on every machine, for every number of workers, after every resume.
+"""
+
+import difflib
+import os
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from labkit.clip import ClipSpec
+from labkit.data import clips, layouts
+from labkit.data.frames import FrameCache, cache_frames
+from labkit.data.indexing import index_videos
+from labkit.data.layouts import Listing, Subset
+from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
+from labkit.data.video import VideoError, VideoReader
+
+Sampling = Literal["random", "centre", "windows", "spaced"]
+Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
+Transform = Callable[[Tensor, np.random.Generator], Tensor]
+
+OPEN_READERS = 4  # files a process keeps open: enough for windows in order, few enough for many workers
+# Decoded frames are kept this much larger than the training crop: the usual 128 for 112 (Simonyan & Zisserman's
+# 256 for 224). Smaller crops are scaled up from there; without the cache each crop is decoded at its own best size.
+CACHE_MARGIN = 8 / 7
+
+TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "width", "height", "damage"]
+
+
+class VideoDataset(Dataset):
+    """Clips of labelled videos. `ds[i]`, or `ds[(epoch, i)]`, is `(clip, label, row)`.
+
+    `clip` is uint8 `(T, C, H, W)`; `row` is the row of `ds.table` that the clip comes from. There is one item per video
+    for the samplings `random` and `centre`, one per video and window for `windows`, and `k` per video for `spaced`.
+
+    `table` has a row per video, or per part of one: path, label, video (a name that does not depend on where the
+    dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file).
+    `transform` takes `(clip, rng)`; if None, `random` sampling crops and flips and the others take the centre.
+    `flip` says what a mirror image does to a label: nothing ("safe"), another label (a mapping; labels that it lacks
+    are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        classes: Sequence[str],
+        spec: ClipSpec,
+        *,
+        sampling: Sampling = "random",
+        k: int = 10,
+        transform: Transform | None = None,
+        augment: TrainTransform | None = None,
+        flip: Flip = "safe",
+        seed: int = 0,
+        cache: FrameCache | None = None,
+        report: pd.DataFrame | None = None,
+        name: str = "videos",
+        note: str = "",
+    ) -> None:
+        _choose(sampling, get_args(Sampling), "sampling")
+        if k < 1:
+            raise ValueError(f"k, the clips per video, must be at least 1, not {k}")
+        if seed < 0:
+            raise ValueError(f"a seed is a whole number of at least 0, not {seed}")
+        self.table = table.reset_index(drop=True)
+        self.classes = tuple(classes)
+        outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
+        if len(outside):
+            first = outside.iloc[0]
+            raise ValueError(f"{first['path']}: label {first['label']} is outside the list of {len(classes)} classes")
+        self.spec, self.sampling, self.k, self.seed = spec, sampling, k, seed
+        self.augment = augment or TrainTransform(spec)
+        self._given = transform
+        self.transform: Transform = transform or (self.augment if sampling == "random" else EvalTransform(spec))
+        self.flip = flip
+        self.report = pd.DataFrame(columns=["path", "reason"], dtype=str) if report is None else report
+        self.name, self.note = name, note
+        self._cache = cache
+        self._readers: OrderedDict[str, VideoReader] = OrderedDict()
+        self._process = os.getpid()
+
+    # ------------------------------------------------------------------ what there is
+
+    def __len__(self) -> int:
+        return int(self._firsts[-1])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The label of every row of the table, int64 `(rows,)`."""
+        return self._columns["label"]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of every item, int64 `(len(ds),)`: which clips belong to which video, without decoding any."""
+        return np.repeat(np.arange(len(self.table)), np.diff(self._firsts))
+
+    def describe(self) -> str:
+        """Videos, classes, clips and how they are cut, in a few lines."""
+        spec, missing = self.spec, len(self.report)
+        stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
+        rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
+        lines = [
+            f"{self.name}: {len(self.table)} videos of {len(self.classes)} classes, {len(self)} clips ({self.sampling})",
+            f"a clip: {spec.frames} frames{stride}{rate}, {spec.size}×{spec.size} pixels",
+        ]
+        if self.note:
+            lines.append(self.note)
+        if missing:
+            lines.append(f"{missing} videos cannot be read and are left out: see .report")
+        damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
+        if damaged:
+            lines.append(f"{damaged} videos are damaged and used up to the damage: see .table['damage']")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<VideoDataset {self.describe()}>"
+
+    # ------------------------------------------------------------------ one item
+
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, int, int]:
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"no item {index}: the dataset has {len(self)}")
+        index = int(index) % len(self)
+        # A sequence of numbers seeds a stream of its own for each combination.
+        rng = np.random.default_rng((self.seed, int(epoch), index))
+        row = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        label = int(self._columns["label"][row])
+        numbers = self._numbers(row, index - int(self._firsts[row]), rng)
+        path = self._path(row)
+        if not isinstance(self.transform, Draws):
+            clip = torch.from_numpy(self._read(path, row, numbers, None)).permute(0, 3, 1, 2)
+            return self.transform(clip, rng), label, row
+        height, width = self._size(path, row)
+        box = self.transform.draw(height, width, rng)
+        if box.flip:
+            mirrored = self._mirrored(label)
+            box, label = (replace(box, flip=False), label) if mirrored is None else (box, mirrored)
+        size = self.transform.spec.size
+        frames = self._read(path, row, numbers, box.short_side(size))
+        return apply(torch.from_numpy(frames).permute(0, 3, 1, 2), box, size), label, row
+
+    def frame_numbers(self, index: int, epoch: int = 0) -> NDArray[np.int64]:
+        """The frames of the file that item `index` shows in `epoch`, int64 `(T,)`."""
+        rng = np.random.default_rng((self.seed, epoch, index))
+        row = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        return self._numbers(row, index - int(self._firsts[row]), rng)
+
+    def _numbers(self, row: int, part: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        start, end = int(self._columns["start"][row]), int(self._columns["end"][row])
+        fps, length = float(self._columns["fps"][row]), end - start
+        if self.sampling == "random":
+            numbers = clips.random_clip(length, self.spec, rng, fps=fps)
+        elif self.sampling == "centre":
+            numbers = clips.centre_clip(length, self.spec, fps)
+        elif self.sampling == "windows":
+            numbers = clips.window(length, self.spec, part, fps)
+        else:
+            numbers = clips.spaced_clips(length, self.spec, self.k, fps)[part]
+        return numbers + start
+
+    def _mirrored(self, label: int) -> int | None:
+        """The label of the mirror image, or None if there must be none."""
+        if isinstance(self.flip, Mapping):
+            return self.flip.get(label)
+        return label if self.flip == "safe" else None
+
+    # ------------------------------------------------------------------ pixels
+
+    def _size(self, path: str, row: int) -> tuple[int, int]:
+        if self._cache is not None:
+            return self._cache.size(path)
+        return int(self._columns["height"][row]), int(self._columns["width"][row])
+
+    def _read(self, path: str, row: int, numbers: NDArray[np.int64], short_side: int | None) -> NDArray[np.uint8]:
+        """uint8 `(T, H, W, 3)`; from the decoder with this short side, from the cache at the size it has."""
+        if self._cache is not None:
+            return self._cache.read(path, numbers)
+        if short_side is not None and short_side == min(self._size(path, row)):
+            short_side = None
+        # A looped clip goes back to its first frame; the decoder reads each frame once, in order.
+        order, back = np.unique(numbers, return_inverse=True)
+        try:
+            frames = self._reader(path).at(order, size=short_side)
+        except (OSError, IndexError) as error:
+            raise VideoError(path, f"it could be read when the index was built, but not now: {error}") from error
+        return frames if len(order) == len(numbers) and (order == numbers).all() else frames[back]
+
+    def _reader(self, path: str) -> VideoReader:
+        if self._process != os.getpid():
+            # A forked worker shares its files' positions with the parent: it opens its own, and leaves those alone.
+            self._inherited, self._readers, self._process = self._readers, OrderedDict(), os.getpid()
+        if path in self._readers:
+            self._readers.move_to_end(path)
+        else:
+            self._readers[path] = VideoReader(path)
+            if len(self._readers) > OPEN_READERS:
+                self._readers.popitem(last=False)[1].close()
+        return self._readers[path]
+
+    def _path(self, row: int) -> str:
+        return self._columns["path"][row]
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """The table as arrays: a cell of a DataFrame costs more than the rest of an item."""
+        numbers = {name: self.table[name].to_numpy() for name in ("label", "start", "end", "fps", "width", "height")}
+        return numbers | {"path": self.table["path"].to_numpy(dtype=object)}
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.int64]:
+        """Item number of each row's first clip, and the number of items at the end, int64 `(rows + 1,)`."""
+        if self.sampling == "windows":
+            lengths = (self.table["end"] - self.table["start"]).tolist()
+            counts = [
+                clips.window_count(length, self.spec, fps)
+                for length, fps in zip(lengths, self.table["fps"].tolist(), strict=True)
+            ]
+        else:
+            counts = [self.k if self.sampling == "spaced" else 1] * len(self.table)
+        return np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without open files and what can be computed again: this is what a worker gets."""
+        kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts", "_inherited")}
+        return kept | {"_readers": OrderedDict(), "_process": None}
+
+    # ------------------------------------------------------------------ other datasets of the same videos
+
+    def subset(self, rows: Sequence[int] | NDArray[Any]) -> Self:
+        """Only these rows of the table (numbers, or one True or False per row), in this order; they are counted anew."""
+        chosen = np.asarray(rows)
+        if chosen.dtype != bool:
+            chosen = chosen.astype(np.int64)
+        return self._but(table=self.table.iloc[chosen])
+
+    def with_sampling(self, sampling: Sampling, *, k: int = 10, transform: Transform | None = None) -> Self:
+        """The same videos cut otherwise, with that sampling's own transform unless one is given."""
+        return self._but(sampling=sampling, k=k, transform=transform)
+
+    def with_transform(self, transform: Transform | None) -> Self:
+        """The same clips under another transform; None gives the sampling's own back."""
+        _warn_of_forbidden_flip(transform, self.flip)
+        return self._but(transform=transform)
+
+    def _but(self, **changes: Any) -> Self:
+        same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
+        same |= {name: getattr(self, name) for name in ("seed", "report", "name", "note")}
+        return type(self)(**(same | {"cache": self._cache, "transform": self._given} | changes))
+
+
+# ---------------------------------------------------------------------- opening
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What labkit knows about one dataset: how it lies on disk, what a flip does, how training crops it."""
+
+    layout: Callable[[Path, Subset, int], Listing]
+    tree: str
+    flip: Callable[[], Flip | Mapping[str, str]] = lambda: "safe"
+    generate: Callable[[], Path] | None = None  # makes the dataset where no root is given
+    augment: Callable[[ClipSpec], TrainTransform] = TrainTransform
+
+
+def _motion_flips() -> Mapping[str, str]:
+    from labkit.data.motion import FLIPS
+
+    return FLIPS
+
+
+def _generate_motion() -> Path:
+    from labkit.data.motion import generate
+
+    return generate()
+
+
+KINDS = {
+    "motion": Kind(
+        layouts.ucf101,
+        layouts.UCF101_TREE,
+        flip=_motion_flips,
+        generate=_generate_motion,
+        # The shape fills the frame, so a corner crop would cut it; a flip would undo a colour tied to a motion.
+        augment=lambda spec: TrainTransform(spec, crop="centre", flip=0.0),
+    ),
+    "ucf101": Kind(layouts.ucf101, layouts.UCF101_TREE),
+    "hmdb51": Kind(layouts.hmdb51, layouts.HMDB51_TREE),
+    "folder": Kind(layouts.folder, layouts.FOLDER_TREE),
+}
+
+
+def open_dataset(
+    name: str,
+    root: str | Path | None = None,
+    subset: Subset = "train",
+    *,
+    spec: ClipSpec,
+    split: int = 1,
+    sampling: Sampling = "random",
+    k: int = 10,
+    transform: Transform | None = None,
+    flip: Flip | Mapping[str, str] | None = None,
+    seed: int = 0,
+    classes: Sequence[str] | None = None,
+    limit: int | None = None,
+    cached: bool = False,
+    on_error: Literal["skip", "raise"] = "skip",
+    workers: int | None = None,
+    progress: bool = True,
+) -> VideoDataset:
+    """Open `motion`, `ucf101`, `hmdb51` or `folder` (any `folder/class/video` tree) at `root`.
+
+    `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
+    without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
+    `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
+    `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
+    `cached` decodes all frames once into a file that later calls and all workers read. `on_error` says what to do with
+    videos that cannot be read: leave them out with a warning and a line in `.report`, or raise `VideoError`.
+
+    Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
+    file that is not as expected, `VideoError` if no video can be read.
+    """
+    kind = KINDS[_choose(name, tuple(KINDS), "dataset")]
+    _choose(subset, get_args(Subset), "subset")
+    _choose(sampling, get_args(Sampling), "sampling")
+    _choose(on_error, ("skip", "raise"), "on_error")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit, the videos per class, must be at least 1, not {limit}")
+    folder = _root(name, kind, root)
+    listing = _only(kind.layout(folder, subset, split), classes)
+    if not listing.entries:
+        raise layouts.LayoutError(f"{folder} has no video for the subset {subset!r}, split {split}. {listing.note}")
+    rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
+    _warn_of_forbidden_flip(transform, rule)
+    table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
+    if limit is not None:
+        table = _limited(table, limit, seed)
+    augment = kind.augment(spec)
+    dataset = VideoDataset(
+        table,
+        listing.classes,
+        spec,
+        sampling=sampling,
+        k=k,
+        transform=transform,
+        augment=augment,
+        flip=rule,
+        seed=seed,
+        report=report,
+        name=f"{name} {subset}",
+        note=listing.note,
+    )
+    if cached:
+        margin = CACHE_MARGIN if sampling == "random" and augment.crop != "centre" else 1
+        frames = cache_frames(dataset.table, round(spec.size * margin), workers=workers, progress=progress)
+        dataset = dataset._but(cache=frames)
+    return dataset
+
+
+def _root(name: str, kind: Kind, root: str | Path | None) -> Path:
+    if root is None or str(root) == "":
+        if kind.generate is None:
+            raise layouts.LayoutError(f"{name} is not generated: give the folder it lies in as root.\n{kind.tree}")
+        return kind.generate()
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise layouts.LayoutError(f"{folder} is not a folder. For {name} the root is laid out like this:\n{kind.tree}")
+    return folder
+
+
+def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
+    """The listing with these classes alone, numbered in this order."""
+    if classes is None:
+        return listing
+    chosen = tuple(_choose(name, listing.classes, "class") for name in classes)
+    if len(set(chosen)) != len(chosen) or not chosen:
+        raise ValueError(f"classes must name at least one class, each once, not {chosen}")
+    number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
+    entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
+    missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
+    return Listing(chosen, entries, missing, listing.note)
+
+
+def _read_index(
+    listing: Listing, root: Path, on_error: str, *, workers: int | None, progress: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of readable videos and the report of the others."""
+    paths = [entry.path for entry in listing.entries]
+    facts = index_videos(paths, root, workers=workers, progress=progress)
+    facts["path"] = [str(path) for path in paths]
+    facts["label"] = np.array([entry.label for entry in listing.entries], dtype=np.int64)
+    facts["video"] = [entry.video for entry in listing.entries]
+    facts["start"], facts["end"] = np.int64(0), facts["frames"]
+    unreadable = facts["reason"] != ""
+    lines = [(str(path), f"{where} names it, but it is not there") for path, where in listing.missing]
+    lines += list(facts.loc[unreadable, ["path", "reason"]].itertuples(index=False, name=None))
+    report = pd.DataFrame(lines, columns=["path", "reason"], dtype=str)
+    if lines:
+        first = f"{lines[0][0]}: {lines[0][1]}"
+        found = f"{len(lines)} of {len(paths) + len(listing.missing)} videos cannot be read; the first is {first}"
+        if on_error == "raise" or unreadable.all():
+            raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
+        warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
+    return facts.loc[~unreadable, TABLE].reset_index(drop=True), report
+
+
+def _limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
+    kept: set[str] = set()
+    for _, videos in table.groupby("label")["video"]:
+        kept.update(layouts.shuffled(videos, seed)[:limit])
+    return table[table["video"].isin(kept)].reset_index(drop=True)
+
+
+def _by_label(rule: Flip | Mapping[str, str] | Mapping[int, int], classes: tuple[str, ...], *, given: bool) -> Flip:
+    """The rule with labels for class names. A class whose mirror image is not among the classes is never flipped."""
+    if not isinstance(rule, Mapping):
+        _choose(rule, ("safe", "forbidden"), "flip rule")
+        return "safe" if rule == "safe" else "forbidden"
+    if given:
+        for name in (*rule.keys(), *rule.values()):
+            if isinstance(name, str):
+                _choose(name, classes, "class")
+            elif name not in range(len(classes)):
+                raise ValueError(f"flip: label {name} is outside the list of {len(classes)} classes")
+    number: dict[Any, int] = {name: label for label, name in enumerate(classes)}
+    number |= {label: label for label in range(len(classes))}
+    return {number[a]: number[b] for a, b in rule.items() if a in number and b in number}
+
+
+def _warn_of_forbidden_flip(transform: Transform | None, rule: Flip) -> None:
+    if rule == "forbidden" and getattr(transform, "flip", False):
+        warnings.warn("a mirror image has another label in this dataset: clips are not flipped", stacklevel=3)
+
+
+def _choose(value: str, valid: Sequence[str], what: str) -> str:
+    if value not in valid:
+        near = difflib.get_close_matches(str(value), valid, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(valid[:20])}"
+        raise ValueError(f"no {what} {value!r}: {hint}")
+    return value
