@@ -148,13 +148,14 @@ def _shade_gap(fig: go.Figure, train: pd.DataFrame, val: pd.DataFrame, *, points
         mode="lines",
         name="gap",
         hoverinfo="skip",
+        legendrank=2000,  # after the lines
     )
     last = both.iloc[-1]
-    gap = last["mean_train"] - last["mean_val"]
+    gap = last["mean_train"] - last["mean_val"] if points else last["mean_val"] - last["mean_train"]
     fig.add_annotation(
         x=last["epoch"],
         y=(last["mean_train"] + last["mean_val"]) / 2,
-        text=f"gap {gap:+.1f} points" if points else f"gap {gap:+.2f}",
+        text=f"gap {gap:.1f} points" if points else f"gap {gap:.2f}",
         showarrow=False,
         xanchor="right",
         xshift=-6,

@@ -44,10 +44,11 @@ def kernel_slices(
         zmin=-bound,
         zmax=bound,
         zmid=0,
+        autocolorscale=True,  # the template's: a page may swap it
         colorbar={"title": {"text": "weight", "side": "right"}},
         hovertemplate="weight %{z:.4f}<extra></extra>",
     )
-    side = max(10, min(28, 560 // grid.shape[1]))
+    side = max(5, min(28, 560 // grid.shape[1], 520 // grid.shape[0]))
     fig = figure([heat], title, height=150 + side * grid.shape[0])
     middles = [time * (width + 1) + (width - 1) / 2 for time in range(times)]
     fig.update_xaxes(title="Time slice of the kernel", tickvals=middles, ticktext=[f"t = {t}" for t in range(times)])

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from labkit.viz.theme import BLUE, GREY, figure, plain, wrapped
 
 GAP = 0.06  # between frames, as a share of a frame's width
+ABOVE = 0.22  # room for what is written above each row, the same way
+WIDE = 900  # pixels a figure is expected to be wide; only its height follows from it
 
 
 def data_uri(image: np.ndarray) -> str:
@@ -21,18 +23,27 @@ def data_uri(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def montage(clip: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Frames uint8 `(T, H, W, 3)` laid out in rows of `columns`: one picture `(h, w, 4)`, see-through between them."""
-    frames, height, width, _ = clip.shape
-    columns = min(columns or frames, frames)
-    rows = -(-frames // columns)
-    gap = max(1, round(GAP * width))
-    picture = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False) -> np.ndarray:
+    """Frames uint8 `(T, H, W, 3)` laid out in rows of `columns`: one picture `(h, w, 4)`, see-through between them.
+
+    `above` leaves room over every row.
+    """
+    _, height, width, _ = clip.shape
+    rows, columns, gap, head = _grid(clip, columns, above=above)
+    picture = np.zeros((rows * (head + height), columns * (width + gap) - gap, 4), np.uint8)
     for number, frame in enumerate(clip):
-        top, left = (number // columns) * (height + gap), (number % columns) * (width + gap)
+        top, left = (number // columns) * (head + height) + head, (number % columns) * (width + gap)
         picture[top : top + height, left : left + width, :3] = frame
         picture[top : top + height, left : left + width, 3] = 255
     return picture
+
+
+def _grid(clip: np.ndarray, columns: int | None, *, above: bool) -> tuple[int, int, int, int]:
+    """Rows, columns, pixels between columns, pixels over each row."""
+    frames, _, width, _ = clip.shape
+    columns = max(1, min(columns or frames, frames))
+    gap = max(1, round(GAP * width))
+    return -(-frames // columns), columns, gap, max(gap, round(ABOVE * width)) if above else gap
 
 
 def frame_strip(
@@ -56,7 +67,8 @@ def frame_strip(
     if len(above) != len(clip):
         raise ValueError(f"{len(clip)} frames, but {len(above)} numbers or titles for them")
     fig = figure(title=title)
-    _add_strip(fig, clip, above, columns=columns)
+    tall = _add_strip(fig, clip, above, columns=columns)
+    fig.update_layout(height=fig.layout.margin.t + tall + 16, margin={"l": 8, "r": 8, "b": 16})
     what = "frame" if titles is None else "picture"
     words = description or f"{len(clip)} {what}s of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
     fig.update_layout(meta={"description": words})
@@ -88,9 +100,9 @@ def predicted_strip(
     best = np.argsort(-scores, kind="stable")[:top]
     true = label if label is not None and label >= 0 else None
     names = [f"{classes[i]} ✓" if i == true else classes[i] for i in best]
-    height = 150 + 30 * len(best) + 40
-    fig = figure(title=title or _verdict(classes, int(best[0]), true), height=height + 20)
-    _add_strip(fig, clip, [""] * len(clip), columns=None)
+    fig = figure(title=title or _verdict(classes, int(best[0]), true), showlegend=False)
+    strip, bars, between = _add_strip(fig, clip, [""] * len(clip), columns=None), 28 * len(best), 12
+    axes = strip + between + bars
     fig.add_bar(
         orientation="h",
         x=(100 * scores[best]).tolist(),
@@ -105,11 +117,11 @@ def predicted_strip(
         name="score",
     )
     fig.update_layout(
-        height=height + 40,
-        yaxis={"domain": [0.62, 1]},
+        height=fig.layout.margin.t + axes + 64,
+        margin={"b": 64},
+        yaxis={"domain": [1 - strip / axes, 1]},
         xaxis2={"anchor": "y2", "range": [0, 108], "title": {"text": "Score (%)"}},
-        yaxis2={"anchor": "x2", "domain": [0, 0.5], "autorange": "reversed", "automargin": True},
-        showlegend=False,
+        yaxis2={"anchor": "x2", "domain": [0, bars / axes], "autorange": "reversed", "automargin": True},
     )
     answers = ", ".join(f"{classes[i]} {100 * scores[i]:.1f} %" for i in best)
     fig.update_layout(meta={"description": f"{_verdict(classes, int(best[0]), true)} Best scores: {answers}."})
@@ -131,21 +143,22 @@ def _checked(clip: np.ndarray) -> np.ndarray:
     return clip
 
 
-def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None) -> None:
-    picture = montage(clip, columns)
-    frames, height, width, _ = clip.shape
-    across = min(columns or frames, frames)
-    gap = max(1, round(GAP * width))
+def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None) -> int:
+    """Add the frames as one image with a line of text over each. Returns the pixels of height they want."""
+    picture = montage(clip, columns, above=any(above))
+    _, height, width, _ = clip.shape
+    rows, columns, gap, head = _grid(clip, columns, above=any(above))
     fig.add_image(source=data_uri(picture), hoverinfo="skip", name="frames")
     for number, text in enumerate(above):
         if text:
             fig.add_annotation(
-                x=(number % across) * (width + gap) + width / 2,
-                y=(number // across) * (height + gap) - 1,
+                x=(number % columns) * (width + gap) + width / 2,
+                y=(number // columns) * (head + height) + head - 1,
                 text=wrapped(text, width=20),
                 showarrow=False,
                 yanchor="bottom",
                 font={"size": 11},
             )
     fig.update_xaxes(visible=False, constrain="domain", range=[-0.5, picture.shape[1] - 0.5])
-    fig.update_yaxes(visible=False, scaleanchor="x", range=[picture.shape[0] - 0.5, -0.5 - 0.15 * height])
+    fig.update_yaxes(visible=False, scaleanchor="x", constrain="domain", range=[picture.shape[0] - 0.5, -0.5])
+    return max(60, min(rows * 260, round(WIDE * picture.shape[0] / picture.shape[1])))

@@ -51,8 +51,9 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
         name="top-1",
     )
     mean = 100 * predictions.accuracy()
-    fig = figure([bars], title, height=140 + 26 * len(table), bargap=0.3, showlegend=False)
-    fig.add_vline(x=mean, line={"color": GREY, "dash": "dash"}, annotation={"text": f"all {unit}: {mean:.1f} %"})
+    fig = figure([bars], title, height=150 + 26 * len(table), margin={"t": 74}, bargap=0.3, showlegend=False)
+    fig.add_vline(x=mean, line={"color": GREY, "dash": "dash"})
+    fig.add_annotation(x=mean, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"all {unit}: {mean:.1f} %")
     fig.update_xaxes(title=f"Top-1 accuracy (%), {predictions.level} level", range=[0, 100])
     fig.update_yaxes(title=f"Class (number of {unit})", autorange="reversed", dtick=1)
     fig.update_layout(meta={"description": _classes_in_words(table, mean, predictions.level)})
@@ -88,6 +89,7 @@ def confusion(
         y=shown,
         zmin=0,
         zmax=100 if normalise else max(1, int(z.max(initial=0))),
+        autocolorscale=True,  # the template's: a page may swap it
         xgap=1,
         ygap=1,
         texttemplate=("%{z:.0f}" if small else None),
