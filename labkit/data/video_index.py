@@ -1,0 +1,275 @@
+"""What is in a video file, learnt by decoding it once: how many frames, and where reading may begin.
+
+The index is a table of packets with the number of the frame that each became, a fingerprint of that frame, and the
+*anchors*: keyframes to which a seek really leads, found by trying. It is kept as an Arrow file in labkit's cache
+folder, and made again when the video changes or the file is not what it should be.
+"""
+
+import hashlib
+import json
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from labkit.data.cache import cache_folder
+from labkit.data.video_cursor import NO_TIME, Cursor, LostFrame, PacketTable, whole
+from labkit.data.video_file import Orientation, VideoError, explain, fingerprint, open_video
+from labkit.records import write_atomically
+
+VERSION = 1  # of the file's layout and of the way frames are counted; a new number makes every index again
+CHECKED = 4  # frames compared after each seek before it is trusted; more than a decoder's usual delay
+APART = 8  # frames between anchors at least; nearer ones would gain little
+PATIENCE = 8  # keyframes tried in vain before a file counts as one without seeking
+AFTERMATH = 32  # packets read on after damage, to see which frames it reached
+
+COLUMNS = {
+    "position": np.int64,
+    "size": np.int32,
+    "pts": np.int64,
+    "dts": np.int64,
+    "keyframe": np.bool_,
+    "frame": np.int32,
+    "fingerprint": np.uint32,
+    "seek": np.int64,
+    "anchor": np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file holds. Width and height are in pixels, after rotation."""
+
+    frames: int  # frames that can be read, counted by decoding
+    fps: float  # frames per second, the mean where the rate varies
+    duration: float  # seconds: frames / fps
+    width: int
+    height: int
+    codec: str  # ffmpeg's name: h264, mpeg4, ...
+    rotation: int  # degrees clockwise that the frames were turned, as the file asks: 0, 90, 180 or 270
+    damage: str | None  # None, or the frame number and the reason why nothing is read from there on
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """Everything that exact reading needs. Without anchors a file is read from its beginning each time."""
+
+    info: VideoInfo
+    orientation: Orientation
+    table: PacketTable
+
+
+def index_video(path: str | Path) -> VideoInfo:
+    """Make the index of one video, or find it in the cache, and say what is in the file. Fit for worker processes.
+
+    Raises `VideoError` where nothing can be read.
+    """
+    return load_index(Path(path)).info
+
+
+def load_index(path: Path, *, fresh: bool = False) -> VideoIndex:
+    """The index of `path`, from the cache if it is there and sound, else made and put there.
+
+    `fresh` makes it again whatever the cache says. Raises `VideoError` where nothing can be read.
+    """
+    kept = _cache_file(path)
+    index = _read(kept) if kept and not fresh else None
+    if index is None:
+        index = build_index(path)
+        if kept:
+            _keep(index, kept)
+    return index
+
+
+def build_index(path: Path) -> VideoIndex:
+    """Decode `path` once, packet by packet, then try its keyframes. Never holds more than a few frames.
+
+    Raises `VideoError` where not even one frame can be decoded.
+    """
+    container, stream = open_video(path)
+    with container:
+        walk = _Walk()
+        walk.through(container, stream)
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        codec = stream.codec_context.name
+    good = walk.good
+    if good == 0:
+        raise VideoError(path, f"no frame can be decoded ({walk.reason or 'the stream is empty'})")
+    height, width = walk.size
+    damage = None if walk.hurt is None else f"frame {good}: {walk.reason}"
+    info = VideoInfo(good, rate, good / rate, width, height, codec, walk.orientation.degrees, damage)
+    return VideoIndex(info, walk.orientation, _with_anchors(path, walk.table()))
+
+
+class _Walk:
+    """One decode from beginning to end: what it meets, packets and frames, in order."""
+
+    def __init__(self) -> None:
+        self.packets: list[tuple[int, int, int, int, bool]] = []  # position, size, pts, dts, keyframe
+        self.rows: list[int] = []  # per frame: the row of the packet it came from, -1 unknown
+        self.prints: list[int] = []  # per frame
+        self.size = (0, 0)  # height, width
+        self.orientation = Orientation()
+        self.hurt: int | None = None  # the row of the first damaged packet
+        self.reason = ""
+
+    def through(self, container: InputContainer, stream: VideoStream) -> None:
+        """Decode to the end, or a little beyond the first damage."""
+        packets = container.demux(stream)
+        while self.hurt is None or len(self.packets) < self.hurt + AFTERMATH:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self._damage(len(self.packets), explain(error))
+                break
+            if packet is None:
+                break
+            if packet.size:  # the end, and frames that were dropped in an AVI, are packets of no size
+                self._decode(stream, packet)
+        self._decode(stream, None)
+
+    def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
+        row = len(self.packets)
+        if packet is not None:
+            position = -1 if packet.pos is None else packet.pos
+            self.packets.append((position, packet.size, whole(packet.pts), whole(packet.dts), packet.is_keyframe))
+            packet.opaque = [row]  # an object of its own: PyAV tells them apart by id
+            if packet.is_corrupt:
+                self._damage(row, "its data is cut short or broken")
+        try:
+            for frame in stream.decode(packet):
+                self._take(frame)
+        except av.error.FFmpegError as error:
+            self._damage(row, explain(error))
+
+    def _take(self, frame: VideoFrame) -> None:
+        if not self.rows:
+            self.orientation = Orientation.of(frame)
+            sides = (frame.height, frame.width)
+            self.size = (sides[1], sides[0]) if self.orientation.transpose else sides
+        tag = frame.opaque
+        row = -1 if tag is None else tag[0]
+        if frame.is_corrupt:
+            self._damage(row, "the decoder found errors in it")
+        self.rows.append(row)
+        self.prints.append(fingerprint(frame))
+
+    def _damage(self, row: int, reason: str) -> None:
+        """Note damage; what comes before the first keyframe is none, but a recording joined midway."""
+        begun = any(keyframe for *_, keyframe in self.packets[: row + 1])
+        if begun and (self.hurt is None or row < self.hurt):
+            self.hurt, self.reason = row, reason
+
+    @property
+    def good(self) -> int:
+        """Frames before the first that comes from the damaged packet or one read after it, and may refer to it."""
+        if self.hurt is None:
+            return len(self.rows)
+        return next((n for n, row in enumerate(self.rows) if row >= self.hurt), len(self.rows))
+
+    def table(self) -> PacketTable:
+        """The packets before any damage, without anchors yet."""
+        count = len(self.packets) if self.hurt is None else self.hurt
+        position, size, pts, dts, keyframe = zip(*self.packets[:count], strict=True)
+        frame, prints = np.full(count, -1, np.int32), np.zeros(count, np.uint32)
+        rows = np.array(self.rows[: self.good])
+        if rows.min() >= 0 and len(np.unique(rows)) == len(rows):
+            frame[rows] = np.arange(len(rows))
+            prints[rows] = self.prints[: self.good]
+        columns = (position, size, pts, dts, keyframe, frame, prints, np.full(count, NO_TIME), np.zeros(count))
+        return PacketTable(
+            *(np.asarray(column, kind) for column, kind in zip(columns, COLUMNS.values(), strict=True))  # type: ignore[arg-type]
+        )
+
+
+def _with_anchors(path: Path, table: PacketTable) -> PacketTable:
+    """Seek to each keyframe in a file opened anew and decode: those whose frames come out right become anchors."""
+    seek, anchor = table.seek.copy(), table.anchor.copy()
+    tried, last = 0, -APART
+    container, stream = open_video(path)
+    with container:
+        for row in np.flatnonzero(table.keyframe & (table.frame >= 0)).tolist():
+            if table.frame[row] < last + APART:
+                continue
+            times = dict.fromkeys(time for time in (table.dts[row], table.pts[row]) if time != NO_TIME)
+            for time in times:
+                seek[row] = time
+                if _leads_there(container, stream, replace(table, seek=seek), row):
+                    anchor[row], last = True, int(table.frame[row])
+                    break
+            tried += 1
+            if tried == PATIENCE and not anchor.any():
+                break
+    return replace(table, seek=seek, anchor=anchor)
+
+
+def _leads_there(container: InputContainer, stream: VideoStream, table: PacketTable, row: int) -> bool:
+    first = int(table.frame[row])
+    numbers = range(first, min(first + CHECKED, int(table.frame.max()) + 1))
+    try:
+        cursor = Cursor(container, stream, table, row=row)
+        cursor.want(frozenset(numbers))
+        for number in numbers:
+            cursor.frame(number)
+    except LostFrame:
+        return False
+    return True
+
+
+def _cache_file(path: Path) -> Path | None:
+    """Where the index of this state of this file is kept; None where there is no such file or no cache folder."""
+    try:
+        about = path.stat()
+        key = f"{VERSION}\0{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}"
+        return cache_folder("index") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.arrow"
+    except OSError:
+        return None
+
+
+def _keep(index: VideoIndex, kept: Path) -> None:
+    import pyarrow as pa
+
+    columns = {name: getattr(index.table, name) for name in COLUMNS}
+    about = {"version": VERSION, "info": asdict(index.info), "orientation": list(index.orientation)}
+    table = pa.table(
+        {name: column.view(np.uint8) if column.dtype == bool else column for name, column in columns.items()}
+    )
+    table = table.replace_schema_metadata({"labkit": json.dumps(about)})
+
+    def write(temporary: Path) -> None:
+        with pa.ipc.new_file(str(temporary), table.schema) as file:
+            file.write_table(table)
+
+    try:
+        write_atomically(kept, write)
+    except OSError as error:
+        warnings.warn(f"the index of a video cannot be kept, so it will be made again: {error}", stacklevel=4)
+
+
+def _read(kept: Path) -> VideoIndex | None:
+    """The index kept in this file; None if there is none or it is broken. Mapped into memory, not read."""
+    import pyarrow as pa
+
+    if not kept.is_file():
+        return None
+    try:
+        with pa.memory_map(str(kept)) as source:
+            table = pa.ipc.open_file(source).read_all()
+            about = json.loads(table.schema.metadata[b"labkit"])
+            if about["version"] != VERSION:
+                return None
+            columns = {name: _column(table, name, kind) for name, kind in COLUMNS.items()}
+            return VideoIndex(VideoInfo(**about["info"]), Orientation(*about["orientation"]), PacketTable(**columns))
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def _column(table: "pa.Table", name: str, kind: type) -> np.ndarray:  # type: ignore[name-defined]  # noqa: F821
+    stored = table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+    return stored.view(np.bool_) if kind is np.bool_ else stored.astype(kind, copy=False)
