@@ -5,6 +5,7 @@ A file is checked whole against the network before a single tensor is changed. W
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def load_weights(
     wanted = model.state_dict()
 
     head = f"{getattr(model, 'head', 'fc')}."
-    unused = [name for name in found if new_head and name.startswith(head)]
+    unused = sorted(name for name in found if new_head and name.startswith(head))
     found = {name: tensor for name, tensor in found.items() if name not in unused}
     absent = [name for name in wanted if name not in found]
     fresh = [name for name in absent if name.endswith(f".{COUNTER}") or (new_head and name.startswith(head))]
@@ -148,7 +149,9 @@ def _plain(value: str) -> Any:
 
 def _read_torch(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch warns of odd pickles before it refuses them; one message is enough
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # on damaged bytes torch's reader raises whatever the damage makes it trip over
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             reason = "refused: it holds code or objects, not only tensors, and loading it would run them"

@@ -1,0 +1,161 @@
+"""Weights in files: kept, loaded, refused; and what does not fit is named."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from labkit.models import WeightsError, create_model, load_weights, save_weights
+
+
+def small(num_classes=5, seed=0, **overrides):
+    torch.manual_seed(seed)
+    return create_model("resnet18", num_classes=num_classes, width=4, **overrides)
+
+
+def same(a, b):
+    return all(torch.equal(tensor, b.state_dict()[name]) for name, tensor in a.state_dict().items())
+
+
+def published(network):
+    """A state dict as the published checkpoints have it: `module.` in front, every value its own."""
+    return {f"module.{name}": torch.rand(t.shape).to(t.dtype) for name, t in network.state_dict().items()}
+
+
+class RunsCode:
+    """What unpickling this would do: make a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_saved_weights_come_back_with_their_metadata(tmp_path):
+    network = small()
+    path = save_weights(network, tmp_path / "new" / "w.safetensors", classes=["a", "b"], top1=0.5)
+    other = small(seed=1)
+    assert not same(network, other)
+    loaded = load_weights(other, path)
+    assert same(network, other)
+    assert loaded.metadata == {"classes": ["a", "b"], "top1": 0.5}
+    assert str(loaded) == f"{len(network.state_dict())} tensors from w.safetensors"
+    assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_published_checkpoint_loads_tensor_by_tensor(tmp_path, wrapped, zipped):
+    network = small()
+    tensors = published(network)
+    content = {"arch": "resnet-18", "epoch": 200, "state_dict": tensors, "optimizer": {}} if wrapped else tensors
+    torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+    loaded = load_weights(network, tmp_path / "w.pth")
+    assert loaded.tensors == len(tensors)
+    assert all(torch.equal(t, tensors[f"module.{name}"]) for name, t in network.state_dict().items())
+    assert loaded.metadata == ({"arch": "resnet-18", "epoch": 200} if wrapped else {})
+
+
+def test_batch_counters_that_old_files_lack_are_said(tmp_path):
+    network = small()
+    old = {name: t for name, t in published(network).items() if not name.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "old.pth")
+    loaded = load_weights(network, tmp_path / "old.pth")
+    assert len(loaded.fresh) == 17
+    assert "the file lacks 17 batch counters" in str(loaded)
+
+
+def test_missing_left_over_and_misshapen_tensors_are_named_and_nothing_is_changed(tmp_path):
+    network, other = small(), small(seed=1)
+    tensors = dict(other.state_dict())
+    tensors["layer2.0.convolution1.weight"] = tensors.pop("layer2.0.conv1.weight")
+    tensors["conv1.weight"] = torch.zeros(4, 3, 3, 3, 3)
+    torch.save(tensors, tmp_path / "w.pth")
+    before = {name: t.clone() for name, t in network.state_dict().items()}
+    with pytest.raises(WeightsError) as error:
+        load_weights(network, tmp_path / "w.pth")
+    assert "1 missing: layer2.0.conv1.weight" in str(error.value)
+    assert "1 left over: layer2.0.convolution1.weight" in str(error.value)
+    assert "1 of another shape: conv1.weight (4, 3, 3, 3, 3) for (4, 3, 7, 7, 7)" in str(error.value)
+    assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    path = save_weights(small(shortcut="B"), tmp_path / "b.safetensors")
+    with pytest.raises(WeightsError, match=r"not of this network. Tensors: 18 left over: layer2\.0\.downsample\.0"):
+        load_weights(small(shortcut="A"), path)
+
+
+def test_another_class_count_is_said_and_the_head_is_new_only_when_asked_for(tmp_path):
+    teacher, network = small(num_classes=400), small(num_classes=7, seed=1)
+    path = save_weights(teacher, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="for 400 classes and the network for 7; new_head=True"):
+        load_weights(network, path)
+    head = network.fc.weight.clone()
+    loaded = load_weights(network, path, new_head=True)
+    assert torch.equal(network.conv1.weight, teacher.conv1.weight)
+    assert torch.equal(network.fc.weight, head)
+    assert loaded.unused == ("fc.bias", "fc.weight")
+    assert "the head is new (fc.bias, fc.weight of the file left out)" in str(loaded)
+
+
+@pytest.mark.parametrize("content", ["state dict", "bare"])
+def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(tmp_path, content):
+    trap = RunsCode(tmp_path / "it ran")
+    torch.save(
+        {"state_dict": {"w": torch.zeros(2), "x": trap}} if content == "state dict" else trap, tmp_path / "w.pth"
+    )
+    with pytest.raises(WeightsError, match="refused: it holds code or objects"):
+        load_weights(small(), tmp_path / "w.pth")
+    assert not (tmp_path / "it ran").exists()
+
+
+def test_a_bare_pickle_with_code_in_it_is_refused_and_the_code_does_not_run(tmp_path):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        (tmp_path / "w.pth").write_bytes(pickle.dumps(RunsCode(tmp_path / "it ran"), protocol))
+        with pytest.raises(WeightsError):
+            load_weights(small(), tmp_path / "w.pth")
+        assert not (tmp_path / "it ran").exists()
+    pickle.loads((tmp_path / "w.pth").read_bytes())  # the trap is a real one
+    assert (tmp_path / "it ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "zipped", "legacy"])
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.5, 0.99, 0.9999])
+def test_a_truncated_file_is_one_clear_error(tmp_path, kind, share):
+    network, whole = small(), tmp_path / "whole"
+    if kind == "safetensors":
+        save_weights(network, whole)
+    else:
+        torch.save(network.state_dict(), whole, _use_new_zipfile_serialization=kind == "zipped")
+    data = whole.read_bytes()
+    (tmp_path / "cut").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(WeightsError, match="cut short"):
+        load_weights(network, tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("empty.pth", b"", "the file is empty"),
+        ("page.pth", b"<!DOCTYPE html><html>not found</html>", "a file of another kind"),
+        ("notes.safetensors", b"these are notes", "not a whole safetensors file"),
+    ],
+)
+def test_other_files_are_one_clear_error(tmp_path, name, data, message):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=message):
+        load_weights(small(), tmp_path / name)
+
+
+def test_a_missing_file_and_a_file_without_tensors_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"none\.pth: there is no such file"):
+        load_weights(small(), tmp_path / "none.pth")
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="it holds a list, not a table of named tensors"):
+        load_weights(small(), tmp_path / "list.pth")
+    torch.save({"epoch": 3}, tmp_path / "epoch.pth")
+    with pytest.raises(WeightsError, match="it holds no table of named tensors"):
+        load_weights(small(), tmp_path / "epoch.pth")

@@ -1,0 +1,75 @@
+"""The zoo: names, overrides, and what a wrong one is answered."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from labkit.clip import ClipSpec
+from labkit.models import create_model, entry, list_models
+
+
+def test_list_models_takes_a_pattern():
+    assert list_models("resnet1?") == ["resnet10", "resnet18"]
+    assert {"resnet18", "resnet34", "resnet18_2d", "resnet34_2d"} <= set(list_models())
+    assert list_models("nothing*") == []
+
+
+def test_every_entry_has_a_clip_and_a_source():
+    for name in list_models():
+        assert entry(name).clip.frames >= 1
+        assert entry(name).paper
+        assert entry(name).table
+    assert entry("resnet18").source == "hara-2018-retrace, Table 1"
+    assert entry("resnet18").clip.shape == (3, 16, 112, 112)
+    assert entry("resnet18_2d").clip.frames == 1
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_entry_builds_on_the_meta_device_and_reads_its_own_clip(name):
+    with torch.device("meta"):
+        network = create_model(name, num_classes=7)
+        shape = network.clip.shape
+        if name.endswith("_2d"):
+            shape = (shape[0], *shape[2:])
+        assert network(torch.empty(2, *shape)).shape == (2, 7)
+    assert all(p.is_meta for p in network.parameters())
+
+
+def test_the_network_carries_its_clip_and_a_clip_can_be_given():
+    spec = ClipSpec(frames=8, stride=2, size=32)
+    assert create_model("resnet18", width=4, clip=spec).clip is spec
+    assert create_model("resnet18", width=4).clip == entry("resnet18").clip
+
+
+def test_unknown_model_names_the_nearest():
+    with pytest.raises(ValueError, match="unknown model 'resent18': did you mean 'resnet18'"):
+        create_model("resent18")
+
+
+def test_unknown_override_names_the_nearest():
+    with pytest.raises(TypeError, match="resnet18 takes no 'widht': did you mean 'width'"):
+        create_model("resnet18", widht=16)
+
+
+def test_what_makes_a_network_cannot_be_overridden():
+    with pytest.raises(TypeError, match=r"resnet18 is what it is by its depths=\(2, 2, 2, 2\)"):
+        create_model("resnet18", depths=(3, 4, 6, 3))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [({"shortcut": "C"}, "unknown shortcut 'C': choose from A"), ({"width": 0}, "width must be at least 1, not 0")],
+)
+def test_a_bad_value_is_refused(override, message):
+    with pytest.raises(ValueError, match=message):
+        create_model("resnet18", **override)
+
+
+def test_importing_models_and_reading_the_table_loads_no_torch():
+    code = (
+        "import sys, labkit.models, labkit.models.zoo as zoo; zoo.entry('resnet18').clip; zoo.list_models();"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
