@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.models.blocks import PerFrame as PerFrame
     from labkit.models.inflate import inflate_conv as inflate_conv
     from labkit.models.inflate import inflate_modules as inflate_modules
     from labkit.models.resnet import ResNet as ResNet
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 # Name -> module. `profile` is not here: `labkit.models.profile` is the module, and holds the function of that name.
 _HOMES = {
-    "PerFrame": "blocks",
     "ResNet": "resnet",
     "ModelEntry": "zoo",
     "WeightsError": "weights",

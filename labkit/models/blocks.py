@@ -155,22 +155,3 @@ class Bottleneck(Block):
         out = self.relu(self.bn2(self.conv2(out)))  # (B, width, T/s, H/s, W/s)
         out = self.bn3(self.conv3(out))  # (B, width * expansion, T/s, H/s, W/s)
         return self.relu(out + self.downsample(x))
-
-
-class PerFrame(nn.Module):
-    """A 2D network on clips: every frame by itself, logits averaged over the frames.
-
-    It reads `(B, C, T, H, W)` like a 3D network, so that a 2D one can be trained and evaluated on the same data.
-    It cannot know the order of the frames.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.clip = network.clip
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, C, T, H, W)` to logits `(B, K)`."""
-        frames = x.transpose(1, 2)  # (B, T, C, H, W)
-        logits = self.network(frames.flatten(0, 1))  # (B*T, K)
-        return logits.unflatten(0, frames.shape[:2]).mean(dim=1)  # (B, K)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.models import PerFrame, create_model
+from labkit.models import create_model
 from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Bottleneck, ZeroPadShortcut
 
 # Counted by running the published code, 400 classes.
@@ -151,15 +151,6 @@ def test_2d_twin_is_the_3d_network_with_kernels_of_one_frame(name):
 def test_initialisation_is_kaiming_over_the_outgoing_connections():
     weight = create_model("resnet10", num_classes=2).layer4[0].conv2.weight
     assert weight.std().item() == pytest.approx((2 / (512 * 27)) ** 0.5, rel=0.01)
-
-
-def test_per_frame_averages_a_2d_network_over_frames_and_ignores_their_order():
-    network = PerFrame(small("resnet18_2d")).eval()
-    clip = torch.randn(2, 3, 4, 16, 16)
-    one_by_one = torch.stack([network.network(frame) for frame in clip.unbind(2)]).mean(0)
-    torch.testing.assert_close(network(clip), one_by_one)
-    torch.testing.assert_close(network(clip.flip(2)), one_by_one)
-    assert network.clip.frames == 1
 
 
 def test_tensor_names_are_those_of_the_published_checkpoints():
