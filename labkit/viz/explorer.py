@@ -164,7 +164,7 @@ class Explorer:
             "xanchor": "left",
             "y": 1,
             "yanchor": "bottom",
-            "pad": {"b": 8},
+            "pad": {"b": 30},  # over a legend
         }
 
     def _slider(self, number: int, *, axes: int) -> dict[str, Any]:
