@@ -1,0 +1,44 @@
+"""The README, CONTRIBUTING and docs point at things that exist and agree with the files they repeat."""
+
+import doctest
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_inside_the_project_lead_somewhere(path):
+    targets = re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    inside = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in inside if not (path.parent / target).exists()] == []
+
+
+def test_the_readme_lists_the_notebooks_as_the_course_file_has_them():
+    entries = tomllib.loads((ROOT / "notebooks" / "course.toml").read_text(encoding="utf-8"))["notebook"]
+    rows = [
+        f"| [{entry['file'][:2]} {entry['title']}](notebooks/{entry['file']}) | {entry['question']} "
+        f"| {entry['minutes']['cpu']} | {entry['minutes']['gpu']} |"
+        for entry in entries
+    ]
+    assert [row for row in rows if row not in README] == []
+    assert README.count("](notebooks/") == len(rows)
+
+
+def test_the_cited_number_in_the_readme_is_what_cite_answers():
+    example = re.search(r"```python\n(>>> .*?)```", README, flags=re.DOTALL).group(1)
+    # The card of a paper is for a notebook's eyes; the rest is run as it stands.
+    runnable = example.split(">>> paper(")[0]
+    test = doctest.DocTestParser().get_doctest(runnable, {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner(verbose=False).run(test) == (0, 2)
+
+
+def test_the_readme_opens_with_what_it_is_a_picture_and_two_commands():
+    first_screen = "\n".join(README.splitlines()[:25])
+    assert "docs/images/overfitting.png" in first_screen
+    assert re.findall(r"^make \w+", first_screen, flags=re.MULTILINE) == ["make course", "make lab"]
