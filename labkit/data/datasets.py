@@ -6,7 +6,6 @@ read. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and
 """
 
 import difflib
-import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
 from labkit.data import clips, layouts
-from labkit.data.frames import FrameCache, cache_frames
+from labkit.data.frames import FrameCache, cache_frames, reduced
 from labkit.data.indexing import index_videos
 from labkit.data.layouts import Listing, Subset
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
@@ -87,12 +86,13 @@ class VideoDataset(Dataset):
         self.augment = augment or TrainTransform(spec)
         self._given = transform
         self.transform: Transform = transform or (self.augment if sampling == "random" else EvalTransform(spec))
+        # Asked once: the check walks a class tree, and costs as much as reading a small clip.
+        self._drawing = self.transform if isinstance(self.transform, Draws) else None
         self.flip = flip
         self.report = pd.DataFrame(columns=["path", "reason"], dtype=str) if report is None else report
         self.name, self.note = name, note
         self._cache = cache
         self._readers: OrderedDict[str, VideoReader] = OrderedDict()
-        self._process = os.getpid()
 
     # ------------------------------------------------------------------ what there is
 
@@ -143,15 +143,15 @@ class VideoDataset(Dataset):
         label = int(self._columns["label"][row])
         numbers = self._numbers(row, index - int(self._firsts[row]), rng)
         path = self._path(row)
-        if not isinstance(self.transform, Draws):
+        if self._drawing is None:
             clip = torch.from_numpy(self._read(path, row, numbers, None)).permute(0, 3, 1, 2)
             return self.transform(clip, rng), label, row
         height, width = self._size(path, row)
-        box = self.transform.draw(height, width, rng)
+        box = self._drawing.draw(height, width, rng)
         if box.flip:
             mirrored = self._mirrored(label)
             box, label = (replace(box, flip=False), label) if mirrored is None else (box, mirrored)
-        size = self.transform.spec.size
+        size = self._drawing.spec.size
         frames = self._read(path, row, numbers, box.short_side(size))
         return apply(torch.from_numpy(frames).permute(0, 3, 1, 2), box, size), label, row
 
@@ -191,20 +191,16 @@ class VideoDataset(Dataset):
         """uint8 `(T, H, W, 3)`; from the decoder with this short side, from the cache at the size it has."""
         if self._cache is not None:
             return self._cache.read(path, numbers)
-        if short_side is not None and short_side == min(self._size(path, row)):
-            short_side = None
+        size = None if short_side is None else reduced(*self._size(path, row), short_side)
         # A looped clip goes back to its first frame; the decoder reads each frame once, in order.
         order, back = np.unique(numbers, return_inverse=True)
         try:
-            frames = self._reader(path).at(order, size=short_side)
+            frames = self._reader(path).at(order, size=size)
         except (OSError, IndexError) as error:
             raise VideoError(path, f"it could be read when the index was built, but not now: {error}") from error
         return frames if len(order) == len(numbers) and (order == numbers).all() else frames[back]
 
     def _reader(self, path: str) -> VideoReader:
-        if self._process != os.getpid():
-            # A forked worker shares its files' positions with the parent: it opens its own, and leaves those alone.
-            self._inherited, self._readers, self._process = self._readers, OrderedDict(), os.getpid()
         if path in self._readers:
             self._readers.move_to_end(path)
         else:
@@ -236,9 +232,9 @@ class VideoDataset(Dataset):
         return np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without open files and what can be computed again: this is what a worker gets."""
-        kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts", "_inherited")}
-        return kept | {"_readers": OrderedDict(), "_process": None}
+        """Without open videos and what can be computed again: this is what a spawned worker gets."""
+        kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts")}
+        return kept | {"_readers": OrderedDict()}
 
     # ------------------------------------------------------------------ other datasets of the same videos
 

@@ -36,7 +36,8 @@ class FrameCache:
 
     @cached_property
     def _bytes(self) -> NDArray[np.uint8]:
-        return np.memmap(self.file, dtype=np.uint8, mode="r")
+        # Seen as a plain array: indexing a memmap object costs several times more.
+        return np.memmap(self.file, dtype=np.uint8, mode="r").view(np.ndarray)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"file": self.file, "rows": self.rows}
@@ -84,8 +85,8 @@ def reduced(height: int, width: int, short_side: int) -> tuple[int, int]:
     if short <= short_side:
         return height, width
     # Even: odd widths are several times slower to scale.
-    height, width = (short_side if n == short else 2 * round(n * short_side / short / 2) for n in (height, width))
-    return height, width
+    longer = max(short_side, 2 * round(max(height, width) * short_side / short / 2))
+    return (short_side, longer) if height <= width else (longer, short_side)
 
 
 def _decode_into(

@@ -215,7 +215,7 @@ def _class_index(path: Path) -> tuple[str, ...]:
 
 def _lines(path: Path, *, fields: tuple[int, ...]) -> Iterator[tuple[str, list[str]]]:
     """`("file, line n", fields)` of every line that is not empty. The last field of a line is its last word."""
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if line.strip():
             parts = line.rsplit(maxsplit=max(fields) - 1)
             if len(parts) not in fields:

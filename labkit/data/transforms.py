@@ -91,7 +91,7 @@ class TrainTransform:
 
     def __call__(self, clip: Tensor, rng: np.random.Generator) -> Tensor:
         """Draw and apply: uint8 `(T, C, H, W)` to `(T, C, size, size)`."""
-        return apply(clip, self.draw(*clip.shape[-2:], rng), self.spec.size)
+        return apply(clip, self.draw(clip.shape[-2], clip.shape[-1], rng), self.spec.size)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class EvalTransform:
 
     def __call__(self, clip: Tensor, rng: np.random.Generator | None = None) -> Tensor:
         """uint8 `(T, C, H, W)` to `(T, C, size, size)`; the generator is not used."""
-        return apply(clip, self.draw(*clip.shape[-2:]), self.spec.size)
+        return apply(clip, self.draw(clip.shape[-2], clip.shape[-1]), self.spec.size)
 
 
 def apply(clip: Tensor, box: Box, size: int) -> Tensor:
