@@ -1,0 +1,267 @@
+"""The course from notebooks to pages: generate the embedded data, run every notebook, write the pages.
+
+A notebook that fails stops none of the others; the index says which did not run to their end. Runs are kept in
+`build/runs/`, pages in `build/course/`, so that a single notebook can be run again and the rest stays.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.course.page import SITE, links, notebook_body, rewrite_links
+from labkit.course.plan import Lesson, Plan, choose, read_plan
+from labkit.records import Run, write_atomically
+from labkit.runs.execute import RunFailed, Step, run_notebook
+from labkit.runs.findings import Finding, findings
+from labkit.runs.project import project_folder
+from labkit.runs.table import status
+
+ROAD = (
+    ("file", "mp4, avi"),
+    ("frames", "(T, H, W, 3)"),
+    ("clip", "(C, T, H, W)"),
+    ("batch", "(B, C, T, H, W)"),
+    ("logits", "(B, K)"),
+    ("history", "loss, accuracy"),
+    ("figures", "and findings"),
+)
+MOST_NUMBERS = 4  # recorded numbers that the index shows of a notebook
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build made: the index to open, and the run of every lesson that has one."""
+
+    index: Path
+    plan: Plan
+    runs: Mapping[str, Run]  # by the lesson's name
+
+    @property
+    def failed(self) -> list[str]:
+        """Lessons whose run did not end well."""
+        return [name for name, run in self.runs.items() if status(run) != "done"]
+
+    def budget(self) -> list[tuple[Lesson, float, bool]]:
+        """For every lesson that ran to its end: the seconds it took and whether they are within its budget."""
+        ran = [(lesson, self.runs[lesson.name]) for lesson in self.plan.lessons if lesson.name in self.runs]
+        took = [(lesson, float(run.about["seconds"])) for lesson, run in ran if run.status == "done"]
+        return [(lesson, seconds, seconds <= lesson.budget_s) for lesson, seconds in took]
+
+
+def build_course(
+    only: Sequence[str] = (),
+    *,
+    folder: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    on_lesson: Callable[[Lesson], None] | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> Built:
+    """Run the lessons whose names start with one of `only` (all, if empty), and write all pages anew.
+
+    `folder` is the project's. `parameters` go to every notebook that declares them. `on_lesson` is called before each.
+    """
+    project = Path(folder) if folder else project_folder()
+    plan = read_plan(project / "notebooks" / "course.toml")
+    chosen = choose(plan, list(only))
+    absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
+    if absent:
+        raise FileNotFoundError(
+            f"the plan names {', '.join(absent)}, which {plan.lessons[0].path.parent} does not hold"
+        )
+    kept = project / "build" / "runs"
+    for lesson in chosen:
+        if on_lesson:
+            on_lesson(lesson)
+        _run(lesson, kept / lesson.name, parameters or {}, on_step)
+    runs = {lesson.name: Run.open(kept / lesson.name) for lesson in plan.lessons if _has_run(kept / lesson.name)}
+    return Built(write_pages(plan, runs, project), plan, runs)
+
+
+def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
+    """Write the index, a page for every run, and what they need, to `build/course/`; returns the index."""
+    site = project / "build" / "course"
+    _write_assets(site / "assets")
+    found = _findings(project)
+    entries = [_entry(lesson, runs.get(lesson.name), found) for lesson in plan.lessons]
+    about = _about(runs)
+    shell = {"plan": plan, "lessons": entries, "about": about}
+    _write_papers(site, shell, sorted({lesson.card for lesson in plan.lessons if lesson.card}))
+    for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
+        if lesson.name in runs:
+            before = entries[number - 1] if number else None
+            after = entries[number + 1] if number + 1 < len(entries) else None
+            _write_lesson(
+                site, lesson, runs[lesson.name], {**shell, **entry, "before": before, "after": after}, project
+            )
+        else:
+            text = _render("missing.html.j2", **shell, lesson=entry)
+            _write(site / entry["page"], text)
+    failed = [entry for entry in entries if entry["failure"]]
+    _write(site / "index.html", _render("index.html.j2", **shell, road=ROAD, failed=failed, ran=len(runs)))
+    return site / "index.html"
+
+
+def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:
+    """Run a lesson in place of its earlier run. Its failure is in the run; the others go on."""
+    from labkit.runs.notebook import read_parameters
+
+    if place.exists():
+        shutil.rmtree(place)
+    given = {name: value for name, value in parameters.items() if name in read_parameters(lesson.path)}
+    try:
+        # A slower machine is given time; a notebook that hangs must still not hold the course for long.
+        run_notebook(lesson.path, given, place, time_limit=max(600.0, 6 * lesson.budget_s), on_step=on_step)
+    except RunFailed:
+        return
+
+
+def _has_run(place: Path) -> bool:
+    return (place / "run.json").is_file() and any(place.glob("*.ipynb"))
+
+
+def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) -> dict[str, Any]:
+    """What the pages say of a lesson."""
+    state = status(run) if run else "not run"
+    seconds = run.about.get("seconds") if run else None
+    words = {
+        "done": f"ran in {_duration(seconds)}" if seconds else "ran",
+        "not run": "not run yet",
+        "died": "its process was killed",
+    }
+    failure = ""
+    if run and state != "done":
+        failure = (run.about.get("error") or {}).get("message") or {"died": "was killed."}.get(state, f"was {state}.")
+    return {
+        "name": lesson.name,
+        "number": lesson.number,
+        "title": lesson.title,
+        "question": lesson.question,
+        "page": f"{lesson.name}.html",
+        "status": state.replace(" ", "-"),
+        "status_words": words.get(state, "did not run to its end"),
+        "minutes": " · ".join(f"{_minutes(value)} on a {device.upper()}" for device, value in lesson.minutes.items()),
+        "seconds": _duration(seconds) if seconds else "",
+        "failure": failure,
+        "source": f"notebooks/{lesson.path.name}",
+        "findings": [
+            {
+                "statement": one.declared.statement,
+                "verdict": "holds" if one.holds else "fails",
+                "verdict_words": one.verdict,
+            }
+            for one in found.get(lesson.name, [])
+            if one.holds is not None
+        ],
+        "numbers": [
+            (name.replace("_", " "), _number(value)) for name, value in [*(run.results if run else {}).items()]
+        ][:MOST_NUMBERS],
+        "paper": {"page": f"papers/{lesson.card}.html", "name": lesson.card} if lesson.card else None,
+    }
+
+
+def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], project: Path) -> None:
+    """One lesson's page, the executed notebook beside it, and copies of the files that it links to."""
+    executed = run.folder / lesson.path.name
+    body = notebook_body(executed, page)
+    body = body.replace(str(project), "…").replace(str(Path.home()), "~")
+    rename = {other["name"] + ".ipynb": other["page"] for other in page["lessons"]}
+    for target in set(links(body)):
+        place = (lesson.path.parent / target).resolve()
+        if target in rename or not place.exists() or not place.is_relative_to(project.resolve()):
+            continue
+        rename[target.rstrip("/")] = _publish(place, project.resolve(), site)
+    _write(site / page["page"], rewrite_links(body, rename))
+    (site / "notebooks").mkdir(parents=True, exist_ok=True)
+    write_atomically(site / page["source"], lambda temporary: shutil.copyfile(executed, temporary))
+
+
+def _publish(place: Path, project: Path, site: Path) -> str:
+    """Make what a notebook links to part of the site; returns the link's new target."""
+    inside = place.relative_to(project)
+    if (
+        len(inside.parts) > 1
+        and inside.parts[0] == "summaries"
+        and (site / "papers" / f"{inside.parts[1]}.html").exists()
+    ):
+        return f"papers/{inside.parts[1]}.html"
+    target = Path("files") / inside
+    if place.is_dir():
+        shutil.copytree(place, site / target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        write_atomically(site / target, lambda temporary: shutil.copyfile(place, temporary))
+    return target.as_posix()
+
+
+def _write_papers(site: Path, shell: Mapping[str, Any], cards: Sequence[str]) -> None:
+    """A page for every paper that the course reads: its card and its tables."""
+    from labkit.survey import paper, results
+
+    for card in cards:
+        read = paper(card)
+        table = results(card).dropna(axis="columns", how="all").to_html(index=False, na_rep="", border=0)
+        text = _render("paper.html.j2", **shell, title=read.title, card=read._repr_html_(), table=table)
+        _write(site / "papers" / f"{card}.html", text)
+
+
+def _write_assets(folder: Path) -> None:
+    """Style and script, ours and plotly's: the same file for all pages."""
+    from plotly.offline import get_plotlyjs
+    from pygments.formatters import HtmlFormatter
+
+    from labkit.viz import theme
+
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    themes = {"light": theme.LIGHT.to_plotly_json(), "dark": theme.DARK.to_plotly_json()}
+    _write(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
+    _write(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
+    _write(folder / "plotly.min.js", get_plotlyjs())
+    for name in ("course.css", "course.js"):
+        _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
+
+
+def _findings(project: Path) -> dict[str, list[Finding]]:
+    by_notebook: dict[str, list[Finding]] = {}
+    for one in findings(project):
+        by_notebook.setdefault(one.declared.notebook, []).append(one)
+    return by_notebook
+
+
+def _about(runs: Mapping[str, Run]) -> str:
+    """Where the numbers on the pages come from, in a line."""
+    if not runs:
+        return "No notebook has been run yet."
+    latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
+    hardware, versions, code = latest["hardware"], latest["versions"], latest["code"]
+    machine = ", ".join([hardware["processor"], f"{hardware['cores']} cores", *hardware["gpus"]])
+    commit = f", commit {code['commit'][:10]}{' with changes' if code['dirty'] else ''}" if code["commit"] else ""
+    day = str(latest["started"])[:10]
+    return f"Run on {day} on {machine}; labkit {versions['labkit']}{commit}, Python {versions['python']}, torch {versions['torch']}."
+
+
+def _render(template: str, **values: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
+    environment = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
+    return environment.get_template(template).render(**values)
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _minutes(value: float) -> str:
+    return f"{value:g} minute{'' if value == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "–" if value is None else str(value)

@@ -1,0 +1,155 @@
+"""One executed notebook as a page that works offline.
+
+nbconvert makes the cells; before it, the outputs are turned into what a page without a kernel can show: a plotly
+figure into a place to draw it and its data, a widget into nothing (its static twin stands beside it), progress bars
+into nothing. The shell, style and script are in `site/`.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+SITE = Path(__file__).parent / "site"
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
+TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
+
+
+def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
+    """The whole page of an executed notebook; `page` is what the shell says around it (see `site/course`)."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    content = nbformat.read(notebook, as_version=4)
+    figures = prepare(content)
+    exporter = HTMLExporter(
+        template_name="course",
+        extra_template_basedirs=[str(SITE)],
+        extra_template_paths=[str(SITE)],
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    body, _ = exporter.from_notebook_node(content, resources={"page": {**page, "figures": figures}})
+    return body
+
+
+def prepare(content: Any) -> int:
+    """Make a notebook's outputs fit for a page, in place; returns how many figures it holds."""
+    content.cells = [cell for cell in content.cells if not _is_machinery(cell)]
+    content.metadata.pop("widgets", None)
+    number = 0
+    for cell in content.cells:
+        kept = []
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if _is_noise(output):
+                continue
+            data.pop(WIDGET, None)
+            if PLOTLY in data:
+                number += 1
+                output["data"] = {"text/html": figure_html(data[PLOTLY], f"figure-{number}")}
+            elif output.output_type == "stream":
+                output["text"] = _settled(output["text"])
+            kept.append(output)
+        if "outputs" in cell:
+            cell["outputs"] = kept
+    return number
+
+
+def figure_html(spec: Mapping[str, Any], name: str) -> str:
+    """A figure's place in the page: its title and description as text, its data for the script to draw.
+
+    `name` is the id of the place. Title and description also follow the figure's own sliders and menus.
+    """
+    spec = dict(json.loads(json.dumps(spec)))
+    layout = spec.setdefault("layout", {})
+    title = layout.get("title", "")
+    title = title if isinstance(title, str) else (title or {}).get("text") or ""
+    meta = layout.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    layout["meta"] = {**meta, "title": title}
+    for part in ("template", "title", "width"):
+        layout.pop(part, None)
+    margin = layout.get("margin", {})
+    if title and "t" in margin:
+        shrink = TITLE_LINE * (1 + title.count("<br>"))
+        margin["t"] = max(30, margin["t"] - shrink)
+        if "height" in layout:
+            layout["height"] -= shrink
+    _retitle(layout)
+    words = str(meta.get("description", ""))
+    # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
+    data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
+    said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
+    return (
+        f'<figure class="plot" aria-labelledby="{name}-title">'
+        f'<p class="figure-title" id="{name}-title">{_as_text(title)}</p>'
+        f'<div class="drawing"><div class="plotly-figure" id="{name}" style="height:{int(layout.get("height", 450))}px">'
+        f"<noscript>{html.escape(words or 'This figure is drawn by a script.')}</noscript></div></div>"
+        f"{said if words else ''}"
+        f'<script type="application/json" id="{name}-data">{data}</script></figure>'
+    )
+
+
+def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
+    """Replace the targets of links: those in `rename` by their page, with what follows a `#` kept."""
+
+    def one(found: re.Match[str]) -> str:
+        target, mark, place = html.unescape(found.group(1)).partition("#")
+        new = rename.get(target.rstrip("/"))
+        return f'href="{html.escape(new + mark + place)}"' if new else found.group(0)
+
+    return re.sub(r'href="([^"]*)"', one, body)
+
+
+def links(body: str) -> Iterator[str]:
+    """The relative targets that a page links to, without what follows a `#`."""
+    for target in re.findall(r'href="([^"]*)"', body):
+        path = html.unescape(target).partition("#")[0]
+        if path and not re.match(r"[a-z]+:", path):
+            yield path
+
+
+def _is_machinery(cell: Any) -> bool:
+    """Whether a cell was put in by papermill and says nothing to a reader: error banners, the run's own folder."""
+    tags = cell.metadata.get("tags", [])
+    if "papermill-error-cell-tag" in tags:
+        return True
+    lines = [line for line in cell.source.splitlines() if line.strip() and not line.startswith("#")]
+    return "injected-parameters" in tags and lines == ['out = "."']
+
+
+def _is_noise(output: Any) -> bool:
+    """Whether an output is of no use on a page: what was printed to stderr, and widgets that need a kernel."""
+    if output.output_type == "stream":
+        return output.name == "stderr"
+    data = output.get("data", {})
+    return WIDGET in data and not any(kind in data for kind in RICH)
+
+
+def _settled(text: str) -> str:
+    """Text as a terminal would show it at the end: of a line written over itself, the last version."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+def _retitle(value: Any) -> None:
+    """Let sliders and menus change the title beside the figure, not one inside it."""
+    if isinstance(value, dict):
+        if "title.text" in value:
+            value["meta.title"] = value.pop("title.text")
+        value.pop("title.pad.t", None)
+        for part in value.values():
+            _retitle(part)
+    elif isinstance(value, list):
+        for part in value:
+            _retitle(part)
+
+
+def _as_text(title: str) -> str:
+    """A plotly title, which is a little HTML, as text that is safe in a page."""
+    bare = re.sub(r"<[^>]*>", "", re.sub(r"<br ?/?>", " ", title))
+    return html.escape(html.unescape(bare), quote=False)

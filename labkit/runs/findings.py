@@ -1,0 +1,295 @@
+"""What was found, stated so that it can be wrong: inequalities over recorded numbers, measured over several seeds.
+
+`docs/findings.toml` declares them; `labkit findings` runs the notebooks they need, a run for every seed, and writes
+the numbers with their provenance to `docs/findings.json`; `finding("id")` shows one in a notebook, with its verdict.
+A verdict is computed from the stored numbers whenever it is shown, never stored for a notebook to trust.
+"""
+
+import hashlib
+import html
+import json
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from labkit.records import Run, write_atomically
+from labkit.runs import inequality
+from labkit.runs.execute import Step, run_notebook
+from labkit.runs.notebook import find_notebook, read_cells, read_parameters
+from labkit.runs.project import project_folder
+
+SEEDS = (0, 1, 2, 3, 4)
+MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
+
+
+class FindingsError(ValueError):
+    """The declaration of the findings is wrong, or one was asked for that it does not hold."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A finding as declared: a statement in words and the inequality that says the same in numbers."""
+
+    id: str
+    notebook: str
+    statement: str
+    measure: str
+    op: str
+    value: float
+    rule: str = inequality.MEAN_3SE
+
+    def __post_init__(self) -> None:
+        if self.op not in (*inequality.COMPARISONS, inequality.NEAR):
+            raise FindingsError(f"finding {self.id!r}: there is no comparison {self.op!r}")
+        if self.rule not in inequality.RULES:
+            raise FindingsError(
+                f"finding {self.id!r}: the rule is one of {', '.join(inequality.RULES)}, not {self.rule!r}"
+            )
+        try:
+            inequality.names(self.measure)
+        except inequality.MeasureError as error:
+            raise FindingsError(f"finding {self.id!r}: {error}") from None
+
+    @property
+    def inequality(self) -> str:
+        """The inequality as text."""
+        return f"{self.measure} {self.op} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A declared finding with what was measured; `per_seed` is empty where nobody has measured it yet."""
+
+    declared: Declared
+    per_seed: Mapping[int, float] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)  # provenance: versions, hardware, code, date, parameters
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the inequality holds over the seeds; None where it was not measured."""
+        if not self.per_seed:
+            return None
+        return inequality.holds([*self.per_seed.values()], self.declared.op, self.declared.value, self.declared.rule)
+
+    @property
+    def verdict(self) -> str:
+        """The state in words."""
+        if self.holds is None:
+            return "Not measured yet; run `make findings`."
+        return f"{'Holds' if self.holds else 'Does not hold'} over {len(self.per_seed)} seeds."
+
+    @property
+    def numbers(self) -> str:
+        """Mean, standard error and the values themselves."""
+        values = [*self.per_seed.values()]
+        error = inequality.standard_error(values)
+        each = ", ".join(f"{value:.3g}" for value in values)
+        return f"mean {mean(values):.3g} ± {error:.2g} (standard error); seeds {_span(self.per_seed)}: {each}"
+
+    @property
+    def origin(self) -> str:
+        """When and on what it was measured."""
+        hardware, versions = self.about.get("hardware", {}), self.about.get("versions", {})
+        where = " ".join([hardware.get("processor", ""), *hardware.get("gpus", [])]).strip()
+        commit = (self.about.get("code", {}).get("commit") or "")[:10]
+        parts = [
+            self.about.get("date", ""),
+            where,
+            f"torch {versions.get('torch', '?')}",
+            f"commit {commit}" if commit else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        lines = [self.declared.statement, self.verdict]
+        if self.per_seed:
+            lines.append(f"{self.declared.inequality} ({self.declared.rule}): {self.numbers}")
+            lines.append(f"Measured {self.origin}.")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(_no_markup(line) for line in str(self).splitlines())
+
+    def _repr_html_(self) -> str:
+        state = {True: "holds", False: "fails", None: "open"}[self.holds]
+        first, second, *rest = map(html.escape, str(self).splitlines())
+        second = second.replace("`make findings`", "<code>make findings</code>")
+        details = "".join(f"<br><small>{line}</small>" for line in rest)
+        return f'<p class="finding {state}"><b>{second}</b> {first}{details}</p>'
+
+
+def finding(name: str, folder: str | Path | None = None) -> Finding:
+    """The finding with this id, to show in a notebook. Raises `FindingsError`, naming the nearest, if there is none.
+
+    `folder` is the project's (default: found from here upwards).
+    """
+    known = {one.declared.id: one for one in findings(folder)}
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+        raise FindingsError(f"no finding {name!r} is declared; {hint}")
+    return known[name]
+
+
+def findings(folder: str | Path | None = None) -> list[Finding]:
+    """All declared findings in their order, each with what was measured."""
+    folder = Path(folder) if folder else project_folder()
+    stored = read_measured(folder).get("notebooks", {})
+    return [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
+
+
+def declared(folder: str | Path | None = None) -> list[Declared]:
+    """The findings that `docs/findings.toml` declares. Raises `FindingsError` for a wrong entry."""
+    path = (Path(folder) if folder else project_folder()) / "docs" / "findings.toml"
+    if not path.is_file():
+        return []
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("finding", [])
+        found = [Declared(**entry) for entry in entries]
+    except (tomllib.TOMLDecodeError, TypeError) as error:
+        raise FindingsError(f"{path}: {error}") from None
+    twice = {one.id for one in found if sum(other.id == one.id for other in found) > 1}
+    if twice:
+        raise FindingsError(f"{path} declares {', '.join(sorted(twice))} twice")
+    return found
+
+
+def read_measured(folder: Path) -> Mapping[str, Any]:
+    """`docs/findings.json` as it is; empty where nothing was measured."""
+    path = folder / "docs" / "findings.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def measure(
+    seeds: Sequence[int] = SEEDS,
+    *,
+    only: Sequence[str] = (),
+    folder: str | Path | None = None,
+    on_run: Callable[[str, int], None] | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> list[Finding]:
+    """Run every notebook that a finding needs, once for each seed, and write `docs/findings.json`.
+
+    A run that is done already, for the same notebook, code, torch and seed, is not repeated; so after an interruption
+    the next call goes on. `only` limits it to findings of notebooks whose names start so; the others keep their
+    numbers. `on_run(notebook, seed)` is called before each run. Raises `RunFailed` where a notebook fails.
+    """
+    project = Path(folder) if folder else project_folder()
+    wanted = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
+    chosen = {name: path for name, path in wanted.items() if not only or name.startswith(tuple(only))}
+    if not chosen:
+        raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'}")
+    stored = dict(read_measured(project).get("notebooks", {}))
+    for name, path in chosen.items():
+        if "seed" not in read_parameters(path):
+            raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")
+        runs = []
+        for seed in seeds:
+            if on_run:
+                on_run(name, seed)
+            runs.append(_run(path, seed, project, on_step))
+        _all_recorded(name, project, runs[0])
+        stored[name] = _entry(runs, path)
+        _write(project, {known: entry for known, entry in stored.items() if known in wanted})
+    return findings(project)
+
+
+def _run(path: Path, seed: int, project: Path, on_step: Callable[[Step], None] | None) -> Run:
+    """One run of a notebook, or the one that is there already."""
+    place = project / "build" / "findings" / f"{path.stem}-seed{seed}-{_key(path)}"
+    if (place / "run.json").is_file():
+        before = Run.open(place)
+        if before.status == "done":
+            return before
+    if place.exists():
+        shutil.rmtree(place)
+    return run_notebook(path, {"seed": seed}, place, on_step=on_step)
+
+
+def _all_recorded(notebook: str, project: Path, run: Run) -> None:
+    """Raise `FindingsError` where a finding's measure needs a number that the notebook does not record."""
+    for one in declared(project):
+        if one.notebook == notebook:
+            try:
+                inequality.evaluate(one.measure, run.results)
+            except inequality.MeasureError as error:
+                raise FindingsError(f"finding {one.id!r}: {error} by {notebook}") from None
+
+
+def _key(path: Path) -> str:
+    """Names what a notebook's numbers depend on: its code, the package's, and torch."""
+    digest = hashlib.sha256(_code(path).encode())
+    package = Path(__file__).resolve().parents[1]
+    for part in MEASURED_BY:
+        place = package / part
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(file.read_bytes())
+    digest.update(version("torch").encode())
+    return digest.hexdigest()[:12]
+
+
+def _code(path: Path) -> str:
+    """A notebook's code without its prose and outputs."""
+    return "\n\n".join(cell["source"] for cell in read_cells(path) if cell["cell_type"] == "code")
+
+
+def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
+    """What is stored of a notebook's runs."""
+    shared = {name: value for name, value in runs[0].parameters.items() if name not in ("seed", "out")}
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "code_sha256": hashlib.sha256(_code(path).encode()).hexdigest(),
+        "parameters": shared,
+        **{key: runs[-1].about[key] for key in ("versions", "hardware", "code")},
+        "runs": [{"seed": run.about["seed"], "seconds": run.about["seconds"], "results": run.results} for run in runs],
+    }
+
+
+def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
+    """Store the numbers, and beside them the verdicts for whoever reads the file."""
+    verdicts = {}
+    for one in declared(project):
+        judged = _judged(one, notebooks.get(one.notebook, {}))
+        if judged.per_seed:
+            verdicts[one.id] = {
+                "statement": one.statement,
+                "inequality": one.inequality,
+                "rule": one.rule,
+                "per_seed": {str(seed): round(value, 6) for seed, value in judged.per_seed.items()},
+                "holds": judged.holds,
+            }
+    text = json.dumps({"findings": verdicts, "notebooks": notebooks}, indent=1, ensure_ascii=False) + "\n"
+    path = project / "docs" / "findings.json"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _judged(one: Declared, entry: Mapping[str, Any]) -> Finding:
+    """A finding with its measure computed for every stored seed; unmeasured where a number is not there."""
+    try:
+        values = {run["seed"]: inequality.evaluate(one.measure, run["results"]) for run in entry.get("runs", [])}
+    except inequality.MeasureError:
+        return Finding(one)
+    return Finding(one, values, {key: value for key, value in entry.items() if key != "runs"})
+
+
+def _span(seeds: Mapping[int, float]) -> str:
+    numbers = sorted(seeds)
+    whole = numbers == [*range(numbers[0], numbers[-1] + 1)]
+    return f"{numbers[0]} to {numbers[-1]}" if whole and len(numbers) > 1 else ", ".join(map(str, numbers))
+
+
+def _no_markup(text: str) -> str:
+    """Names with underscores and comparison signs as they are, in Markdown."""
+    return "".join(f"\\{mark}" if mark in "_*<>~" else mark for mark in text)
+
+
+__all__ = ["Declared", "Finding", "FindingsError", "declared", "finding", "findings", "measure"]
