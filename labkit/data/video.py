@@ -51,7 +51,7 @@ class VideoReader:
         self._cursor: Cursor | None = None
         self._process = os.getpid()
         self._reformatter = VideoReformatter()  # one for all frames: a new scaler costs more than the scaling
-        self._skip = True
+        self._margin = self._index.margin
         self._warn_if_slow()
 
     def _warn_if_slow(self) -> None:
@@ -166,14 +166,14 @@ class VideoReader:
             if self._opened is None or row is None:  # without an anchor, only a file opened anew is at its beginning
                 self._forget()
                 self._opened = open_video(self.path)
-            self._cursor = Cursor(*self._opened, table, row=row, skip=self._skip)
+            self._cursor = Cursor(*self._opened, table, row=row, margin=self._margin)
         self._cursor.want(wanted)
         return self._cursor.frame(number)
 
     def _find_again(self, number: int, wanted: frozenset[int], reason: LostFrame) -> VideoFrame:
         """The frame that was lost on the quick way: without skipping; from the beginning; with the index made anew."""
         log.debug("%s: %s; trying slower ways", self.path, reason)
-        self._skip = False
+        self._margin = None
         for way in (lambda: None, self._distrust_anchors, self._make_index_anew):
             way()
             try:

@@ -85,19 +85,26 @@ class Cursor:
     """Frames from one packet on. `next` is the number of the frame that comes out next, if none is skipped."""
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, table: PacketTable, *, row: int | None, skip: bool = False
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        table: PacketTable,
+        *,
+        row: int | None,
+        margin: int | None = None,
     ) -> None:
         """Start at packet `row`, an anchor; or, with None, at the beginning of a container just opened.
 
-        With `skip`, frames that are not wanted and that no other frame refers to are not decoded.
+        With a `margin`, frames that no other refers to are not decoded if no wanted frame follows within the margin.
         Raises `LostFrame` where seeking does not lead to that packet.
         """
         self._stream, self._table = stream, table
         self._codec = stream.codec_context
-        self._skip = skip and table.tracked
+        self._margin = margin if table.tracked else None
         self._row = row or 0
         self._ready: deque[VideoFrame] = deque()
         self._wanted: frozenset[int] = frozenset()
+        self._guarded: frozenset[int] = frozenset()  # the wanted frames, and those within the margin before them
         self._last = -1
         self._ended = False
         self._packets = container.demux(stream) if row is None else self._land(container, row)
@@ -116,7 +123,11 @@ class Cursor:
 
     def want(self, numbers: frozenset[int]) -> None:
         """Announce the frames that will be asked for, so that others may be skipped."""
+        if numbers is self._wanted:
+            return
         self._wanted, self._last = numbers, max(numbers, default=-1)
+        reach = range((self._margin or 0) + 1)
+        self._guarded = frozenset(number - before for number in numbers for before in reach)
 
     def frame(self, number: int) -> VideoFrame:
         """Frame `number`, one of the wanted, not before `next`. Raises `LostFrame` if something else comes out."""
@@ -150,9 +161,9 @@ class Cursor:
         packet = self._next_packet()
         if packet is not None:
             packet.opaque = [self._row]  # an object of its own: PyAV tells them apart by id
-            if self._skip:
+            if self._margin is not None:
                 number = int(self._table.frame[self._row])
-                needless = 0 <= number < self._last and number not in self._wanted
+                needless = 0 <= number < self._last and number not in self._guarded
                 self._codec.skip_frame = "NONREF" if needless else "DEFAULT"
             self._row += 1
         # An error here comes from before the first keyframe; whoever made the index met it too, and went on.

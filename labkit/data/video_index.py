@@ -23,10 +23,11 @@ from labkit.data.video_cursor import NO_TIME, Cursor, LostFrame, PacketTable, wh
 from labkit.data.video_file import Orientation, VideoError, explain, fingerprint, open_video
 from labkit.records import write_atomically
 
-VERSION = 1  # of the file's layout and of the way frames are counted; a new number makes every index again
+VERSION = 3  # of the file's layout and of the way frames are counted; a new number makes every index again
 CHECKED = 4  # frames compared after each seek before it is trusted; more than a decoder's usual delay
 APART = 8  # frames between anchors at least; nearer ones would gain little
 PATIENCE = 8  # keyframes tried in vain before a file counts as one without seeking
+MARGINS = (0, 16)  # tried in turn: nearly every file; files with packed B-frames
 AFTERMATH = 32  # packets read on after damage, to see which frames it reached
 
 COLUMNS = {
@@ -63,6 +64,7 @@ class VideoIndex:
     info: VideoInfo
     orientation: Orientation
     table: PacketTable
+    margin: int | None  # how far before a wanted frame others may be left undecoded; None: none may
 
 
 def index_video(path: str | Path) -> VideoInfo:
@@ -104,7 +106,11 @@ def build_index(path: Path) -> VideoIndex:
     height, width = walk.size
     damage = None if walk.hurt is None else f"frame {good}: {walk.reason}"
     info = VideoInfo(good, rate, good / rate, width, height, codec, walk.orientation.degrees, damage)
-    return VideoIndex(info, walk.orientation, _with_anchors(path, walk.table()))
+    table = walk.table()
+    container, stream = open_video(path)  # anew, as readers do
+    with container:
+        table = _with_anchors(container, stream, table)
+        return VideoIndex(info, walk.orientation, table, _margin(container, stream, table))
 
 
 class _Walk:
@@ -188,34 +194,60 @@ class _Walk:
         )
 
 
-def _with_anchors(path: Path, table: PacketTable) -> PacketTable:
-    """Seek to each keyframe in a file opened anew and decode: those whose frames come out right become anchors."""
+def _with_anchors(container: InputContainer, stream: VideoStream, table: PacketTable) -> PacketTable:
+    """Seek to each keyframe and decode: those whose frames come out right become anchors."""
     seek, anchor = table.seek.copy(), table.anchor.copy()
     tried, last = 0, -APART
-    container, stream = open_video(path)
-    with container:
-        for row in np.flatnonzero(table.keyframe & (table.frame >= 0)).tolist():
-            if table.frame[row] < last + APART:
-                continue
-            times = dict.fromkeys(time for time in (table.dts[row], table.pts[row]) if time != NO_TIME)
-            for time in times:
-                seek[row] = time
-                if _leads_there(container, stream, replace(table, seek=seek), row):
-                    anchor[row], last = True, int(table.frame[row])
-                    break
-            tried += 1
-            if tried == PATIENCE and not anchor.any():
+    for row in np.flatnonzero(table.keyframe & (table.frame >= 0)).tolist():
+        first = int(table.frame[row])
+        if first < last + APART:
+            continue
+        # Program streams lead to the middle of the keyframe: there a seek to a packet a little before it helps.
+        times = (table.dts[row], table.pts[row], table.dts[max(0, row - 3)])
+        for time in dict.fromkeys(time for time in times if time != NO_TIME):
+            seek[row] = time
+            if _comes_out(container, stream, replace(table, seek=seek), row, range(first, first + CHECKED)):
+                anchor[row], last = True, first
                 break
+        tried += 1
+        if tried == PATIENCE and not anchor.any():
+            break
     return replace(table, seek=seek, anchor=anchor)
 
 
-def _leads_there(container: InputContainer, stream: VideoStream, table: PacketTable, row: int) -> bool:
-    first = int(table.frame[row])
-    numbers = range(first, min(first + CHECKED, int(table.frame.max()) + 1))
+def _margin(container: InputContainer, stream: VideoStream, table: PacketTable) -> int | None:
+    """The smallest margin with which frames come out right although those between them are skipped.
+
+    With packed B-frames a frame's data is found only while the one before it is decoded, so skipping up to the very
+    frame loses it; a little away from it there is no harm.
+    """
+    rows = table.anchors[:: max(1, len(table.anchors) // 3)][:3].tolist()
+    for margin in MARGINS if rows else ():
+        gap = margin + 5
+        firsts = [int(table.frame[row]) for row in rows]
+        if all(
+            _comes_out(container, stream, table, row, range(first + gap, first + 6 * gap, gap), margin=margin)
+            for row, first in zip(rows, firsts, strict=True)
+        ):
+            return margin
+    return None
+
+
+def _comes_out(
+    container: InputContainer,
+    stream: VideoStream,
+    table: PacketTable,
+    row: int,
+    numbers: range,
+    *,
+    margin: int | None = None,
+) -> bool:
+    """Whether these frames, as far as the video has them, are found from the anchor of `row`."""
+    there = [number for number in numbers if number <= table.frame.max()]
     try:
-        cursor = Cursor(container, stream, table, row=row)
-        cursor.want(frozenset(numbers))
-        for number in numbers:
+        cursor = Cursor(container, stream, table, row=row, margin=margin)
+        cursor.want(frozenset(there))
+        for number in there:
             cursor.frame(number)
     except LostFrame:
         return False
@@ -236,7 +268,12 @@ def _keep(index: VideoIndex, kept: Path) -> None:
     import pyarrow as pa
 
     columns = {name: getattr(index.table, name) for name in COLUMNS}
-    about = {"version": VERSION, "info": asdict(index.info), "orientation": list(index.orientation)}
+    about = {
+        "version": VERSION,
+        "info": asdict(index.info),
+        "orientation": index.orientation,
+        "skippable": index.skippable,
+    }
     table = pa.table(
         {name: column.view(np.uint8) if column.dtype == bool else column for name, column in columns.items()}
     )
@@ -265,7 +302,12 @@ def _read(kept: Path) -> VideoIndex | None:
             if about["version"] != VERSION:
                 return None
             columns = {name: _column(table, name, kind) for name, kind in COLUMNS.items()}
-            return VideoIndex(VideoInfo(**about["info"]), Orientation(*about["orientation"]), PacketTable(**columns))
+            return VideoIndex(
+                VideoInfo(**about["info"]),
+                Orientation(*about["orientation"]),
+                PacketTable(**columns),
+                about["margin"],
+            )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
 
