@@ -42,3 +42,25 @@ def test_the_readme_opens_with_what_it_is_a_picture_and_two_commands():
     first_screen = "\n".join(README.splitlines()[:25])
     assert "docs/images/overfitting.png" in first_screen
     assert re.findall(r"^make \w+", first_screen, flags=re.MULTILINE) == ["make course", "make lab"]
+
+
+def commands(tool: str) -> set[str]:
+    """The sub-commands of `labkit` or `make` that the documents tell a reader to type."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    return {name for block in blocks for name in re.findall(rf"^{tool} ([a-z]+)", block, flags=re.MULTILINE)}
+
+
+def test_every_labkit_command_in_the_documents_exists():
+    from typer.main import get_command
+
+    from labkit.cli import app
+
+    assert {"doctor", "course", "run", "runs"} <= commands("labkit")
+    assert commands("labkit") - set(get_command(app).commands) == set()
+
+
+def test_every_make_target_in_the_documents_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert {"course", "lab", "test"} <= commands("make")
+    assert commands("make") - targets == set()

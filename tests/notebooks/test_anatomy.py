@@ -25,7 +25,9 @@ CHECKED = "# NBVAL_CHECK_OUTPUT"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 OPENING = ("You will", "Before", "Time", "Paper")
 ENDING = ["What we found", "Exercises", "Further reading"]
-SHARED = {"seed", "device", "out"}  # parameters that all notebooks have
+SHARED = {"seed": 0, "device": "auto", "out": ""}  # parameters that all notebooks have, with their defaults
+ON_DATA = {"data": "motion", "root": ""}  # and those that look at a dataset
+DATA_NOTEBOOKS = ("01", "04", "05", "06")
 
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]
 RULES: dict[str, Rule] = {}
@@ -140,20 +142,20 @@ def has_one_typed_and_commented_parameters_cell(nb, entry):
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
-    names = set()
+    defaults = {}
     for node in ast.parse(source).body:
         if not isinstance(node, ast.AnnAssign) or node.value is None:
             yield f"line {node.lineno} is not `name: type = value  # what it is`"
             continue
-        names.add(ast.unparse(node.target))
         try:
-            ast.literal_eval(node.value)
+            defaults[ast.unparse(node.target)] = ast.literal_eval(node.value)
         except ValueError:
             yield f"line {node.lineno}: the value is computed, so that nobody can read the default off it"
         if not comments.get(node.end_lineno or node.lineno):
             yield f"line {node.lineno} has no comment"
-    if missing := SHARED - names:
-        yield f"no parameter {', '.join(sorted(missing))}"
+    for name, value in (SHARED | (ON_DATA if entry["file"].startswith(DATA_NOTEBOOKS) else {})).items():
+        if name not in defaults or defaults[name] != value:
+            yield f"no parameter {name} with the default {value!r}"
 
 
 @rule
@@ -171,6 +173,13 @@ def cells_are_short(nb, entry):
             yield f"cell {name} has {length} lines, more than {LONGEST}"
     if sum(length < SHORT for length in lengths.values()) * 2 < len(lengths):
         yield f"fewer than half of the cells are below {SHORT} lines"
+
+
+@rule
+def has_a_control_that_teaches(nb, entry):
+    called = {name for cell in nb.cells if is_code(cell) for node in ast.walk(tree(cell)) for name in calls(node)}
+    if not entry["file"].startswith("00") and "Explorer" not in called:
+        yield "no Explorer: nothing to move"
 
 
 @rule
@@ -315,7 +324,7 @@ def figure_makers(nb: NotebookNode) -> set[str]:
     return makers
 
 
-def calls(node: ast.expr) -> set[str]:
+def calls(node: ast.AST) -> set[str]:
     """Names that an expression calls, at its own level or as a method's object: `viz.curves(...)` calls viz and curves."""
     names: set[str] = set()
     while isinstance(node, ast.Call):
@@ -387,7 +396,9 @@ Why does this notebook exist?
 PARAMETERS = """\
 seed: int = 0  # decides every draw
 device: str = "auto"  # auto, cpu, cuda
-out: str = ""  # folder for results; empty: nothing is kept"""
+out: str = ""  # folder for results; empty: nothing is kept
+data: str = "motion"  # the dataset
+root: str = ""  # the dataset's folder; empty: generated"""
 
 
 def good() -> NotebookNode:
@@ -400,6 +411,8 @@ def good() -> NotebookNode:
         new_markdown_cell("A clip is `(T, C, H, W)` and costs `$5`.", id="prose"),
         new_code_cell("figure = training_curves([])\nfigure", id="figure"),
         new_markdown_cell("The gap between the two lines grows.", id="described"),
+        new_code_cell("Explorer(training_curves, slider={'epoch': [1, 2]})", id="control"),
+        new_markdown_cell("Move the slider to see the first epoch.", id="control-described"),
         new_code_cell(f"{CHECKED}\nprint(1 + 1)", id="checked", outputs=[checked]),
         new_markdown_cell("**Exercise.** Difficulty 1/5, importance 3/5, 5 minutes.", id="exercise"),
         new_code_cell(f"{BEGIN}\nanswer = 2\n{END}", id="solution"),
@@ -454,6 +467,8 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("has_one_typed_and_commented_parameters_cell", replace("parameters", "  # decides every draw", "")),
     ("has_one_typed_and_commented_parameters_cell", replace("parameters", '"auto"', "pick()")),
     ("has_one_typed_and_commented_parameters_cell", replace("parameters", "out: str", "folder: str")),
+    ("has_one_typed_and_commented_parameters_cell", replace("parameters", '"motion"', '"ucf101"')),
+    ("has_a_control_that_teaches", drop("control")),
     ("imports_follow_the_parameters", replace("imports", "from labkit.viz.curves import training_curves", "x = 1")),
     ("cells_are_short", replace("solution", "answer = 2", "answer = 2\n" * LONGEST)),
     ("cells_are_short", lambda nb: [replace(name, "\n", "\n" * SHORT)(nb) for name in ("solution", "figure", "parameters", "checked")]),
