@@ -272,7 +272,7 @@ def _keep(index: VideoIndex, kept: Path) -> None:
         "version": VERSION,
         "info": asdict(index.info),
         "orientation": index.orientation,
-        "skippable": index.skippable,
+        "margin": index.margin,
     }
     table = pa.table(
         {name: column.view(np.uint8) if column.dtype == bool else column for name, column in columns.items()}
