@@ -198,10 +198,10 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"motion: {name} must be a whole number from {low} to {high}, not {value!r}")
-        for name, low, high in (("difficulty", 0.25, 10.0), ("noise", 0.0, 0.5), ("bias", 0.0, 1.0)):
+        for name, least, most in (("difficulty", 0.25, 10.0), ("noise", 0.0, 0.5), ("bias", 0.0, 1.0)):
             number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
-                raise ValueError(f"motion: {name} must be a number from {low} to {high}, not {number!r}")
+            if isinstance(number, bool) or not isinstance(number, int | float) or not least <= number <= most:
+                raise ValueError(f"motion: {name} must be a number from {least} to {most}, not {number!r}")
             object.__setattr__(self, name, float(number))  # 1 and 1.0 are the same setting
         if self.size % 2:
             raise ValueError(f"motion: size must be even, as H.264 wants it, not {self.size}")
