@@ -27,7 +27,7 @@ class ClipDataset(Protocol):
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Batches of `(epoch, index)` pairs, every clip once an epoch, in an order drawn from (seed, epoch) alone.
 
-    `begin(epoch, batch)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
+    `begin(epoch, first)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
     A last batch of one clip is left out, since batch normalisation has nothing to compare a single clip with;
     the order changes with the epoch, so it is another clip each time.
     """
@@ -35,22 +35,27 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     def __init__(self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
         self.clips, self.batch_size, self.seed, self.shuffle = clips, batch_size, seed, shuffle
         self.drop_last = False  # accelerate asks for it
-        self.epoch, self.first = 0, 0
+        self.epoch, self.first, self.end = 0, 0, len(self)
 
     def __len__(self) -> int:
         full, rest = divmod(self.clips, self.batch_size)
         single = self.shuffle and rest == 1 and full > 0
         return full + (rest > 0 and not single)
 
-    def begin(self, epoch: int, batch: int = 0) -> None:
-        """The next pass is `epoch`, from its batch number `batch` on."""
-        self.epoch, self.first = epoch, batch
+    def begin(self, epoch: int, first: int = 0, end: int | None = None) -> None:
+        """The next pass is `epoch`, from its batch number `first` up to and without `end`."""
+        self.epoch, self.first, self.end = epoch, first, len(self) if end is None else min(end, len(self))
+
+    def clips_before(self, batch: int) -> int:
+        """How many clips of an epoch come before its batch number `batch`."""
+        return min(batch * self.batch_size, self.clips)  # a clip left out comes after all batches
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.arange(self.clips)
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        for start in range(self.first * self.batch_size, len(self) * self.batch_size, self.batch_size):
+        for batch in range(self.first, self.end):
+            start = batch * self.batch_size
             yield [(self.epoch, int(i)) for i in order[start : start + self.batch_size]]
 
 

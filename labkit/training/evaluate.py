@@ -5,34 +5,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from labkit.records import Level, Predictions
 from labkit.training.batches import EpochBatches, make_loader
-from labkit.training.device import Precision, autocast, input_dims, memory_format, pick_device, pick_precision
+from labkit.training.checks import check_dataset, check_evaluation
+from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.meter import Forward
 
 
-@torch.no_grad()
-def measure(
-    model: nn.Module, dataset: Any, *, device: torch.device, precision: str, batch_size: int, workers: int = 0
-) -> dict[str, Any]:
-    from labkit.training.loop import Meter, to_input
-
-    batches = EpochBatches(len(dataset), batch_size, shuffle=False)
-    loader = make_loader(dataset, batches, workers=workers, device=device)
-    meter = Meter(device, len(dataset.classes))
-    layout, dims = memory_format(model, precision), input_dims(model)
-    model.eval()
-    for clips, labels, _ in loader:
-        with autocast(device, precision):
-            logits = model(to_input(clips.to(device), dataset.spec, dims=dims, layout=layout))
-            loss = F.cross_entropy(logits, labels.to(device))
-        meter.add(loss, logits, labels.to(device))
-    return meter.means()
-
-
-@torch.no_grad()
 def evaluate(
     model: nn.Module,
     dataset: Any,
@@ -44,30 +25,42 @@ def evaluate(
     precision: Precision = "auto",
     progress: bool = True,
 ) -> Predictions:
-    """Class scores of every video (the mean over its clips) or of every clip."""
-    from labkit.training.loop import to_input
+    """Class scores (softmax) of every clip, or of every video: the mean of the scores of its clips.
 
-    where = pick_device(device)
+    Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
+    is `"windows"`. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+
+    Raises `ValueError` for a dataset whose classes or clips do not fit the model, and for video level over random clips.
+    """
+    check_evaluation(dataset, level)
+    where, trained = pick_device(device), model.training
     how = pick_precision(precision, where)
+    check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)
+    model.to(where).to(memory_format=memory_format(model, how))
+    forward = Forward(model, dataset.spec, device=where, precision=how)
     batches = EpochBatches(len(dataset), batch_size, shuffle=False)
-    loader = make_loader(dataset, batches, workers=workers, device=where)
-    layout, dims = memory_format(model, how), input_dims(model)
-    model.to(where, memory_format=layout).eval()
     scores, labels, rows = [], [], []
-    with tqdm(total=len(dataset), unit="clip", disable=not progress, desc="evaluate") as bar:
-        for clips, label, row in loader:
-            with autocast(where, how):
-                logits = model(to_input(clips.to(where), dataset.spec, dims=dims, layout=layout))
-            scores.append(logits.float().softmax(1).cpu().numpy())
+    bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")
+    with torch.no_grad(), bar:
+        for clips, label, row in make_loader(dataset, batches, workers=workers, device=where):
+            scores.append(forward(clips).softmax(1).cpu().numpy())
             labels.append(label.numpy())
             rows.append(row.numpy())
             bar.update(len(label))
+    model.train(trained)
     score, label, row = (np.concatenate(each) for each in (scores, labels, rows))
     counts = np.ones(len(row), dtype=np.int64)
     if level == "video":
-        row, first, group, counts = np.unique(row, return_index=True, return_inverse=True, return_counts=True)
-        sums = np.zeros((len(row), score.shape[1]), dtype=np.float64)
-        np.add.at(sums, group, score)
-        score, label = (sums / counts[:, None]).astype(np.float32), label[first]
-    videos = tuple(str(v) for v in dataset.table["video"].to_numpy()[row])
-    return Predictions(videos, label.astype(np.int64), score, counts.astype(np.int64), tuple(dataset.classes), level)
+        score, label, row, counts = mean_by_row(score, label, row)
+    videos = tuple(str(video) for video in dataset.table["video"].to_numpy()[row])
+    return Predictions(videos, label.astype(np.int64), score, counts, tuple(dataset.classes), level)
+
+
+def mean_by_row(
+    scores: np.ndarray, labels: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The mean of the `scores` `(N, K)` of each row, its label, its number, and how many clips it had."""
+    row, first, group, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(row), scores.shape[1]))  # float64: a long video has many clips
+    np.add.at(sums, group, scores)
+    return (sums / counts[:, None]).astype(np.float32), labels[first], row, counts.astype(np.int64)

@@ -1,49 +1,38 @@
-"""fit: the training loop, from a model and a dataset to a history."""
+"""fit: the training loop, from a model and a dataset to a history. accelerate places it on devices and processes."""
 
-import json
+import math
+import random
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DataLoaderConfiguration
+from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from labkit.clip import ClipSpec
-from labkit.data.transforms import normalise
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, make_loader
-from labkit.training.device import Precision, autocast, input_dims, memory_format, pick_device, pick_precision
+from labkit.training.checkpoint import random_state, restore_random_state
+from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
+from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
+from labkit.training.interrupt import TrainingInterrupted, interrupts
+from labkit.training.meter import Forward, Meter, measure
 from labkit.training.schedule import ScheduleName, find_schedule, step
 
-
-class Meter:
-    """Running sums of one split in one epoch, kept on the device so that counting does not wait for it."""
-
-    def __init__(self, device: torch.device, classes: int):
-        self.k = min(5, classes)
-        self.sums = torch.zeros(4, device=device)  # loss, top-1, top-5, clips
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """`loss` is the batch's mean, `logits` are `(B, K)`, `labels` `(B,)`."""
-        hits = logits.detach().topk(self.k, dim=1).indices == labels[:, None]
-        clips = torch.full((), len(labels), device=labels.device)
-        self.sums += torch.stack([loss.detach() * clips, hits[:, 0].sum(), hits.sum(), clips]).float()
-
-    def means(self) -> dict[str, Any]:
-        loss, top1, top5, clips = self.sums.tolist()
-        return {"loss": loss / clips, "top1": top1 / clips, "top5": top5 / clips, "clips": int(clips)}
-
-
-def to_input(clips: Tensor, spec: ClipSpec, *, dims: int, layout: torch.memory_format) -> Tensor:
-    """uint8 `(B, T, C, H, W)` to what the network reads: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network."""
-    batch = normalise(clips, spec)
-    return (batch.squeeze(2) if dims == 4 else batch).contiguous(memory_format=layout)
+MINUTE = 60.0  # inside an epoch, a checkpoint this often
+BETWEEN_EPOCHS = 10.0  # at the ends of epochs, not more often: epochs of a few clips take less than writing one
 
 
 def fit(
@@ -71,57 +60,297 @@ def fit(
     progress: bool = True,
     val_every: int = 1,
 ) -> History:
-    """Train `model` in place."""
-    where = pick_device(device)
-    how = pick_precision(precision, where)
-    batches = EpochBatches(len(train), batch_size, seed=seed)
-    per_epoch = len(batches)
-    total = updates if updates is not None else (epochs or 1) * per_epoch
-    loader = make_loader(train, batches, workers=workers, device=where, seed=seed)
-    layout, dims = memory_format(model, how), input_dims(model)
-    model.to(where, memory_format=layout)
-    if dampening is None:
-        dampening = 0.0 if nesterov else 0.9
-    optimiser = torch.optim.SGD(
-        model.parameters(), lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
-    )
-    plan = find_schedule(schedule)
-    scheduler = plan.build(optimiser, lr, total)
-    rows: list[dict[str, Any]] = []
-    done, epoch = 0, 0
-    with torch.random.fork_rng(), tqdm(total=total * batch_size, unit="clip", disable=not progress, desc=name) as bar:
-        torch.manual_seed(seed)
-        while done < total:
-            epoch += 1
-            batches.begin(epoch)
-            meter, began = Meter(where, len(train.classes)), time.perf_counter()
-            model.train()
-            for clips, labels, _ in loader:
-                clips, labels = clips.to(where), labels.to(where)
-                with autocast(where, how):
-                    logits = model(to_input(clips, train.spec, dims=dims, layout=layout))
-                    loss = F.cross_entropy(logits, labels)
-                loss.backward()
-                optimiser.step()
-                optimiser.zero_grad()
-                meter.add(loss, logits, labels)
-                done += 1
-                if plan.every == "update":
-                    step(scheduler, None)
-                bar.update(len(labels))
-                if done == total:
-                    break
-            common = {"run": name, "epoch": epoch, "level": "clip", "lr": optimiser.param_groups[0]["lr"]}
-            rows.append({**common, "split": "train", **meter.means(), "seconds": time.perf_counter() - began})
-            if val is not None and (epoch % val_every == 0 or done == total):
-                from labkit.training.evaluate import measure
+    """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
-                began = time.perf_counter()
-                means = measure(model, val, device=where, precision=how, batch_size=batch_size)
-                rows.append({**common, "split": "val", **means, "seconds": time.perf_counter() - began})
-            if plan.every == "epoch":
-                step(scheduler, rows[-1]["loss"])
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        History.append(Path(folder) / "history.jsonl", rows)
-    return History.of(rows)
+    The defaults are those of Hara et al. 2018 from scratch (section 3.3 and the published code): SGD with momentum 0.9,
+    dampening 0.9 (0 with `nesterov`, as their code has it), weight decay 1e-3, learning rate 0.1 divided by 10 when the
+    validation loss stays for 10 epochs. Their batch is 128; 32 fits a laptop. `schedule` is a row of
+    `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is judged by the training loss.
+
+    Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one).
+    Each epoch adds a row for `train`, whose loss and accuracies were counted while the weights changed, and every
+    `val_every` epochs and at the end one for `val`. All are at clip level. The order of the clips is a function of
+    (seed, epoch); `seed` also starts dropout. The caller's random state is left as it was.
+
+    With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
+    validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an
+    epoch too. On a CPU with the same threads it then gives the same bits as an uninterrupted run (all but the column
+    `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
+    and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
+
+    Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
+    """
+    check_numbers(epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, every=checkpoint_every)
+    check_dataset(model.train(), train, "training set", batch_size=batch_size)
+    if val is not None:
+        check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
+        check_same_classes(train, val)
+    settings = Settings(
+        batch_size=fit_batch(batch_size, len(train)),
+        lr=lr,
+        momentum=momentum,
+        dampening=(0.0 if nesterov else 0.9) if dampening is None else dampening,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        seed=seed,
+        precision=pick_precision(precision, pick_device(device)),
+        val_every=val_every,
+    )
+    training = _Training(
+        model,
+        train,
+        val,
+        settings,
+        epochs=epochs,
+        updates=updates,
+        device=pick_device(device),
+        workers=workers,
+        name=name,
+    )
+    training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
+    if training.run(resume=resume, progress=progress):
+        return training.history
+    raise TrainingInterrupted(training.farewell, training.history, training.keep.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides the result of a training, beside the model and the data."""
+
+    batch_size: int
+    lr: float
+    momentum: float
+    dampening: float
+    nesterov: bool
+    weight_decay: float
+    schedule: ScheduleName
+    seed: int
+    precision: str
+    val_every: int
+
+
+class _Training:
+    """One call of `fit`: everything it needs, built and checked, and the loop."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: ClipDataset,
+        val: ClipDataset | None,
+        settings: Settings,
+        *,
+        epochs: int | None,
+        updates: int | None,
+        device: torch.device,
+        workers: int,
+        name: str,
+    ) -> None:
+        self.schedule = find_schedule(settings.schedule)
+        self.settings = settings
+        self.train, self.val, self.workers, self.name = train, val, workers, name
+        self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed)
+        self.total = updates or (epochs or 1) * len(self.batches)  # updates in all
+        self.epochs = math.ceil(self.total / len(self.batches))  # the last may be a part of one
+
+        self.accelerator = _accelerator(device)
+        self.device = self.accelerator.device
+        model.to(self.device).to(memory_format=memory_format(model, settings.precision))
+        optimiser = torch.optim.SGD(
+            model.parameters(),
+            settings.lr,
+            momentum=settings.momentum,
+            dampening=settings.dampening,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+        )
+        scheduler = self.schedule.build(optimiser, settings.lr, self.total)
+        self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
+        loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
+        wrapped, self.optimiser, self.loader = self.accelerator.prepare(model, optimiser, loader)
+        self.forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
+        self.keep_in(None, every=None)
+
+    def keep_in(self, folder: Path | None, *, every: int | None) -> None:
+        """Keep history and checkpoints in `folder`; nowhere, if None."""
+        data = {
+            "clip": asdict(self.train.spec),
+            "classes": list(self.train.classes),
+            "training set": f"{len(self.train)} clips ({fingerprint(self.train)})",
+            "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",
+            # A schedule stretched to the run's length is another one when the run gets longer.
+            "updates": self.total if self.schedule.needs_length else None,
+        }
+        self.keep = RunFolder(
+            folder,
+            settings={**asdict(self.settings), **data},
+            surroundings=surroundings(self.device, self.workers),
+            every=every,
+            writes=self.accelerator.is_main_process,
+        )
+
+    @property
+    def history(self) -> History:
+        return History.of(self.state.history)
+
+    @property
+    def farewell(self) -> str:
+        """One line for a run that was interrupted."""
+        position = self.state.position
+        where = f"{self.name}: stopped in epoch {position.epoch} of {self.epochs}, after update {position.updates}."
+        if self.keep.path is None:
+            return f"{where} No folder was given, so nothing was kept."
+        return f"{where} To go on from there, call fit again with folder={str(self.keep.path)!r}."
+
+    def run(self, *, resume: bool, progress: bool) -> bool:
+        """Train to the end and say True, or until Ctrl-C and say False."""
+        with _own_random_state(self.settings.seed), interrupts() as stop, _fast_convolutions(self.device):
+            resumed = self.keep.start(self.state, resume=resume)
+            with self._bar(progress) as bar:
+                if resumed and progress:
+                    bar.write(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
+                while self.state.position.epoch <= self.epochs:
+                    if not (self._train_epoch(bar, stop) and self._end_epoch(bar, stop)):
+                        self.keep.save(self.state)
+                        return False
+            self.keep.save(self.state)
+        return True
+
+    def _train_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+        """The rest of the epoch under way; False if it was interrupted."""
+        state, position = self.state, self.state.position
+        left = self.total - position.updates
+        self.batches.begin(position.epoch, position.batch, position.batch + left)
+        self.model.train()
+        began = time.perf_counter() - position.seconds
+        for clips, labels, _ in self.loader:
+            logits = self.forward(clips)
+            loss = F.cross_entropy(logits, labels)
+            self.accelerator.backward(loss)
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+            if self.schedule.every == "update":
+                step(state.scheduler, None)
+            state.meter.add(loss, logits, labels)
+            position.batch += 1
+            position.updates += 1
+            position.seconds = time.perf_counter() - began
+            bar.update(len(labels) * self.accelerator.num_processes)
+            self._show(bar)
+            if stop():
+                return False
+            self.keep.save_if_due(state, after=MINUTE)
+        return True
+
+    def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+        """Validate, write the epoch's rows, and go to the next; False if it was interrupted."""
+        state, position = self.state, self.state.position
+        common = {
+            "run": self.name,
+            "epoch": position.epoch,
+            "level": "clip",
+            "lr": state.optimiser.param_groups[0]["lr"],
+        }
+        train = state.meter.means(self.accelerator.reduce(state.meter.sums))
+        rows = [{**common, "split": "train", **train, "seconds": position.seconds}]
+        loss: float | None = train["loss"]
+        if self.val is not None:
+            val = self._validate(stop)
+            if stop():
+                return False
+            loss = val["loss"] if val else None
+            rows += [{**common, "split": "val", **val}] if val else []
+        if not math.isfinite(train["loss"]):
+            warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
+        if self.schedule.every == "epoch":
+            step(state.scheduler, loss)
+        state.history += rows
+        self.keep.append(rows)
+        self.keep.keep_best(state)
+        self._show(bar, now=True)
+        state.position = Position(epoch=position.epoch + 1, updates=position.updates, rows=len(state.history))
+        state.meter.sums.zero_()
+        self.keep.save_if_due(state, after=BETWEEN_EPOCHS)
+        return True
+
+    def _validate(self, stop: Callable[[], bool]) -> dict[str, Any] | None:
+        """Loss, accuracies, clips and seconds on the validation set; None if this epoch has no validation or Ctrl-C came."""
+        assert self.val is not None
+        epoch = self.state.position.epoch
+        if epoch % self.settings.val_every and epoch < self.epochs:
+            return None
+        began = time.perf_counter()
+        forward = Forward(self.model, self.val.spec, device=self.device, precision=self.settings.precision)
+        meter = measure(forward, self.val_loader, classes=len(self.val.classes), stop=stop)
+        return {**meter.means(), "seconds": time.perf_counter() - began} if meter else None
+
+    @property
+    def model(self) -> nn.Module:
+        return self.state.model
+
+    @cached_property
+    def val_loader(self) -> DataLoader[Any]:
+        """All validation clips in order; every process measures all of them."""
+        assert self.val is not None
+        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False)
+        return make_loader(self.val, batches, workers=self.workers, device=self.device)
+
+    def _bar(self, progress: bool) -> tqdm:
+        """Clips done of all, from which tqdm tells clips/s and the time left."""
+
+        def clips(updates: int) -> int:
+            epochs, rest = divmod(updates, len(self.batches))
+            return epochs * self.batches.clips_before(len(self.batches)) + self.batches.clips_before(rest)
+
+        self._shown = 0.0
+        return tqdm(
+            total=clips(self.total),
+            initial=clips(self.state.position.updates),
+            unit="clip",
+            desc=self.name,
+            disable=not (progress and self.accelerator.is_main_process),
+        )
+
+    def _show(self, bar: tqdm, *, now: bool = False) -> None:
+        """Loss and accuracy beside the bar, twice a second: asking for them waits for the device."""
+        if bar.disable or not (now or time.monotonic() - self._shown > 0.5):
+            return
+        self._shown = time.monotonic()
+        train = self.state.meter.means()
+        val = [row["top1"] for row in self.state.history if row["split"] == "val"][-1:]
+        also = f", val {val[0]:.0%}" if val else ""
+        bar.set_postfix_str(
+            f"epoch {self.state.position.epoch}/{self.epochs}, loss {train['loss']:.3f}, train {train['top1']:.0%}{also}"
+        )
+
+
+def _accelerator(device: torch.device) -> Accelerator:
+    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
+    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
+        # accelerate keeps one device per process; a notebook may train on two, one after the other.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="no",
+        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+    )
+
+
+@contextmanager
+def _own_random_state(seed: int) -> Iterator[None]:
+    """Inside, everything random starts from `seed`; afterwards the caller's random state is as it was."""
+    before = random_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one, whoever uses it)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        restore_random_state(*before)
+
+
+def _fast_convolutions(device: torch.device) -> AbstractContextManager:
+    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
+    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()

@@ -1,0 +1,103 @@
+"""What is checked before a long training starts: every message says what does not fit and what would."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from labkit.training.batches import ClipDataset
+from labkit.training.device import input_dims
+
+
+def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
+    """Exactly one of `epochs` and `updates`, and no count below 1."""
+    if (epochs is None) == (updates is None):
+        raise ValueError("say how long to train: epochs=... or updates=..., one of the two")
+    for name, value in {"epochs": epochs, "updates": updates, **at_least_one}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
+    """That the model can read the dataset's clips and answers with its classes. `role` names it: "training set", say.
+
+    Raises `ValueError` if not. Warns if the model was made for other clips, but can read these.
+    """
+    if len(dataset) == 0:
+        raise ValueError(f"the {role} is empty")
+    _check_labels(dataset, role)
+    spec, asked = dataset.spec, getattr(model, "clip", None)
+    if asked is not None and asked != dataset.spec:
+        differences = [
+            f"{name} {getattr(asked, name)} there, {getattr(spec, name)} here"
+            for name in ("frames", "stride", "size", "mean", "std", "fps")
+            if getattr(asked, name) != getattr(spec, name)
+        ]
+        warnings.warn(
+            f"the model was made for other clips than these ({'; '.join(differences)}). "
+            "Give both the same ClipSpec, so that the model's says how to use it: create_model(..., clip=spec).",
+            stacklevel=3,
+        )
+    outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
+    if outputs is not None and outputs[-1] != len(dataset.classes):
+        raise ValueError(
+            f"the model answers with {outputs[-1]} classes, the {role} has {len(dataset.classes)}: "
+            f"create_model(..., num_classes={len(dataset.classes)})"
+        )
+
+
+def check_same_classes(train: ClipDataset, val: ClipDataset) -> None:
+    """That a label means the same in both."""
+    if tuple(val.classes) != tuple(train.classes):
+        raise ValueError(
+            f"the training set's classes ({', '.join(train.classes[:3])}, ...) are not "
+            f"the validation set's ({', '.join(val.classes[:3])}, ...)"
+        )
+
+
+def _check_labels(dataset: ClipDataset, role: str) -> None:
+    table = getattr(dataset, "table", None)
+    if table is None or "label" not in table:
+        return
+    labels = np.asarray(table["label"])
+    outside = labels[(labels < 0) | (labels >= len(dataset.classes))]
+    if len(outside):
+        raise ValueError(f"label {outside[0]} in the {role} is outside the list of {len(dataset.classes)} classes")
+
+
+def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
+    """The shape of the model's answer, by a pass that computes no values; None where the model cannot do without."""
+    channels, frames, size, _ = dataset.spec.shape
+    shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    if input_dims(model) == 4 and frames != 1:
+        raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
+    state: dict[str, Tensor] = {
+        name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
+    }
+    try:
+        with torch.no_grad():
+            return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+    except NotImplementedError:
+        return None
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+
+
+def fit_batch(batch_size: int, clips: int) -> int:
+    """`batch_size`, or all the clips there are; a warning says so."""
+    if batch_size > clips:
+        warnings.warn(
+            f"batch_size is {batch_size}, but there are {clips} clips: every batch holds {clips}", stacklevel=3
+        )
+    return min(batch_size, clips)
+
+
+def check_evaluation(dataset: Any, level: str) -> None:
+    """That video level means what it says: windows or evenly spaced clips, not one random crop of each video."""
+    if level not in ("clip", "video"):
+        raise ValueError(f"unknown level {level!r}: choose from clip, video")
+    if level == "video" and getattr(dataset, "sampling", "windows") == "random":
+        raise ValueError('video level wants all of each video: evaluate(model, dataset.with_sampling("windows"))')

@@ -1,0 +1,184 @@
+"""What a training run leaves in its folder: `history.jsonl`, `checkpoint.safetensors`, `best.safetensors`."""
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from labkit.records import History, write_atomically
+from labkit.training import checkpoint
+from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.meter import Meter
+
+HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
+
+
+@dataclass
+class Position:
+    """Where a run stands."""
+
+    epoch: int = 1  # the epoch under way
+    batch: int = 0  # its batches that are done
+    updates: int = 0  # in all
+    seconds: float = 0.0  # spent training in this epoch
+    rows: int = 0  # of the history
+
+
+@dataclass
+class State:
+    """Everything that changes while training: what a checkpoint keeps, and nothing else."""
+
+    model: nn.Module
+    optimiser: Optimizer
+    scheduler: LRScheduler
+    meter: Meter
+    position: Position = field(default_factory=Position)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class RunFolder:
+    """The files of one run; without a folder, nothing is kept and every call does nothing.
+
+    `settings` decide the result, so going on with others is refused; `surroundings` (threads, workers, versions) may
+    decide its last bits, so going on with others is warned of. Of several processes one `writes`.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        *,
+        settings: Mapping[str, Any],
+        surroundings: Mapping[str, Any],
+        every: int | None,
+        writes: bool = True,
+    ) -> None:
+        self.path, self.writes = None if folder is None else Path(folder), writes
+        self.settings, self.surroundings, self.every = _plain(settings), _plain(surroundings), every
+        self._saved_at, self._saved_updates = time.monotonic(), 0
+        if self.path is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def start(self, state: State, *, resume: bool) -> bool:
+        """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""
+        if self.path is None:
+            return False
+        if resume and (self.path / CHECKPOINT).exists():
+            self._resume(state)
+            return True
+        for name in (CHECKPOINT, HISTORY, BEST):
+            (self.path / name).unlink(missing_ok=True)
+        return False
+
+    def _resume(self, state: State) -> None:
+        assert self.path is not None
+        found = checkpoint.load(self.path / CHECKPOINT)
+        self._compare(found)
+        position = Position(**found.about["position"])
+        rows = self._rows(position.rows)
+        checkpoint.restore(found, state.model, state.optimiser, state.scheduler)
+        state.meter.sums.copy_(found.tensors["more.meter"])
+        state.position, state.history = position, rows
+        # Rows written after the checkpoint are of updates that will be made again.
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_atomically(self.path / HISTORY, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        self._saved_updates = position.updates
+
+    def _rows(self, count: int) -> list[dict[str, Any]]:
+        assert self.path is not None
+        file = self.path / HISTORY
+        rows = History.read(file).table.to_dict("records") if file.exists() else []
+        if len(rows) < count:
+            raise CheckpointError(
+                f"{file} has {len(rows)} rows, the checkpoint beside it was written after {count}: "
+                "restore the file, or pass resume=False to start over"
+            )
+        return [{str(key): value for key, value in row.items()} for row in rows[:count]]
+
+    def _compare(self, found: Checkpoint) -> None:
+        other = _differences(found.about["settings"], self.settings)
+        if other:
+            raise CheckpointError(
+                f"{found.path} is of a run with other settings: {other}. "
+                "Go on with those, choose another folder, or pass resume=False to start over."
+            )
+        other = _differences(found.about["surroundings"], self.surroundings)
+        if other:
+            warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=5)
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint now."""
+        if self.path is None or not self.writes:
+            return
+        about = {
+            "position": asdict(state.position),
+            "settings": self.settings,
+            "surroundings": self.surroundings,
+        }
+        checkpoint.save(
+            self.path / CHECKPOINT,
+            state.model,
+            state.optimiser,
+            state.scheduler,
+            about=about,
+            tensors={"meter": state.meter.sums},
+        )
+        self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
+
+    def save_if_due(self, state: State, *, after: float) -> None:
+        """Write a checkpoint if `every` updates have passed since the last; with no such number, `after` seconds."""
+        if self.every is None:
+            due = time.monotonic() - self._saved_at >= after
+        else:
+            due = state.position.updates - self._saved_updates >= self.every
+        if due:
+            self.save(state)
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add an epoch's rows to the history file."""
+        if self.path is not None and self.writes:
+            History.append(self.path / HISTORY, rows)
+
+    def keep_best(self, state: State) -> None:
+        """Keep the weights if the newest validation accuracy is above all before."""
+        scores = [row["top1"] for row in state.history if row["split"] == "val"]
+        if self.path is not None and self.writes and scores and scores[-1] > max(scores[:-1], default=-1.0):
+            checkpoint.save_best(self.path / BEST, state.model)
+
+
+def surroundings(device: torch.device, workers: int) -> dict[str, Any]:
+    """What changes the last bits of the same computation."""
+    return {
+        "torch": torch.__version__,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "workers": workers,
+    }
+
+
+def fingerprint(dataset: Any) -> str:
+    """A short hash of which videos, in which order, with which labels; of the number of clips where there is no table."""
+    table = getattr(dataset, "table", None)
+    digest = hashlib.sha256(str(len(dataset)).encode())
+    for column in ("video", "label", "start", "end"):
+        if table is not None and column in table:
+            digest.update("\n".join(map(str, table[column])).encode())
+    return digest.hexdigest()[:12]
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back, so that then and now compare."""
+    return json.loads(json.dumps(values))
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return ", ".join(f"{name} {then.get(name)} then and {now.get(name)} now" for name in names)

@@ -1,0 +1,49 @@
+"""Ctrl-C in training: the update under way ends, a checkpoint is kept, and one line says how to go on."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.records import History
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training was stopped by Ctrl-C. `history` holds the epochs that were finished, `folder` the checkpoint.
+
+    It is a `KeyboardInterrupt`, so a notebook or script stops there; Jupyter shows its one line and no traceback.
+    """
+
+    def __init__(self, message: str, history: History, folder: Path | None) -> None:
+        super().__init__(message)
+        self.history, self.folder = history, folder
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows for it."""
+        return [str(self)]
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Inside, the first Ctrl-C only makes the function given true; a second one interrupts at once.
+
+    Stopping in the middle of an update would leave half of the weights updated. Outside the main thread Python takes no
+    signals, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    asked = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
