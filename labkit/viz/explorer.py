@@ -135,7 +135,7 @@ class Explorer:
         return ipywidgets.VBox([ipywidgets.VBox(controls), screen])
 
     def _screen(self) -> tuple[dict[str, Any], ...]:
-        data = {PLOTLY: _bundle(self.figure), "text/plain": describe(self.figure)}
+        data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure)}
         return ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     # The static twin
@@ -236,7 +236,7 @@ class Explorer:
         return figures
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {PLOTLY: _bundle(self.static), "text/plain": describe(self.figure) or "A figure with a control."}
+        bundle = {PLOTLY: _plain_spec(self.static), "text/plain": describe(self.figure) or "A figure with a control."}
         if self._live:
             model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = model
@@ -261,13 +261,8 @@ def _has_front_end() -> bool:
     return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
 
 
-def _bundle(fig: go.Figure) -> dict[str, Any]:
-    """The figure as a notebook stores it."""
-    return {**_plain_spec(fig), "config": {"responsive": True, "displaylogo": False}}
-
-
 def _plain_spec(fig: go.Figure) -> dict[str, Any]:
-    """The figure as JSON knows it; plotly.js reads packed arrays in a figure's data, but not in a slider's steps."""
+    """The figure as a notebook stores it, in plain JSON: plotly.js reads packed arrays in a figure's data, but not in a slider's steps."""
     return _unpacked(fig.to_plotly_json())
 
 

@@ -105,6 +105,9 @@ class JupyterLab:
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
         command += [f"--{name}={value}" for name, value in settings.items()]
+        quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 

@@ -77,6 +77,13 @@ def test_moving_the_slider_in_jupyterlab_changes_the_bars(lab_page):
     until_shown(lab_page, ([3, 9, 27], "size 3, up"))
 
 
+def test_the_figure_in_jupyterlab_has_the_height_it_asks_for(lab_page):
+    until_shown(lab_page, ([1, 1, 1], "size 1, up"))
+    box = lab_page.locator(".jp-OutputArea .js-plotly-plot .main-svg").first.bounding_box()
+    assert box["height"] == lab_page.evaluate(f"{SHOWN}.layout.height") == 420
+    assert box["width"] > 500
+
+
 def test_choosing_from_the_menu_in_jupyterlab_keeps_the_slider_where_it_is(lab_page):
     handle = lab_page.locator(".jp-OutputArea .noUi-handle").first
     handle.focus()
@@ -167,5 +174,6 @@ def test_a_notebook_executed_without_a_front_end_still_moves_in_jupyterlab(page,
     papermill.execute_notebook(path, path, kernel_name="python3", progress_bar=False, execution_timeout=120)
     page.goto(jupyterlab.open("executed.ipynb"))
     page.wait_for_selector(".jp-OutputArea .slider-group", timeout=60_000)
+    assert page.locator(".jp-OutputArea .js-plotly-plot .main-svg").first.bounding_box()["height"] > 420
     drag_slider(page, 0.5)
     until_shown(page, ([4, 16, 64], "size 4, up"))

@@ -1,0 +1,137 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit.records import History
+from labkit.viz.curves import gap_curve, training_curves
+from labkit.viz.theme import describe
+
+
+def trace(fig, name):
+    (found,) = [t for t in fig.data if t.name.split(" (")[0] == name]
+    return found
+
+
+def values(table, split, metric="top1"):
+    return table[table["split"] == split][metric].to_numpy()
+
+
+def test_lines_are_the_historys_accuracies_in_percent(make_history):
+    past = make_history()
+    fig = training_curves(past)
+    for split in ("train", "val"):
+        np.testing.assert_allclose(trace(fig, split).y, 100 * values(past.table, split))
+        assert list(trace(fig, split).x) == [1, 2, 3, 4, 5]
+
+
+def test_lines_differ_in_dash_and_marker_too(make_history):
+    fig = training_curves(make_history())
+    train, val = trace(fig, "train"), trace(fig, "val")
+    assert train.line.dash != val.line.dash
+    assert train.marker.symbol != val.marker.symbol
+
+
+def test_the_gap_is_shaded_between_the_lines_and_measured_at_the_end(make_history):
+    past = make_history()
+    fig = training_curves(past)
+    train, val = 100 * values(past.table, "train"), 100 * values(past.table, "val")
+    np.testing.assert_allclose(trace(fig, "gap").y, [*train, *val[::-1]])
+    assert any(a.text == f"gap {train[-1] - val[-1]:.1f} points" for a in fig.layout.annotations)
+
+
+def test_the_best_epoch_is_marked_where_the_history_says(make_history):
+    past = make_history()
+    best = past.best()
+    fig = training_curves(past)
+    assert [shape.x0 for shape in fig.layout.shapes] == [best["epoch"]]
+    assert f"best epoch {best['epoch']}: {100 * best['top1']:.1f} %" in [a.text for a in fig.layout.annotations]
+
+
+def test_the_best_epoch_by_loss_is_the_lowest(make_history):
+    past = make_history()
+    fig = training_curves(past, "loss")
+    assert fig.layout.shapes[0].x0 == past.best("loss")["epoch"]
+
+
+def test_several_runs_become_their_mean_with_a_band_from_lowest_to_highest(make_history):
+    runs = [make_history(seed) for seed in range(3)]
+    fig = training_curves(runs)
+    stack = np.stack([100 * values(run.table, "train") for run in runs])
+    np.testing.assert_allclose(trace(fig, "train").y, stack.mean(axis=0))
+    band = trace(fig, "train: lowest to highest")
+    np.testing.assert_allclose(band.y, [*stack.max(axis=0), *stack.min(axis=0)[::-1]])
+    assert "mean of 3" in fig.data[-1].name
+
+
+def test_runs_of_one_name_in_several_histories_stay_apart(make_history):
+    runs = [make_history(seed).named("run") for seed in range(2)]
+    assert "mean of 2" in training_curves(runs).data[-1].name
+    assert "mean of 2 runs" in describe(training_curves(runs))
+
+
+def test_a_band_of_standard_deviation_lies_that_far_from_the_mean(make_history):
+    runs = [make_history(seed) for seed in range(3)]
+    fig = training_curves(runs, spread="sd")
+    stack = np.stack([100 * values(run.table, "val") for run in runs])
+    band = trace(fig, "val: mean ± standard deviation")
+    np.testing.assert_allclose(band.y[:5], stack.mean(axis=0) + stack.std(axis=0, ddof=1))
+
+
+def test_the_axis_says_the_level(make_history):
+    assert training_curves(make_history()).layout.yaxis.title.text == "Top-1 accuracy (%), clip level"
+    mixed = training_curves(make_history(levels=("clip", "video")))
+    assert mixed.layout.yaxis.title.text == "Top-1 accuracy (%), train: clip level, val: video level"
+
+
+def test_a_history_without_validation_is_drawn_without_a_gap(make_history):
+    past = make_history()
+    fig = training_curves(History(past.table[past.table["split"] == "train"]))
+    assert [t.name for t in fig.data] == ["train"]
+
+
+def test_validation_of_every_second_epoch_is_shaded_where_both_are_known(make_history):
+    table = make_history().table
+    fig = training_curves(History(table[(table["split"] == "train") | (table["epoch"] % 2 == 0)]))
+    assert list(trace(fig, "gap").x) == [2, 4, 4, 2]
+
+
+def test_an_empty_history_and_an_unknown_metric_are_refused(make_history):
+    with pytest.raises(ValueError, match="no rows"):
+        training_curves(History.of([]))
+    with pytest.raises(ValueError, match="top1, top5, loss"):
+        training_curves(make_history(), "top2")
+
+
+@pytest.fixture
+def gaps():
+    rows = [
+        {"clips": clips, "seed": seed, "train": 1.0, "val": val + 0.01 * seed, "series": series}
+        for series, base in (("fixed epochs", 0.3), ("fixed <updates>", 0.2))
+        for clips, val in ((48, base), (480, base + 0.4))
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_gap_curve_is_training_minus_validation_in_points(gaps):
+    fig = gap_curve(gaps)
+    np.testing.assert_allclose(trace(fig, "fixed epochs").y, [69, 29])
+    np.testing.assert_allclose(trace(fig, "fixed &lt;updates&gt;").y, [79, 39])
+    assert list(trace(fig, "fixed epochs").x) == [48, 480]
+    assert fig.layout.xaxis.type == "log"
+    assert "points" in fig.layout.yaxis.title.text
+    assert "clip level" in fig.layout.yaxis.title.text
+
+
+def test_the_gap_curves_band_spans_the_seeds(gaps):
+    band = trace(gap_curve(gaps), "fixed epochs: lowest to highest")
+    np.testing.assert_allclose(band.y, [70, 30, 28, 68])
+
+
+def test_one_seed_has_no_band(gaps):
+    assert len(gap_curve(gaps[gaps["seed"] == 0]).data) == 2
+
+
+def test_a_gap_table_without_a_column_is_refused(gaps):
+    with pytest.raises(ValueError, match="missing: val"):
+        gap_curve(gaps.drop(columns="val"))
