@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = frozenset(
     (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
 )
 
-UCF101_TREE = """
+UCF101_TREE = """\
     ROOT/
       videos/                     (or UCF-101/, or the class folders directly)
         ApplyEyeMakeup/
@@ -26,7 +26,7 @@ UCF101_TREE = """
         trainlist01.txt           ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1
         testlist01.txt            ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi"""
 
-HMDB51_TREE = """
+HMDB51_TREE = """\
     ROOT/
       videos/                     (or hmdb51_org/, or the class folders directly)
         brush_hair/
@@ -34,7 +34,7 @@ HMDB51_TREE = """
       testTrainMulti_7030_splits/ (or splits/)
         brush_hair_test_split1.txt    April_09_brush_hair_u_nm_np1_ba_goo_0.avi 1    (1 train, 2 test, 0 unused)"""
 
-FOLDER_TREE = """
+FOLDER_TREE = """\
     ROOT/
       brush_hair/
         any_name.mp4
