@@ -121,6 +121,8 @@ class ResNet(nn.Module):
 
     def _initialise(self) -> None:
         """Kaiming normal over the outgoing connections for convolutions, as in the published code."""
+        if self.conv1.weight.is_meta:
+            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
