@@ -254,6 +254,10 @@ class VideoDataset(Dataset):
         _warn_of_forbidden_flip(transform, self.flip)
         return self._but(transform=transform)
 
+    def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
+        """The same videos with other labels, one per row of the table, and what a mirror image does to those."""
+        return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
+
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
         same |= {name: getattr(self, name) for name in ("seed", "report", "name", "note")}

@@ -3,15 +3,20 @@
 import csv
 import errno
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from labkit.data import motion
+from labkit.data.datasets import open_dataset
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
 from labkit.data.motion import CLIP, FLIPS, MOTIONS, PAIRS, TWINS, draw_scene, generate, render
+from labkit.data.order import Reordered
+from labkit.data.transforms import EvalTransform
 from labkit.data.video import VideoReader
 
 
@@ -212,6 +217,52 @@ def test_the_default_folder_is_named_after_all_settings():
     made = generate(videos=24, frames=4, size=16, progress=False)
     assert made.name == motion.Settings(videos=24, frames=4, size=16).key
     assert json.loads((made / "motion.json").read_text())["frames"] == 4
+
+
+# ---------------------------------------------------------------- as a dataset
+
+
+def test_videos_can_be_labelled_by_appearance_or_by_both(small):
+    ds = open_dataset("motion", small, "train", spec=CLIP, progress=False)
+    rows = {row["video"]: row for row in labels(small)}
+    truth = [rows[video] for video in ds.table["video"]]
+    shape, both = motion.relabel(ds, "shape"), motion.relabel(ds, "shape-motion")
+    assert [shape.classes[i] for i in shape.labels] == [row["shape"] for row in truth]
+    assert [both.classes[i] for i in both.labels] == [f"{row['shape']} {row['motion']}" for row in truth]
+    assert (len(shape.classes), len(both.classes)) == (4, 48)
+    assert both[3][1] == both.labels[3]
+
+
+def test_a_flip_of_a_composite_label_changes_its_motion_alone(small):
+    both = motion.relabel(open_dataset("motion", small, "test", spec=CLIP, progress=False), "shape-motion")
+    names = {both.classes[a]: both.classes[b] for a, b in both.flip.items()}
+    assert names["tee MoveLeft"] == "tee MoveRight"
+    assert names["tee Grow"] == "tee Grow"
+
+
+def test_an_unknown_label_names_the_nearest_and_other_datasets_are_refused(small, tmp_path):
+    ds = open_dataset("motion", small, "test", spec=CLIP, progress=False)
+    with pytest.raises(ValueError, match="did you mean 'colour'"):
+        motion.relabel(ds, "color")
+    shutil.copytree(small / "videos", tmp_path / "videos")
+    with pytest.raises(ValueError, match=r"no labels\.csv"):
+        motion.relabel(open_dataset("folder", tmp_path / "videos", spec=CLIP, progress=False), "shape")
+
+
+def test_reordering_reverses_or_shuffles_the_frames_of_a_clip_and_keeps_them_all(small):
+    ds = open_dataset("motion", small, "test", spec=CLIP, sampling="centre", cached=True, progress=False)
+    clip = ds[0][0]
+    assert torch.equal(ds.with_transform(Reordered(EvalTransform(CLIP), "forward"))[0][0], clip)
+    assert torch.equal(ds.with_transform(Reordered(EvalTransform(CLIP), "reversed"))[0][0], clip.flip(0))
+    mixed = ds.with_transform(Reordered(EvalTransform(CLIP), "shuffled"))
+    orders = set()
+    for epoch in range(5):
+        frames = mixed[(epoch, 0)][0]
+        orders.add(tuple(next(j for j in range(8) if torch.equal(frame, clip[j])) for frame in frames))
+    assert all(sorted(order) == list(range(8)) for order in orders)
+    assert len(orders) == 5
+    with pytest.raises(ValueError, match="no order 'backwards'"):
+        Reordered(EvalTransform(CLIP), "backwards")
 
 
 # ---------------------------------------------------------------- what goes wrong
