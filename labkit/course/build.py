@@ -26,7 +26,7 @@ ROAD = (
     ("batch", "(B, C, T, H, W)"),
     ("logits", "(B, K)"),
     ("history", "loss, accuracy"),
-    ("figures", "and findings"),
+    ("figures", "findings"),
 )
 MOST_NUMBERS = 4  # recorded numbers that the index shows of a notebook
 
@@ -76,6 +76,14 @@ def build_course(
         if on_lesson:
             on_lesson(lesson)
         _run(lesson, kept / lesson.name, parameters or {}, on_step)
+    return rewrite_pages(folder=project)
+
+
+def rewrite_pages(*, folder: str | Path | None = None) -> Built:
+    """Write all pages anew from the runs there are, and run nothing."""
+    project = Path(folder) if folder else project_folder()
+    plan = read_plan(project / "notebooks" / "course.toml")
+    kept = project / "build" / "runs"
     runs = {lesson.name: Run.open(kept / lesson.name) for lesson in plan.lessons if _has_run(kept / lesson.name)}
     return Built(write_pages(plan, runs, project), plan, runs)
 

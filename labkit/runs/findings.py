@@ -87,7 +87,9 @@ class Finding:
 
     @property
     def numbers(self) -> str:
-        """Mean, standard error and the values themselves."""
+        """Mean, standard error and the values themselves; empty where nothing was measured."""
+        if not self.per_seed:
+            return ""
         values = [*self.per_seed.values()]
         error = inequality.standard_error(values)
         each = ", ".join(f"{value:.3g}" for value in values)

@@ -1,0 +1,82 @@
+# Everything from a fresh clone: needs Python 3.11 or newer and make. `make` alone lists what there is.
+#
+#   make PYTHON=python3.13 ...      another Python for the environment
+#   make TORCH_INDEX=<url> ...      where torch and torchvision come from (a CPU-only index, say); both from one source
+#   make CONSTRAINTS=file ...       exact versions to install; CI uses constraints.txt
+
+PYTHON      ?= python3
+TORCH_INDEX ?=
+CONSTRAINTS ?= $(if $(CI),constraints.txt,)
+ARGS        ?=
+
+VENV   := .venv
+BIN    := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+PINS   := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),)
+
+# A stamp named after what was installed: another pyproject.toml or other pins install again, nothing else does.
+KEY    := $(shell cat pyproject.toml $(CONSTRAINTS) | cksum | tr ' ' '-')
+READY  := $(VENV)/ready-$(KEY)
+TESTED := $(VENV)/ready-test-$(KEY)
+
+.DEFAULT_GOAL := help
+.PHONY: help course test lint check notebooks lab findings bench clean
+
+help: ## this list
+	@echo "labkit: a course on 3D networks for video, and the package it is made of"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo
+	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
+
+course: $(READY) ## run all notebooks and build the pages; ends with the path of the index
+	@$(BIN)/labkit course $(ARGS)
+
+test: lint ## everything: lint, types, tests (browser and slow ones too), notebooks
+	$(BIN)/python -m pytest $(ARGS)
+	$(MAKE) notebooks
+
+lint: $(TESTED) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: $(TESTED) ## the fast tests only
+	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+
+notebooks: $(TESTED) ## run the notebooks as tests: no cell may fail, marked outputs must be as committed
+	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 --timeout=1200 notebooks
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
+
+findings: $(READY) ## measure the findings over five seeds; goes on where it was stopped
+	@$(BIN)/labkit findings $(ARGS)
+
+bench: $(TESTED) ## measure speed against the alternatives; each script prints a table
+	$(PIP) install -e ".[bench]" $(PINS)
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "labkit needs Python 3.11 or newer, and '$(PYTHON)' is not; say which to use: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(READY): $(VENV)/made
+	@echo "installing labkit (the first time takes minutes: torch is large)"
+	@$(if $(TORCH_INDEX),$(PIP) install torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
+	@$(PIP) install -e . $(PINS)
+	@rm -f $(VENV)/ready-*
+	@touch $@
+
+$(TESTED): $(READY)
+	@echo "installing what the tests need"
+	@$(PIP) install -e ".[test]" $(PINS)
+	@touch $@

@@ -1,0 +1,219 @@
+"""`labkit doctor`: whether this machine can run the course, line by line, and what to do where it cannot.
+
+Every check is a function that returns a `Line`; none raises. What may crash an interpreter or take long is looked at
+in a process of its own.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+OLDEST_PYTHON = (3, 11)
+DISK_NEEDED, DISK_WANTED = 0.5e9, 5e9  # bytes: generated data and pages; room for a data set's index and runs
+ONE_SOURCE = "reinstall both from one source: pip install --force-reinstall torch torchvision"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing looked at: its state, what was seen, and what to do (empty where it is fine)."""
+
+    what: str
+    state: Literal["ok", "warning", "error"]
+    seen: str
+    to_do: str = ""
+
+
+def examine() -> Iterator[Line]:
+    """Look at everything, one line after the other, in the order of `CHECKS`."""
+    for what, check in CHECKS.items():
+        try:
+            yield check()
+        except Exception as error:  # the doctor says what it saw, whatever happened
+            yield Line(what, "error", f"{type(error).__name__}: {error}", "run with --debug, and report what it shows")
+
+
+def python() -> Line:
+    """The interpreter's version."""
+    seen = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Line("Python", "error", seen, "install Python 3.11 or newer")
+    return Line("Python", "ok", seen)
+
+
+def torch_pair() -> Line:
+    """torch and torchvision, imported in a process of their own: builds from two sources fail at import."""
+    done = _python("import torch, torchvision; print(torch.__version__, torchvision.__version__)", seconds=120)
+    if done.returncode == 0:
+        torch, torchvision = done.stdout.split()[-2:]
+        return Line("torch, torchvision", "ok", f"{torch} with {torchvision}")
+    lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+    said = lines[-1] if lines else f"the import ended with exit code {done.returncode}"
+    seen = f"{said} (torch {_installed('torch')}, torchvision {_installed('torchvision')})"
+    if "torchvision::nms" in done.stderr:
+        return Line("torch, torchvision", "error", seen, f"they are built for different devices; {ONE_SOURCE}")
+    if "No module named" in said:
+        return Line("torch, torchvision", "error", seen, "install them: pip install torch torchvision")
+    return Line("torch, torchvision", "error", seen, ONE_SOURCE)
+
+
+def device() -> Line:
+    """Where training would run. A GPU that torch cannot use is worth a warning; having none is not."""
+    program = (
+        "import torch; c = torch.cuda.is_available(); m = torch.backends.mps.is_available();"
+        "print(torch.cuda.get_device_name(0) if c else 'Apple GPU (mps)' if m else '')"
+    )
+    done = _python(program, seconds=120)
+    if done.returncode != 0:
+        return Line("device", "error", "torch cannot be asked", "see the line of torch, torchvision")
+    name = done.stdout.strip()
+    if name:
+        return Line("device", "ok", name)
+    cores = os.cpu_count()
+    if shutil.which("nvidia-smi"):
+        to_do = "install a torch built for this GPU's driver; until then everything runs on the CPU"
+        return Line(
+            "device", "warning", f"CPU, {cores} cores; there is an NVIDIA driver, but torch does not see a GPU", to_do
+        )
+    return Line("device", "ok", f"CPU, {cores} cores (enough for the course)")
+
+
+def codecs() -> Line:
+    """H.264 through PyAV: a few frames are encoded and decoded again."""
+    program = """
+import io, av, numpy as np
+data = io.BytesIO()
+with av.open(data, "w", format="mp4") as file:
+    stream = file.add_stream("libx264", rate=25)
+    stream.width = stream.height = 64
+    stream.pix_fmt = "yuv420p"
+    for value in range(4):
+        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 60 * value, np.uint8), format="rgb24")
+        file.mux(stream.encode(frame))
+    file.mux(stream.encode())
+data.seek(0)
+with av.open(data) as file:
+    print("decoded", sum(1 for _ in file.decode(video=0)), av.__version__)
+"""
+    done = _python(program, seconds=60)
+    if done.returncode == 0 and "decoded 4" in done.stdout:
+        return Line("codecs", "ok", f"H.264 written and read by PyAV {done.stdout.split()[-1]}")
+    lines = done.stderr.strip().splitlines()
+    said = lines[-1] if lines else f"4 frames written, and read: {done.stdout.strip() or 'nothing'}"
+    return Line(
+        "codecs", "error", said, "install PyAV's own wheel, which carries libx264: pip install --force-reinstall av"
+    )
+
+
+def jupyter() -> Line:
+    """JupyterLab, and the two extensions that draw controls and figures in it."""
+    absent = [
+        name for name in ("jupyterlab", "ipywidgets", "jupyterlab_widgets", "plotly") if _installed(name) == "missing"
+    ]
+    if absent:
+        return Line("JupyterLab", "error", f"missing: {', '.join(absent)}", f"pip install {' '.join(absent)}")
+    seen = (
+        f"JupyterLab {_installed('jupyterlab')}, ipywidgets {_installed('ipywidgets')}, plotly {_installed('plotly')}"
+    )
+    extensions = {"jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager", "plotly": "*plotly*"}
+    lost = [package for package, pattern in extensions.items() if not _has_extension(pattern)]
+    if lost:
+        to_do = f"controls or figures would stay empty in JupyterLab: pip install --force-reinstall {' '.join(lost)}"
+        return Line("JupyterLab", "warning", f"{seen}; its extension is missing from {', '.join(lost)}", to_do)
+    return Line("JupyterLab", "ok", seen)
+
+
+def kernel() -> Line:
+    """The kernel that notebooks name, python3, must be this interpreter's."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        return Line("kernel", "error", "there is no kernel python3", "pip install ipykernel")
+    found = shutil.which(command) or command
+    # A bare `python` is replaced by this interpreter when the kernel starts.
+    if Path(command).name == command or Path(found).resolve() == Path(sys.executable).resolve():
+        return Line("kernel", "ok", "python3 is this interpreter")
+    to_do = f"notebooks would run without what is installed here: {sys.executable} -m ipykernel install --sys-prefix"
+    return Line("kernel", "warning", f"python3 starts {command}", to_do)
+
+
+def cache() -> Line:
+    """The cache folder can be made and written."""
+    from labkit.data.cache import cache_folder
+
+    to_do = "set LABKIT_CACHE to a folder you may write"
+    try:
+        folder = cache_folder()
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"labkit")
+    except OSError as error:
+        return Line("cache folder", "error", f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), to_do)
+    return Line("cache folder", "ok", str(folder))
+
+
+def disk() -> Line:
+    """Free space where the cache is."""
+    from labkit.data.cache import cache_folder
+
+    try:
+        folder = cache_folder()
+    except OSError:
+        folder = Path.home() if Path.home().exists() else Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    seen = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < DISK_NEEDED:
+        return Line("disk", "error", seen, "make room, or set LABKIT_CACHE to another disk: the course needs 0.5 GB")
+    if free < DISK_WANTED:
+        return Line("disk", "warning", seen, "enough for the course; a real data set needs more")
+    return Line("disk", "ok", seen)
+
+
+def ffmpeg() -> Line:
+    """The ffmpeg program, which only some tests of the decoder use."""
+    found = shutil.which("ffmpeg")
+    return Line("ffmpeg", "ok", found or "not installed (only tests of the decoder use the program)")
+
+
+CHECKS: dict[str, Callable[[], Line]] = {
+    "Python": python,
+    "torch, torchvision": torch_pair,
+    "device": device,
+    "codecs": codecs,
+    "JupyterLab": jupyter,
+    "kernel": kernel,
+    "disk": disk,
+    "cache folder": cache,
+    "ffmpeg": ffmpeg,
+}
+
+
+def _python(program: str, *, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a program in this interpreter, in a process of its own; a timeout reads as a failure that says so."""
+    command = [sys.executable, "-c", program]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer after {seconds:.0f} s")
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _has_extension(pattern: str) -> bool:
+    """Whether one of Jupyter's folders holds an extension of such a name."""
+    from jupyter_core.paths import jupyter_path
+
+    return any(any(Path(folder).glob(f"{pattern}/package.json")) for folder in jupyter_path("labextensions"))
