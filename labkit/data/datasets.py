@@ -254,6 +254,10 @@ class VideoDataset(Dataset):
         _warn_of_forbidden_flip(transform, self.flip)
         return self._but(transform=transform)
 
+    def with_spec(self, spec: ClipSpec) -> Self:
+        """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays."""
+        return self._but(spec=spec, augment=replace(self.augment, spec=spec))
+
     def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
         """The same videos with other labels, one per row of the table, and what a mirror image does to those."""
         return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)

@@ -249,6 +249,13 @@ def test_an_unknown_label_names_the_nearest_and_other_datasets_are_refused(small
         motion.relabel(open_dataset("folder", tmp_path / "videos", spec=CLIP, progress=False), "shape")
 
 
+def test_a_dataset_of_clips_becomes_one_of_single_frames(small):
+    frames = open_dataset("motion", small, "train", spec=CLIP, progress=False).with_spec(CLIP.but(frames=1, stride=1))
+    assert frames[0][0].shape == (1, 3, 32, 32)
+    assert len({int(frames.frame_numbers(0, epoch)[0]) for epoch in range(100)}) == 16
+    assert len(frames.with_sampling("windows")) == 16 * len(frames.table)
+
+
 def test_reordering_reverses_or_shuffles_the_frames_of_a_clip_and_keeps_them_all(small):
     ds = open_dataset("motion", small, "test", spec=CLIP, sampling="centre", cached=True, progress=False)
     clip = ds[0][0]
