@@ -114,17 +114,18 @@ class VideoDataset(Dataset):
         spec, missing = self.spec, len(self.report)
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
+        videos, classes = _count(len(self.table), "video"), _count(len(self.classes), "class", "classes")
         lines = [
-            f"{self.name}: {len(self.table)} videos of {len(self.classes)} classes, {len(self)} clips ({self.sampling})",
-            f"a clip: {spec.frames} frames{stride}{rate}, {spec.size}×{spec.size} pixels",
+            f"{self.name}: {videos} of {classes}, {_count(len(self), 'clip')} ({self.sampling})",
+            f"a clip: {_count(spec.frames, 'frame')}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
             lines.append(self.note)
         if missing:
-            lines.append(f"{missing} videos cannot be read and are left out: see .report")
+            lines.append(f"not readable and left out: {_count(missing, 'video')}, see .report")
         damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
         if damaged:
-            lines.append(f"{damaged} videos are damaged and used up to the damage: see .table['damage']")
+            lines.append(f"damaged and used up to the damage: {_count(damaged, 'video')}, see .table['damage']")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -213,10 +214,11 @@ class VideoDataset(Dataset):
         return self._columns["path"][row]
 
     @cached_property
-    def _columns(self) -> dict[str, NDArray[Any]]:
+    def _columns(self) -> dict[str, Any]:
         """The table as arrays: a cell of a DataFrame costs more than the rest of an item."""
         numbers = {name: self.table[name].to_numpy() for name in ("label", "start", "end", "fps", "width", "height")}
-        return numbers | {"path": self.table["path"].to_numpy(dtype=object)}
+        # Not as Python strings: for Kinetics those are some tens of megabytes in every worker.
+        return numbers | {"path": self.table["path"].array}
 
     @cached_property
     def _firsts(self) -> NDArray[np.int64]:
@@ -334,7 +336,8 @@ def open_dataset(
     without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
-    `cached` decodes all frames once into a file that later calls and all workers read. `on_error` says what to do with
+    `cached` decodes all frames once, at the size the transform needs (a short side of `spec.size`, or 8/7 of it where
+    the crop is random), into a file that later calls and all workers read. `on_error` says what to do with
     videos that cannot be read: leave them out with a warning and a line in `.report`, or raise `VideoError`.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
@@ -371,7 +374,7 @@ def open_dataset(
         note=listing.note,
     )
     if cached:
-        margin = CACHE_MARGIN if sampling == "random" and augment.crop != "centre" else 1
+        margin = CACHE_MARGIN if getattr(dataset.transform, "crop", "centre") != "centre" else 1
         frames = cache_frames(dataset.table, round(spec.size * margin), workers=workers, progress=progress)
         dataset = dataset._but(cache=frames)
     return dataset
@@ -450,6 +453,10 @@ def _by_label(rule: Flip | Mapping[str, str] | Mapping[int, int], classes: tuple
 def _warn_of_forbidden_flip(transform: Transform | None, rule: Flip) -> None:
     if rule == "forbidden" and getattr(transform, "flip", False):
         warnings.warn("a mirror image has another label in this dataset: clips are not flipped", stacklevel=3)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _choose(value: str, valid: Sequence[str], what: str) -> str:

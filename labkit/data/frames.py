@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from labkit.data.cache import cache_folder
 from labkit.data.pool import map_files
 from labkit.data.video import VideoError, VideoReader
+from labkit.records import write_atomically
 
 FORMAT = 1  # raise it when an old file must not be used any more
 AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory
@@ -92,17 +92,13 @@ def reduced(height: int, width: int, short_side: int) -> tuple[int, int]:
 def _decode_into(
     file: Path, rows: dict[str, tuple[int, int, int, int]], total: int, *, workers: int | None, progress: bool
 ) -> None:
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
-    try:
-        os.truncate(handle, total)
-        os.close(handle)
+    def fill(temporary: Path) -> None:
+        os.truncate(temporary, total)
         tasks = [(temporary, path, *row) for path, row in rows.items()]
         for _ in map_files(_decode, tasks, label="decoding videos", workers=workers, progress=progress):
             pass
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_atomically(file, fill)
 
 
 def _decode(task: Sequence[Any]) -> None:

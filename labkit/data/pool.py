@@ -53,7 +53,11 @@ def map_files(
                 yield position, result
                 bar.update()
         except BrokenProcessPool:
-            warnings.warn("worker processes cannot be started; going on with one process", stacklevel=2)
+            warnings.warn(
+                "worker processes cannot be started, or died; going on with one process "
+                "(in a script, such calls belong under `if __name__ == '__main__':`)",
+                stacklevel=2,
+            )
             for position, item in list(rest.items()):
                 yield position, function(item)
                 bar.update()

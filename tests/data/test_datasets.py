@@ -75,6 +75,13 @@ def test_a_video_of_one_frame_gives_clips_of_that_frame(write_numbered, tmp_path
         assert read_numbers(ds[0][0]) == [0, 0, 0, 0]
 
 
+def test_a_target_rate_is_met_from_each_files_own(tiny_ucf101, read_numbers):
+    spec = SPEC.but(stride=1, fps=12.5)  # the files have 25 frames/s
+    ds = open_dataset("ucf101", tiny_ucf101, spec=spec, sampling="windows", progress=False)
+    assert len(ds) == 12 * 3
+    assert [read_numbers(ds[i][0]) for i in range(3)] == [[0, 2, 4, 6], [8, 10, 12, 14], [16, 18, 16, 18]]
+
+
 def test_windows_give_one_item_per_video_and_window(tiny):
     windows = tiny.with_sampling("windows")
     assert len(windows) == 12 * 6  # 20 frames: two blocks of 8 in 2 clips each, and 4 frames left in 2 more
@@ -368,7 +375,7 @@ def test_unreadable_videos_are_named_counted_and_left_out(own_ucf101):
     assert sorted(ds.report["path"]) == sorted(spoiled)
     assert (ds.report["reason"].str.len() > 5).all()
     assert not set(ds.table["path"]) & set(spoiled)
-    assert "5 videos cannot be read" in ds.describe()
+    assert "left out: 5 videos" in ds.describe()
     assert [len(item[0]) for item in ds] == [4] * 4
 
 
@@ -407,6 +414,36 @@ def test_a_video_that_goes_bad_after_the_index_is_named(own_ucf101, write_number
     last = int(np.flatnonzero(ds.rows == 0)[-1])
     with pytest.raises(VideoError, match=path.name):
         ds[last]
+
+
+def write_avi(path):
+    """48 frames of noise as MPEG-4 in AVI, a container that can be read as far as it goes."""
+    import av
+
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(48):
+            picture = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def test_a_video_cut_short_is_used_as_far_as_it_can_be_read_and_that_is_said(tmp_path):
+    for top in ("train", "test"):
+        (tmp_path / top / "a").mkdir(parents=True)
+        write_avi(tmp_path / top / "a" / "noise.avi")
+    cut = tmp_path / "train" / "a" / "noise.avi"
+    data = cut.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    ds = open_dataset("folder", tmp_path, spec=SPEC, sampling="windows", progress=False)
+    assert 10 < ds.table["frames"][0] < 48
+    assert ds.table["damage"][0]
+    assert "used up to the damage: 1 video," in ds.describe()
+    shown = {n for i in range(len(ds)) for n in ds.frame_numbers(i).tolist()}
+    assert shown == set(range(ds.table["frames"][0]))
+    assert all(item[0].shape == (4, 3, 16, 16) for item in ds)
 
 
 # ---------------------------------------------------------------------- index and cache
