@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from labkit.records import Predictions
-from labkit.viz.theme import BLUE, GREY, figure, plain
+from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, plain
 
 Sort = Literal["accuracy", "name", "videos"]
 SORTS: dict[str, tuple[list[str], list[bool]]] = {
@@ -26,10 +27,7 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
 
     Raises `ValueError` for an unknown `sort` and where no label is known.
     """
-    if sort not in SORTS:
-        raise ValueError(f"no such order: {sort!r}; there are {', '.join(SORTS)}")
-    by, ascending = SORTS[sort]
-    table = predictions.per_class().sort_values(by, ascending=ascending, na_position="last")
+    table = _sorted(predictions, sort)
     if not table["videos"].sum():
         raise ValueError("no prediction has a known label, so there is no accuracy to draw")
     low, high = wilson(table["correct"].to_numpy(), table["videos"].to_numpy())
@@ -58,6 +56,54 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
     fig.update_yaxes(title=f"Class (number of {unit})", autorange="reversed", dtick=1)
     fig.update_layout(meta={"description": _classes_in_words(table, mean, predictions.level)})
     return fig
+
+
+def class_answers(
+    predictions: Predictions, chosen: str, sort: Sort = "accuracy", *, title: str | None = None, top: int = 6
+) -> go.Figure:
+    """Left, the accuracy of every class, the `chosen` one marked; right, the answers its videos got, most frequent first.
+
+    The right answer is marked by a tick. Orders are those of `per_class`.
+
+    Raises `ValueError` for a class that the predictions do not have, and as `per_class` does.
+    """
+    if chosen not in predictions.classes:
+        raise ValueError(f"no such class: {chosen!r}; there are {', '.join(predictions.classes)}")
+    left = per_class(predictions, sort)
+    names = [plain(name) for name in _sorted(predictions, sort)["name"]]
+    label = predictions.classes.index(chosen)
+    marked = [name == plain(chosen) for name in names]
+    left.data[0].update(
+        marker={
+            "color": [VERMILLION if m else BLUE for m in marked],
+            "pattern": {"shape": ["/" if m else "" for m in marked]},
+        }
+    )
+    counts = predictions.confusion()[label]
+    answers = [int(i) for i in np.argsort(-counts, kind="stable")[:top]]
+    unit = "videos" if predictions.level == "video" else "clips"
+    fig = figure(make_subplots(cols=2, horizontal_spacing=0.24), title, height=left.layout.height, showlegend=False)
+    fig.add_trace(left.data[0], row=1, col=1)
+    fig.add_bar(
+        orientation="h",
+        x=[int(counts[i]) for i in answers],
+        y=[plain(predictions.classes[i]) + (" ✓" if i == label else "") for i in answers],
+        marker={"color": [BLUE if i == label else GREY for i in answers]},
+        text=[str(counts[i]) for i in answers],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x} " + unit + "<extra></extra>",
+        name="answers",
+        row=1,
+        col=2,
+    )
+    fig.update_yaxes(autorange="reversed", dtick=1)
+    fig.update_xaxes(title=left.layout.xaxis.title.text, range=[0, 100], row=1, col=1)
+    fig.update_xaxes(
+        title=f"{unit.capitalize()} of {plain(chosen)}", range=[0, 1.15 * max(1, counts.max())], row=1, col=2
+    )
+    said = ", ".join(f"{predictions.classes[i]} {counts[i]} times" for i in answers if counts[i])
+    return described(fig, f"{chosen}, {counts.sum()} {unit}, is answered: {said or 'never asked'}.")
 
 
 def confusion(
@@ -113,6 +159,13 @@ def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarr
         half = np.sqrt(z2 * share * (1 - share) / total + z2**2 / (4 * total**2)) / (1 + z2 / total)
     empty = total == 0
     return np.where(empty, 0.0, middle - half), np.where(empty, 1.0, middle + half)
+
+
+def _sorted(predictions: Predictions, sort: str) -> pd.DataFrame:
+    if sort not in SORTS:
+        raise ValueError(f"no such order: {sort!r}; there are {', '.join(SORTS)}")
+    by, ascending = SORTS[sort]
+    return predictions.per_class().sort_values(by, ascending=ascending, na_position="last")
 
 
 def _classes_in_words(table: pd.DataFrame, mean: float, level: str) -> str:

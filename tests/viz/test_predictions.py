@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labkit.viz.predictions import confusion, per_class, wilson
+from labkit.viz.predictions import class_answers, confusion, per_class, wilson
 from labkit.viz.theme import describe, plain
 
 
@@ -87,3 +87,23 @@ def test_the_figures_say_in_words_what_they_show(predictions):
     words = describe(confusion(predictions))
     assert "4 of 6 answers are right" in words
     assert f"{predictions.classes[0]} taken for {predictions.classes[1]}, 2 times" in words
+
+
+def test_the_answers_of_a_class_are_its_row_of_the_matrix_most_frequent_first(predictions):
+    bold, script, _ = map(plain, predictions.classes)
+    accuracies, answers = class_answers(predictions, predictions.classes[1]).data
+    assert list(accuracies.y) == list(per_class(predictions).data[0].y)
+    assert list(accuracies.x) == list(per_class(predictions).data[0].x)
+    assert list(answers.x) == [2, 0, 0]
+    assert list(answers.y) == [f"{script} ✓", bold, "a &amp; b"]
+
+
+def test_the_chosen_class_is_marked_by_colour_and_pattern(predictions):
+    marker = class_answers(predictions, predictions.classes[0], "name").data[0].marker
+    assert list(marker.pattern.shape) == ["/", "", ""]
+    assert marker.color[0] != marker.color[1] == marker.color[2]
+
+
+def test_the_answers_of_an_unknown_class_are_refused(predictions):
+    with pytest.raises(ValueError, match="no such class: 'cat'"):
+        class_answers(predictions, "cat")
