@@ -9,6 +9,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 from operator import index as as_integer
 from pathlib import Path
@@ -184,8 +185,6 @@ class VideoReader:
         raise VideoError(self.path, f"frame {number} does not come out the same twice")
 
     def _distrust_anchors(self) -> None:
-        from dataclasses import replace
-
         table = self._index.table
         self._index = replace(self._index, table=replace(table, anchor=np.zeros(len(table), bool)))
 

@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from labkit.data.video_file import fingerprint
+from labkit.data.video_file import fingerprint, row_of, tag
 
 # Transport streams are sought by guessing bytes, which lands a little early: look this far for the right packet.
 LANDING = 256
@@ -145,10 +145,9 @@ class Cursor:
     def _number(self, frame: VideoFrame) -> int:
         if not self._table.tracked:  # then there are no anchors either: this is the n-th since the beginning
             return self.next
-        tag = frame.opaque
-        if tag is None:
+        row = row_of(frame)
+        if row < 0:
             raise LostFrame("a frame came out that belongs to no packet")
-        row = tag[0]
         number = int(self._table.frame[row])
         if number in self._wanted and fingerprint(frame) != self._table.fingerprint[row]:
             raise LostFrame(f"frame {number} does not look as it did when the index was made")
@@ -160,7 +159,7 @@ class Cursor:
             raise LostFrame("the video ended early")
         packet = self._next_packet()
         if packet is not None:
-            packet.opaque = [self._row]  # an object of its own: PyAV tells them apart by id
+            tag(packet, self._row)
             if self._margin is not None:
                 number = int(self._table.frame[self._row])
                 needless = 0 <= number < self._last and number not in self._guarded

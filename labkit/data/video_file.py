@@ -11,7 +11,9 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -56,14 +58,14 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         raise VideoError(path, f"there is no video stream in this file (only {', '.join(kinds) or 'nothing'})")
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = av.stream.Discard.all  # the demuxer need not even read their bytes
+            other.discard = Discard.all  # the demuxer need not even read their bytes
     stream.codec_context.thread_count = 1
     stream.codec_context.copy_opaque = True  # a frame remembers which packet it came from
     return container, stream
 
 
 def _video_stream(container: InputContainer) -> VideoStream | None:
-    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & pictures]
     best = container.streams.best("video")
     if isinstance(best, VideoStream) and any(best.index == stream.index for stream in moving):
@@ -84,7 +86,7 @@ class Orientation(NamedTuple):
 
         Only quarter turns and mirrorings are applied; a matrix that leans leaves the frame as it is.
         """
-        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload]
         if matrix is None:
             return cls()
         a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
@@ -110,6 +112,17 @@ class Orientation(NamedTuple):
         return image[::-1] if self.flip else image
 
 
+def tag(packet: Packet, row: int) -> None:
+    """Mark a packet with its number in the file; the frame that it becomes carries the mark (see `row_of`)."""
+    packet.opaque = [row]  # an object of its own, for PyAV tells marks apart by id: the number alone may be shared
+
+
+def row_of(frame: VideoFrame) -> int:
+    """The number of the packet that became this frame, -1 if the decoder lost the mark."""
+    mark = frame.opaque
+    return mark[0] if isinstance(mark, list) else -1
+
+
 def fingerprint(frame: VideoFrame) -> int:
     """A 32-bit checksum of about 32 rows of the frame's first plane: luma, as the decoder left it.
 
@@ -117,6 +130,6 @@ def fingerprint(frame: VideoFrame) -> int:
     """
     plane = frame.planes[0]
     bytes_per_pixel = (frame.format.components[0].bits + 7) // 8
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))  # type: ignore[call-overload]
     step = max(1, plane.height // 32)
     return zlib.crc32(rows[::step, : plane.width * bytes_per_pixel].tobytes())

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from labkit.data.cache import cache_folder
 from labkit.data.video_cursor import NO_TIME, Cursor, LostFrame, PacketTable, whole
-from labkit.data.video_file import Orientation, VideoError, explain, fingerprint, open_video
+from labkit.data.video_file import Orientation, VideoError, explain, fingerprint, open_video, row_of, tag
 from labkit.records import write_atomically
 
 VERSION = 3  # of the file's layout and of the way frames are counted; a new number makes every index again
@@ -145,7 +145,7 @@ class _Walk:
         if packet is not None:
             position = -1 if packet.pos is None else packet.pos
             self.packets.append((position, packet.size, whole(packet.pts), whole(packet.dts), packet.is_keyframe))
-            packet.opaque = [row]  # an object of its own: PyAV tells them apart by id
+            tag(packet, row)
             if packet.is_corrupt:
                 self._damage(row, "its data is cut short or broken")
         try:
@@ -159,8 +159,7 @@ class _Walk:
             self.orientation = Orientation.of(frame)
             sides = (frame.height, frame.width)
             self.size = (sides[1], sides[0]) if self.orientation.transpose else sides
-        tag = frame.opaque
-        row = -1 if tag is None else tag[0]
+        row = row_of(frame)
         if frame.is_corrupt:
             self._damage(row, "the decoder found errors in it")
         self.rows.append(row)
@@ -189,9 +188,7 @@ class _Walk:
             frame[rows] = np.arange(len(rows))
             prints[rows] = self.prints[: self.good]
         columns = (position, size, pts, dts, keyframe, frame, prints, np.full(count, NO_TIME), np.zeros(count))
-        return PacketTable(
-            *(np.asarray(column, kind) for column, kind in zip(columns, COLUMNS.values(), strict=True))  # type: ignore[arg-type]
-        )
+        return PacketTable(*(np.asarray(c, kind) for c, kind in zip(columns, COLUMNS.values(), strict=True)))
 
 
 def _with_anchors(container: InputContainer, stream: VideoStream, table: PacketTable) -> PacketTable:
