@@ -71,11 +71,7 @@ class VideoDataset(Dataset):
         name: str = "videos",
         note: str = "",
     ) -> None:
-        _choose(sampling, get_args(Sampling), "sampling")
-        if k < 1:
-            raise ValueError(f"k, the clips per video, must be at least 1, not {k}")
-        if seed < 0:
-            raise ValueError(f"a seed is a whole number of at least 0, not {seed}")
+        _check_settings(sampling, k, seed)
         self.table = table.reset_index(drop=True)
         self.classes = tuple(classes)
         outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
@@ -264,6 +260,15 @@ class VideoDataset(Dataset):
         """The same videos with other labels, one per row of the table, and what a mirror image does to those."""
         return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
 
+    def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
+        """The same clips from frames decoded once into a file, at the size this dataset's transform needs.
+
+        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does.
+        """
+        margin = CACHE_MARGIN if getattr(self.transform, "crop", "centre") != "centre" else 1
+        short_side = round(self.spec.size * margin)
+        return self._but(cache=cache_frames(self.table, short_side, workers=workers, progress=progress))
+
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
         same |= {name: getattr(self, name) for name in ("seed", "report", "name", "note")}
@@ -336,19 +341,17 @@ def open_dataset(
     without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
-    `cached` decodes all frames once, at the size the transform needs (a short side of `spec.size`, or 8/7 of it where
-    the crop is random), into a file that later calls and all workers read. `on_error` says what to do with
-    videos that cannot be read: leave them out with a warning and a line in `.report`, or raise `VideoError`.
+    `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
+    `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
+    raise `VideoError`.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
     """
     kind = KINDS[_choose(name, tuple(KINDS), "dataset")]
     _choose(subset, get_args(Subset), "subset")
-    _choose(sampling, get_args(Sampling), "sampling")
     _choose(on_error, ("skip", "raise"), "on_error")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit, the videos per class, must be at least 1, not {limit}")
+    _check_settings(sampling, k, seed, limit)
     folder = _root(name, kind, root)
     listing = _only(kind.layout(folder, subset, split), classes)
     if not listing.entries:
@@ -356,28 +359,31 @@ def open_dataset(
     rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
     _warn_of_forbidden_flip(transform, rule)
     table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
-    if limit is not None:
-        table = _limited(table, limit, seed)
-    augment = kind.augment(spec)
     dataset = VideoDataset(
-        table,
+        table if limit is None else _limited(table, limit, seed),
         listing.classes,
         spec,
         sampling=sampling,
         k=k,
         transform=transform,
-        augment=augment,
+        augment=kind.augment(spec),
         flip=rule,
         seed=seed,
         report=report,
         name=f"{name} {subset}",
         note=listing.note,
     )
-    if cached:
-        margin = CACHE_MARGIN if getattr(dataset.transform, "crop", "centre") != "centre" else 1
-        frames = cache_frames(dataset.table, round(spec.size * margin), workers=workers, progress=progress)
-        dataset = dataset._but(cache=frames)
-    return dataset
+    return dataset.cached(workers=workers, progress=progress) if cached else dataset
+
+
+def _check_settings(sampling: str, k: int, seed: int, limit: int | None = None) -> None:
+    _choose(sampling, get_args(Sampling), "sampling")
+    if k < 1:
+        raise ValueError(f"k, the clips per video, must be at least 1, not {k}")
+    if seed < 0:
+        raise ValueError(f"a seed is a whole number of at least 0, not {seed}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit, the videos per class, must be at least 1, not {limit}")
 
 
 def _root(name: str, kind: Kind, root: str | Path | None) -> Path:
