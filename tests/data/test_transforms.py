@@ -116,6 +116,9 @@ def test_a_box_asks_for_the_size_at_which_it_needs_no_second_resize(scale, place
     assert (box_height, box_width) == (24, 24)
     assert 0 <= top <= size[0] - 24
     assert 0 <= left <= size[1] - 24
+    # The same place of the picture, to a pixel and what the even side adds.
+    assert abs(top - box.top * size[0] / height) <= 2
+    assert abs(left - box.left * size[1] / width) <= 2
 
 
 def test_cropping_decoded_pixels_equals_cropping_the_large_frame_where_nothing_is_scaled():
