@@ -301,6 +301,31 @@ def test_describe_tells_videos_classes_clips_and_the_spec(tiny):
     assert text in repr(tiny.with_sampling("windows"))
 
 
+@pytest.mark.parametrize("root", [None, ""])
+def test_motion_is_generated_where_no_root_is_given(tiny_ucf101, monkeypatch, root):
+    from labkit.data import motion
+
+    monkeypatch.setattr(motion, "generate", lambda: tiny_ucf101)
+    ds = open_dataset("motion", root, spec=SPEC, progress=False)
+    assert len(ds) == 12
+    assert ds.transform == TrainTransform(SPEC, crop="centre", flip=0.0)
+
+
+def test_hmdb51_opens_with_its_own_lists(write_numbered, tmp_path, read_numbers):
+    (tmp_path / "testTrainMulti_7030_splits").mkdir()
+    for name in ("brush_hair", "wave"):
+        lines = []
+        for i, use in enumerate((0, 1, 1, 2)):
+            write_numbered(tmp_path / "hmdb51_org" / name / f"{name}_#{i}.mp4")
+            lines.append(f"{name}_#{i}.mp4 {use} ")
+        (tmp_path / "testTrainMulti_7030_splits" / f"{name}_test_split2.txt").write_text("\n".join(lines))
+    train = open_dataset("hmdb51", tmp_path, split=2, spec=SPEC, progress=False)
+    test = open_dataset("hmdb51", tmp_path, "test", split=2, spec=SPEC, sampling="centre", progress=False)
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert test.table["video"].tolist() == ["brush_hair/brush_hair_#3.mp4", "wave/wave_#3.mp4"]
+    assert read_numbers(test[1][0]) == [6, 8, 10, 12]
+
+
 # ---------------------------------------------------------------------- what a user gets wrong
 
 
