@@ -34,7 +34,7 @@ course: $(READY) ## run all notebooks and build the pages; ends with the path of
 
 test: lint ## everything: lint, types, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest $(ARGS)
-	$(MAKE) notebooks
+	@$(MAKE) --no-print-directory notebooks
 
 lint: $(TESTED) ## style, format and types
 	$(BIN)/ruff check .

@@ -133,7 +133,7 @@ def run(
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
     """
     from labkit.runs.execute import run_notebook
-    from labkit.runs.notebook import find_notebook, split_assignments
+    from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
     from labkit.terminal import run_progress
 
     path = find_notebook(notebook)
@@ -141,6 +141,7 @@ def run(
         _show_parameters(path)
         return
     given = {**_read_file(file), **split_assignments(parameter or [])}
+    given = check_parameters(read_parameters(path), given, path.name)
     limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
     with run_progress(_console(error=True)) as progress:
         progress.start(path.stem)
@@ -169,9 +170,10 @@ def runs(
         print("no runs yet; `labkit run NOTEBOOK` makes one")
         return
     rows = []
-    for row in found.itertuples():
-        minutes = "" if row.minutes != row.minutes or row.minutes is None else f"{row.minutes:.1f}"
-        rows.append((row.run, row.notebook, row.status, minutes, assignments(row.changed), assignments(row.results)))
+    for row in found.to_dict("records"):
+        minutes = f"{row['minutes']:.1f}" if row["minutes"] == row["minutes"] else ""  # NaN while it runs
+        changed, results = assignments(row["changed"]), assignments(row["results"])
+        rows.append((row["run"], row["notebook"], row["status"], minutes, changed, results))
     _console().print(table(("run", "notebook", "status", "min", "changed", "results"), rows, right=["min"]))
 
 
@@ -191,7 +193,7 @@ def course(
 
     Examples: `labkit course`, `labkit course --only 05`, `labkit course --pages`
     """
-    from labkit.course.build import build_course, rewrite_pages
+    from labkit.course.build import build_course, check_course, rewrite_pages
     from labkit.runs.notebook import split_assignments
     from labkit.terminal import run_progress
 
@@ -199,11 +201,13 @@ def course(
     if pages:
         built = rewrite_pages()
     else:
+        given = split_assignments(parameter or [])
+        check_course(only or [], given)
         _generate_motion()
         with run_progress(console) as progress:
             built = build_course(
                 only or [],
-                parameters=split_assignments(parameter or []),
+                parameters=given,
                 on_lesson=lambda lesson: progress.start(lesson.name),
                 on_step=progress.step,
             )

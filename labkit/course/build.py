@@ -16,6 +16,7 @@ from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.records import Run, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import Finding, findings
+from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import project_folder
 from labkit.runs.table import status
 
@@ -79,6 +80,29 @@ def build_course(
     return rewrite_pages(folder=project)
 
 
+def check_course(
+    only: Sequence[str], parameters: Mapping[str, Any], *, folder: str | Path | None = None
+) -> tuple[Lesson, ...]:
+    """The lessons that a build would run, each sure to exist and to take those of `parameters` that it declares.
+
+    Raises `ValueError` for a name or parameter that none of them has, `FileNotFoundError` for a notebook that the plan
+    names and nobody wrote.
+    """
+    plan = read_plan((Path(folder) if folder else project_folder()) / "notebooks" / "course.toml")
+    chosen = choose(plan, list(only))
+    absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
+    if absent:
+        raise FileNotFoundError(f"the plan names {', '.join(absent)}, which {chosen[0].path.parent} does not hold")
+    known = {}
+    for lesson in chosen:
+        declared = read_parameters(lesson.path)
+        known.update(declared)
+        own = {name: value for name, value in parameters.items() if name in declared}
+        check_parameters(declared, own, lesson.path.name)
+    check_parameters(known, parameters, "the course")
+    return chosen
+
+
 def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     """Write all pages anew from the runs there are, and run nothing."""
     project = Path(folder) if folder else project_folder()
@@ -114,8 +138,6 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
 
 def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:
     """Run a lesson in place of its earlier run. Its failure is in the run; the others go on."""
-    from labkit.runs.notebook import read_parameters
-
     if place.exists():
         shutil.rmtree(place)
     given = {name: value for name, value in parameters.items() if name in read_parameters(lesson.path)}

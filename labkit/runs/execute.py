@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from labkit.records import Run, write_atomically
 from labkit.runs import provenance
@@ -165,7 +165,7 @@ def _execute(
         # Never 0: nbclient reads that as "no limit".
         return None if deadline is None else max(0.1, deadline - time.monotonic())
 
-    with (place / "log.txt").open("w", encoding="utf-8") as log, StallWatch(stall_limit) as watch:
+    with (place / "log.txt").open("a", encoding="utf-8") as log, StallWatch(stall_limit) as watch:
         try:
             papermill.execute_notebook(
                 str(source),
@@ -179,11 +179,23 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
+                kernel_manager_class=_logged_kernel(log),
             )
         except Exception:
             if watch.hung:
                 raise TimeoutError(f"the kernel hung: it did nothing for {stall_limit:.0f} s and was ended") from None
             raise
+
+
+def _logged_kernel(log: IO[str]) -> type:
+    """A kernel manager whose kernel writes what is not a cell's output (crashes, a codec's messages) to the log."""
+    from jupyter_client import AsyncKernelManager
+
+    class LoggedKernel(AsyncKernelManager):
+        async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(**{**settings, "stdout": log, "stderr": log})
+
+    return LoggedKernel
 
 
 def _headings(source: Path) -> tuple[list[str], int]:

@@ -101,8 +101,8 @@ def _compute(node: ast.expr, numbers: Mapping[str, Any], *, forgiving: bool = Fa
                 if forgiving:
                     return 1.0
                 raise MeasureError(f"{ast.unparse(node)} divides by zero") from None
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS and len(args) > (
-            name != "abs"
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
+            name in FUNCTIONS and args and (len(args) == 1) == (name == "abs")
         ):
             return FUNCTIONS[name](*map(part, args))
     raise MeasureError(f"{ast.unparse(node)!r} may not stand in a measure: only numbers, names, + - * /, abs, min, max")

@@ -1,5 +1,6 @@
 """All runs of a folder as one table: what ran, how it ended, what was changed, what it found."""
 
+import math
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def _row(run: Run) -> dict[str, Any]:
         "notebook": Path(run.about.get("notebook", "")).stem,
         "status": status(run),
         "started": run.about.get("started"),
-        "minutes": None if seconds is None else seconds / 60,
+        "minutes": math.nan if seconds is None else seconds / 60,
         "changed": run.about.get("changed", {}),
         "results": run.results,
     }

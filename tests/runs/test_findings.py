@@ -1,0 +1,136 @@
+import json
+import math
+
+import pytest
+from toy_course import write_course
+
+from labkit.runs import inequality
+from labkit.runs.findings import Declared, Finding, FindingsError, declared, finding, findings, measure
+
+NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a", 3), ("a - b", 1.5), ("-(a + 1) * 2 / b", -16 / 3), ("max(a, b) + min(a, 1) + abs(-a)", 7), ("gap_48", 0.5)],
+)
+def test_a_measure_is_arithmetic_over_recorded_numbers(text, value):
+    assert inequality.evaluate(text, NUMBERS) == pytest.approx(value)
+
+
+def test_what_is_not_a_number_makes_a_measure_nan():
+    assert math.isnan(inequality.evaluate("a - none", NUMBERS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os')",
+        "a.real",
+        "a[0]",
+        "(lambda: a)()",
+        "a ** 99",
+        "'a' * 9",
+        "a if a else b",
+        "[a]",
+        "abs(a, b)",
+        "max()",
+        "a; b",
+        "open",
+    ],
+)
+def test_a_measure_holds_nothing_but_arithmetic(text):
+    with pytest.raises(inequality.MeasureError):
+        inequality.evaluate(text, NUMBERS)
+
+
+def test_a_number_that_was_not_recorded_is_named_with_the_nearest():
+    with pytest.raises(inequality.MeasureError, match="did you mean 'gap_48'"):
+        inequality.evaluate("gap48", NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("values", "op", "rule", "verdict"),
+    [
+        ([1, 2, 3], ">", inequality.EVERY_SEED, True),
+        ([1, 2, 0], ">", inequality.EVERY_SEED, False),
+        ([1.0, 1.1, 0.9], ">", inequality.MEAN_3SE, True),
+        ([0.1, 2.0, -1.0], ">", inequality.MEAN_3SE, False),
+        ([-1.0, -1.1, -0.9], "<", inequality.MEAN_3SE, True),
+        ([0.1, -0.1, 0.05], "~", inequality.MEAN_3SE, True),
+        ([0.5, 0.51, 0.49], "~", inequality.MEAN_3SE, False),
+        ([1.0], ">", inequality.MEAN_3SE, False),
+        ([1.0, math.nan], ">", inequality.EVERY_SEED, False),
+        ([], ">", inequality.EVERY_SEED, False),
+    ],
+)
+def test_an_inequality_holds_by_its_rule(values, op, rule, verdict):
+    assert inequality.holds(values, op, 0.0, rule) is verdict
+
+
+def test_what_nobody_measured_says_how_to(tmp_path):
+    found = finding("doubles", write_course(tmp_path))
+    assert found.holds is None
+    assert "run `make findings`" in str(found)
+    assert "<code>make findings</code>" in found._repr_html_()
+
+
+def test_text_of_a_finding_is_escaped(tmp_path):
+    page = finding("doubles", write_course(tmp_path))._repr_html_()
+    assert "&lt;b&gt;larger" in page
+    assert "<b>larger" not in page
+
+
+def test_an_unknown_finding_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(FindingsError, match="did you mean 'doubles'"):
+        finding("double", write_course(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"op": "=="}, "no comparison"), ({"rule": "some"}, "the rule is one of"), ({"measure": "a.b"}, "may not stand")],
+)
+def test_a_wrong_declaration_is_refused(change, said):
+    entry = {"id": "x", "notebook": "00", "statement": "s", "measure": "a", "op": ">", "value": 0.0}
+    with pytest.raises(FindingsError, match=said):
+        Declared(**{**entry, **change})
+
+
+def test_numbers_and_origin_stand_beside_a_verdict():
+    one = Declared("x", "00_first", "It grows.", "a - b", ">", 0.0)
+    about = {
+        "date": "2026-01-02",
+        "hardware": {"processor": "Z80", "gpus": []},
+        "versions": {"torch": "9.9"},
+        "code": {},
+    }
+    text = str(Finding(one, {0: 1.0, 1: 1.1, 2: 0.9}, about))
+    assert "Holds over 3 seeds." in text
+    assert "mean 1 ± 0.058 (standard error); seeds 0 to 2: 1, 1.1, 0.9" in text
+    assert "2026-01-02, Z80, torch 9.9" in text
+
+
+@pytest.mark.slow
+def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp_path):
+    project = write_course(tmp_path)
+    ran = []
+    for _ in range(2):
+        found = measure((0, 1), folder=project, on_run=lambda name, seed: ran.append((name, seed)))
+    assert found[0].per_seed == {0: 0.0, 1: 1.0}
+    assert found[0].holds is True
+    assert found[0].about["versions"]["torch"]
+    assert ran == [("00_first", 0), ("00_first", 1)] * 2
+    folders = sorted((project / "build" / "findings").iterdir())
+    assert [folder.name.rpartition("-")[0] for folder in folders] == ["00_first-seed0", "00_first-seed1"]
+    started = [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
+    stored = json.loads((project / "docs" / "findings.json").read_text())
+    assert stored["findings"]["doubles"]["per_seed"] == {"0": 0.0, "1": 1.0}
+    # The second call measured nothing anew.
+    assert started == [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
+    assert findings(project)[0].per_seed == {0: 0.0, 1: 1.0}
+
+
+def test_the_declared_findings_of_the_course_are_well_formed():
+    for one in declared():
+        assert one.statement.endswith(".")
+        assert inequality.names(one.measure)

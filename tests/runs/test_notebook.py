@@ -1,0 +1,128 @@
+from typing import Any
+
+import pytest
+from toy_course import PARAMETERS, THIRD, write_course, write_notebook
+
+from labkit.runs.notebook import (
+    NotebookError,
+    check_parameters,
+    find_notebook,
+    read_parameters,
+    split_assignments,
+)
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    return write_notebook(tmp_path / "05_toy.ipynb", THIRD)
+
+
+def test_a_parameter_has_its_type_default_help_and_choices(notebook):
+    found = read_parameters(notebook)
+    assert [*found] == ["seed", "rate", "name", "loud", "sizes", "mode", "out"]
+    assert (found["seed"].type, found["seed"].default) == ("int", 0)
+    assert found["seed"].help == "start of every random choice"
+    assert found["mode"].choices == ("fast", "slow")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("seed", "3", 3),
+        ("rate", "1e-3", 0.001),
+        ("rate", "2", 2.0),
+        ("name", "a=b, c", "a=b, c"),
+        ("name", "3", "3"),
+        ("loud", "yes", True),
+        ("loud", "False", False),
+        ("sizes", "48,480", [48, 480]),
+        ("sizes", "[48, 480]", [48, 480]),
+        ("sizes", "", []),
+        ("mode", "slow", "slow"),
+    ],
+)
+def test_text_is_read_as_the_parameters_type(notebook, name, text, value):
+    read = check_parameters(read_parameters(notebook), {name: text}, "toy")[name]
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("sed", "3", "did you mean 'seed'"),
+        ("zzz", "3", "it has seed, rate"),
+        ("seed", "many", "takes int, not 'many'"),
+        ("seed", 1.5, "takes int"),
+        ("seed", True, "takes int"),
+        ("seed", None, "takes int"),
+        ("rate", "fast", "takes float"),
+        ("loud", "maybe", "takes bool"),
+        ("sizes", "48,many", r"takes list\[int\]"),
+        ("sizes", [1.5], r"takes list\[int\]"),
+        ("mode", "slo", "did you mean 'slow'"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_would_be_right(notebook, name: str, value: Any, said: str):
+    with pytest.raises(NotebookError, match=said):
+        check_parameters(read_parameters(notebook), {name: value}, "toy")
+
+
+def test_python_values_pass_as_they_are(notebook):
+    given = {"seed": 3, "rate": 1, "sizes": (4, 5), "loud": True}
+    assert check_parameters(read_parameters(notebook), given, "toy") == {**given, "rate": 1.0, "sizes": [4, 5]}
+
+
+def test_none_is_a_value_only_where_the_type_says_so(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, "limit: int | None = 5\nplain = 2")
+    declared = read_parameters(path)
+    assert check_parameters(declared, {"limit": "none"}, "a") == {"limit": None}
+    assert check_parameters(declared, {"limit": "7"}, "a") == {"limit": 7}
+    assert declared["plain"].type == "int"
+
+
+def test_a_default_that_must_be_computed_is_refused(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, "seed: int = len('abc')")
+    with pytest.raises(NotebookError, match="not a plain value"):
+        read_parameters(path)
+
+
+def test_a_notebook_is_found_by_path_name_stem_and_number(tmp_path):
+    folder = write_course(tmp_path) / "notebooks"
+    wanted = (folder / "01_second.ipynb").resolve()
+    for name in (wanted, "01_second.ipynb", "01_second", "01"):
+        assert find_notebook(name, folder) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("01_secnd", "did you mean 01_second"), ("0", "could be any of"), ("zz", "there are 00")]
+)
+def test_a_notebook_that_is_not_there_is_answered_with_the_nearest(tmp_path, name, said):
+    with pytest.raises(NotebookError, match=said):
+        find_notebook(name, write_course(tmp_path) / "notebooks")
+
+
+def test_a_file_that_is_no_notebook_is_refused(tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text("not json")
+    with pytest.raises(NotebookError, match="is not a notebook"):
+        read_parameters(path)
+
+
+def test_an_assignment_needs_a_name_and_an_equals_sign():
+    assert split_assignments(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+    for wrong in ("a", "=3", "a b=3"):
+        with pytest.raises(NotebookError, match="name=value"):
+            split_assignments([wrong])
+
+
+def test_papermill_infers_the_same_parameters(tmp_path):
+    import papermill
+
+    plain = "\n".join(line for line in PARAMETERS.splitlines() if "Literal" not in line)
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, plain)
+    inferred = papermill.inspect_notebook(str(path))
+    ours = read_parameters(path)
+    assert [*inferred] == [*ours]
+    assert {name: one["help"] for name, one in inferred.items()} == {name: one.help for name, one in ours.items()}
+    assert inferred["sizes"]["inferred_type_name"] == ours["sizes"].type

@@ -1,0 +1,117 @@
+"""The command line: quick to answer, one line for an error, exit codes that a script can read."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from toy_course import write_course
+from typer.testing import CliRunner
+
+from labkit.cli import app
+
+COMMANDS = ["doctor", "run", "runs", "course", "findings", "models", "model", "video", "data"]
+
+
+def labkit(*arguments: object, cwd=None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "labkit", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def modules_after(statement: str) -> set[str]:
+    program = f"import sys; {statement}; print(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+@pytest.mark.parametrize(
+    "statement", ["import labkit", "import labkit.cli, labkit.runs, labkit.course, labkit.models, labkit.data"]
+)
+def test_importing_labkit_loads_no_torch(statement):
+    assert not {"torch", "torchvision", "plotly"} & modules_after(statement)
+
+
+def test_the_command_line_loads_nothing_heavy_until_it_must():
+    heavy = {"torch", "pandas", "numpy", "plotly", "papermill", "nbformat", "IPython", "jupyter_client", "av"}
+    assert not heavy & modules_after("import labkit.cli")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_listed_and_explains_itself(command):
+    assert command in CliRunner().invoke(app, ["--help"]).output
+    told = CliRunner().invoke(app, [command, "--help"])
+    assert told.exit_code == 0
+    # Every command teaches by an example, or is one itself.
+    assert f"labkit {command} " in told.output or command in ("doctor", "data")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "01_secnd"], "did you mean 01_second?"),
+        (["run", "00", "-p", "sed=3"], "00_first.ipynb has no parameter 'sed'; did you mean 'seed'?"),
+        (["run", "00", "-p", "seed=many"], "'seed' takes int, not 'many'"),
+        (["run", "00", "-p", "seed"], "name=value"),
+        (["course", "--only", "09"], "no notebook of the course starts with '09'"),
+        (["course", "-p", "sed=3"], "the course has no parameter 'sed'; did you mean 'seed'?"),
+        (["runs"], "there is no folder"),
+        (["models", "vgg*"], "no network is called like 'vgg*'"),
+        (["model", "resnet19"], "did you mean 'resnet18'"),
+        (["model", "resnet18", "-p", "widht=3"], "did you mean 'width'"),
+    ],
+)
+def test_what_is_not_there_is_answered_in_one_line_before_any_work(tmp_path, arguments, said):
+    done = labkit(*arguments, cwd=write_course(tmp_path))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.strip()]) == 1
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "build").exists()
+
+
+def test_wrong_usage_exits_with_2():
+    assert labkit("run", "--nonsense").returncode == 2
+    assert labkit("nonsense").returncode == 2
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = labkit("--debug", "run", "nothing", cwd=write_course(tmp_path))
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_parameters_come_from_a_file_and_the_command_line_goes_before_it(tmp_path):
+    project = write_course(tmp_path)
+    (project / "given.yaml").write_text("seed: 4\nsizes: [7]\n")
+    done = labkit("run", "02", "-f", "given.yaml", "-p", "seed=5", cwd=project)
+    assert done.returncode == 0, done.stderr
+    folder = done.stdout.splitlines()[-1]
+    assert os.path.basename(os.path.dirname(folder)) == "runs"  # noqa: PTH119, PTH120
+    table = labkit("runs", cwd=project).stdout
+    assert "seed=5 sizes=[7]" in table
+    assert "done" in table
+
+
+def test_a_failed_run_exits_with_1_and_one_line(tmp_path):
+    project = write_course(tmp_path)
+    done = labkit("run", "01", cwd=project)
+    assert done.returncode == 1
+    assert "labkit: 01_second failed in cell [4] at `whole / 0`: ZeroDivisionError: division by zero" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "failed" in labkit("runs", cwd=project).stdout
+
+
+def test_the_parameters_of_a_notebook_can_be_asked_for(tmp_path):
+    shown = labkit("run", "00", "--parameters", cwd=write_course(tmp_path)).stdout
+    assert "start of every random choice" in shown
+    assert "Literal['fast', 'slow']" in shown
+
+
+def test_a_file_that_is_no_video_is_one_line(tmp_path):
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video")
+    done = labkit("video", path)
+    assert done.returncode in (1, 2)
+    assert "text.mp4" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,148 @@
+"""The doctor on healthy and on broken machines; what is broken is made so for the test."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+
+import pytest
+
+from labkit import doctor
+
+NMS = 'raise RuntimeError("operator torchvision::nms does not exist")'
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Puts a package of this name and content before the installed one, in the doctor's processes."""
+
+    def put(name: str, content: str) -> None:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(content)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return put
+
+
+def test_this_machine_can_run_the_course():
+    lines = {line.what: line for line in doctor.examine()}
+    assert [*lines] == [*doctor.CHECKS]
+    assert {line.what: line.seen for line in lines.values() if line.state == "error"} == {}
+    assert all(line.to_do == "" for line in lines.values() if line.state == "ok")
+
+
+def test_torch_and_torchvision_of_two_sources_are_told_apart_with_the_remedy(broken):
+    broken("torchvision", NMS)
+    line = doctor.torch_pair()
+    assert line.state == "error"
+    assert "operator torchvision::nms does not exist" in line.seen
+    assert "reinstall both from one source" in line.to_do
+
+
+def test_a_missing_torchvision_says_what_to_install(broken):
+    broken("torchvision", "raise ModuleNotFoundError(\"No module named 'torchvision'\")")
+    line = doctor.torch_pair()
+    assert line.state == "error"
+    assert "pip install torch torchvision" in line.to_do
+
+
+def test_a_torch_that_cannot_be_imported_makes_the_device_unknown(broken):
+    broken("torch", "raise ImportError('broken')")
+    assert doctor.device().state == "error"
+
+
+def test_a_gpu_that_torch_does_not_see_is_a_warning(broken, tmp_path, monkeypatch):
+    broken(
+        "torch", "from types import SimpleNamespace as S\ncuda = S(is_available=lambda: False)\nbackends = S(mps=cuda)"
+    )
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    line = doctor.device()
+    assert line.state == "warning"
+    assert "torch does not see a GPU" in line.seen
+
+
+def test_a_pyav_without_libx264_is_an_error(broken):
+    broken("av", "def open(*a, **k):\n    raise ValueError('unknown codec libx264')")
+    line = doctor.codecs()
+    assert line.state == "error"
+    assert "libx264" in line.seen
+    assert "force-reinstall av" in line.to_do
+
+
+def test_missing_widgets_are_named(monkeypatch):
+    monkeypatch.setattr(doctor, "version", lambda name: _absent() if name == "ipywidgets" else "1.0")
+    line = doctor.jupyter()
+    assert line.state == "error"
+    assert line.to_do == "pip install ipywidgets"
+
+
+def _absent() -> str:
+    raise doctor.PackageNotFoundError
+
+
+def test_an_extension_that_jupyterlab_does_not_find_is_a_warning(monkeypatch, tmp_path):
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *parts: [str(tmp_path)])
+    line = doctor.jupyter()
+    assert line.state == "warning"
+    assert "jupyterlab_widgets" in line.to_do
+    assert "plotly" in line.to_do
+
+
+def test_a_kernel_of_another_python_is_a_warning(monkeypatch, tmp_path):
+    other = tmp_path / "kernels" / "python3"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text(
+        '{"argv": ["/opt/other/bin/python", "-m", "ipykernel_launcher"], "display_name": "x"}'
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    line = doctor.kernel()
+    assert line.state == "warning"
+    assert "/opt/other/bin/python" in line.seen
+
+
+def test_a_cache_folder_that_cannot_be_made_says_which_setting_changes_it(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    monkeypatch.setenv("LABKIT_CACHE", str(file / "cache"))
+    line = doctor.cache()
+    assert line.state == "error"
+    assert "LABKIT_CACHE" in line.to_do
+    assert doctor.disk().state in ("ok", "warning", "error")
+
+
+@pytest.mark.parametrize(("free", "state"), [(1e8, "error"), (2e9, "warning"), (5e10, "ok")])
+def test_little_disk_is_said(monkeypatch, free, state):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, free))
+    assert doctor.disk().state == state
+
+
+def test_an_old_python_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    assert doctor.python().state == "error"
+
+
+def test_a_check_that_breaks_is_itself_a_line(monkeypatch):
+    monkeypatch.setattr(doctor, "CHECKS", {"odd": lambda: 1 / 0})
+    (line,) = doctor.examine()
+    assert (line.what, line.state) == ("odd", "error")
+    assert "ZeroDivisionError" in line.seen
+
+
+def test_the_command_exits_with_1_and_shows_the_remedy(broken):
+    broken("torchvision", NMS)
+    done = subprocess.run([sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "-> they are built for different devices; reinstall both from one source" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_command_looks_from_any_folder(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stdout
