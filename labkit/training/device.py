@@ -1,6 +1,7 @@
 """Where a network runs, and how precisely: one device by name, and bf16 where that device gains from it."""
 
 import platform
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from typing import Literal, get_args
@@ -46,18 +47,23 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """What `auto` means on `device`: bf16 where it pays, else fp32.
 
-    CUDA from Ampere on, and CPUs with AMX, multiply bf16 in hardware. CPUs that only convert (AVX-512 bf16) were not
-    faster when measured (`benchmarks/train_step.py`), so they stay in fp32.
+    CPUs that have AVX-512 bf16 but no AMX stay in fp32 (`benchmarks/train_step.py` measures both). bf16 asked for on
+    such a CPU is used, with a warning.
     """
     if precision not in get_args(Precision):
         raise ValueError(f"unknown precision {precision!r}: choose from {', '.join(get_args(Precision))}")
-    if precision != "auto":
-        return precision
-    gains = {
-        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
-        "cpu": _cpu_has_amx,
-    }.get(device.type, lambda: False)
-    return "bf16" if gains() else "fp32"
+    gains = gains_from_bf16(device)
+    if precision == "bf16" and device.type == "cpu" and not gains:
+        # Seen with torch 2.15 on a CPU with AVX-512 bf16: NaN, and crashes in the backward pass of small clips.
+        warnings.warn("this CPU has no bf16 units (AMX): bf16 is slower here than fp32, and may fail", stacklevel=3)
+    return ("bf16" if gains else "fp32") if precision == "auto" else precision
+
+
+def gains_from_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies bf16 in hardware: CUDA from Ampere on, CPUs with AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and _cpu_has_amx()
 
 
 def _cpu_has_amx() -> bool:
