@@ -44,14 +44,14 @@ value = 0
 rule = "every seed"
 """
 
-PARAMETERS = '''\
+PARAMETERS = """\
 seed: int = 0  # start of every random choice
 rate: float = 0.5  # a share
 name: str = "a"  # any text
 loud: bool = False  # whether to print
 sizes: list[int] = [1, 2]  # how many
 mode: Literal["fast", "slow"] = "fast"  # how
-out: str = ""  # folder for results; empty: nothing is kept'''
+out: str = ""  # folder for results; empty: nothing is kept"""
 
 EXPLORER = """\
 import plotly.graph_objects as go
@@ -75,7 +75,13 @@ FIRST = [
     "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed, share=0.25)",
     "### BEGIN SOLUTION\nanswer = 42\n### END SOLUTION\nanswer",
 ]
-SECOND = ["# 01 Second", "kept = 1\nprint('kept', kept)", "## Where it breaks", "whole = 1\nwhole / 0", "print('never')"]
+SECOND = [
+    "# 01 Second",
+    "kept = 1\nprint('kept', kept)",
+    "## Where it breaks",
+    "whole = 1\nwhole / 0",
+    "print('never')",
+]
 THIRD = ["# 02 Third\n\n## End", "print('third ran')"]
 
 
