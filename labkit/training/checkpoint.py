@@ -149,6 +149,8 @@ def _restore_optimiser(checkpoint: Checkpoint, optimiser: Optimizer) -> None:
             value = torch.empty_like(parameter).copy_(value)  # the parameter's memory layout, as it had
         state.setdefault(int(number), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": part["groups"]})
+    # Schedules warn where they step before the optimiser; an epoch resumed at its end has no step left to make.
+    optimiser._opt_called = True  # type: ignore[attr-defined]
 
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -93,4 +93,5 @@ def describe_device(device: torch.device) -> str:
     """The machine in words: `NVIDIA H100 80GB` or `CPU x86_64, 2 threads`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type.upper()} {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{device.type.upper()} {platform.processor() or platform.machine()}, {threads} thread{'s' * (threads > 1)}"
