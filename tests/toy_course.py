@@ -1,6 +1,7 @@
 """A course of three small notebooks, one of which fails: what the tests of runs, builds and pages work on."""
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import v4
@@ -110,3 +111,10 @@ def write_course(project: Path) -> Path:
     write_notebook(notebooks / "01_second.ipynb", SECOND, imported)
     write_notebook(notebooks / "02_third.ipynb", THIRD, imported)
     return project
+
+
+def build_toy_course(project: Path) -> Any:
+    """The toy course, written, run and built: the `Built` of it."""
+    from labkit.course.build import build_course
+
+    return build_course(folder=write_course(project))

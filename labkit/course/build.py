@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.course.page import SITE, links, notebook_body, rewrite_links
+from labkit.course.page import SITE, align_numbers, links, notebook_body, rewrite_links
 from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.records import Run, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
@@ -19,6 +19,7 @@ from labkit.runs.findings import Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import project_folder
 from labkit.runs.table import status
+from labkit.survey import paper, results
 
 ROAD = (
     ("file", "mp4, avi"),
@@ -188,7 +189,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) 
         "numbers": [
             (name.replace("_", " "), _number(value)) for name, value in [*(run.results if run else {}).items()]
         ][:MOST_NUMBERS],
-        "paper": {"page": f"papers/{lesson.card}.html", "name": lesson.card} if lesson.card else None,
+        "paper": {"page": f"papers/{lesson.card}.html", "name": paper(lesson.card).short} if lesson.card else None,
     }
 
 
@@ -227,11 +228,9 @@ def _publish(place: Path, project: Path, site: Path) -> str:
 
 def _write_papers(site: Path, shell: Mapping[str, Any], cards: Sequence[str]) -> None:
     """A page for every paper that the course reads: its card and its tables."""
-    from labkit.survey import paper, results
-
     for card in cards:
         read = paper(card)
-        table = results(card).dropna(axis="columns", how="all").to_html(index=False, na_rep="", border=0)
+        table = align_numbers(results(card).dropna(axis="columns", how="all").to_html(index=False, na_rep="", border=0))
         text = _render("paper.html.j2", **shell, title=read.title, card=read._repr_html_(), table=table)
         _write(site / "papers" / f"{card}.html", text)
 

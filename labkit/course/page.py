@@ -16,6 +16,8 @@ SITE = Path(__file__).parent / "site"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
+CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
+NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
 
 
@@ -52,6 +54,8 @@ def prepare(content: Any) -> int:
             if PLOTLY in data:
                 number += 1
                 output["data"] = {"text/html": figure_html(data[PLOTLY], f"figure-{number}")}
+            elif "text/html" in data:
+                data["text/html"] = align_numbers(data["text/html"])
             elif output.output_type == "stream":
                 output["text"] = _settled(output["text"])
             kept.append(output)
@@ -93,6 +97,30 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
         f"{said if words else ''}"
         f'<script type="application/json" id="{name}-data">{data}</script></figure>'
     )
+
+
+def align_numbers(table: str) -> str:
+    """An HTML table with every column of numbers marked (`data-kind="n"`), from its head down, to stand right-aligned."""
+    rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
+    if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
+        return table  # columns of cells that reach over several cannot be counted so simply
+    columns: dict[int, list[str]] = {}
+    for row in rows:
+        for number, (tag, _, text) in enumerate(row):
+            if tag == "td":
+                columns.setdefault(number, []).append(re.sub(r"<[^>]*>", "", text).strip())
+    numeric = {number for number, texts in columns.items() if all(re.fullmatch(NUMBER, text) for text in texts)}
+    position = -1
+
+    def mark(found: re.Match[str]) -> str:
+        nonlocal position
+        if found.group(0).startswith("<tr"):
+            position = -1
+            return found.group(0)
+        position += 1
+        return f'{found.group(0)[:3]} data-kind="n"{found.group(0)[3:]}' if position in numeric else found.group(0)
+
+    return re.sub(r"<tr\b|<t[hd]\b", mark, table)
 
 
 def rewrite_links(body: str, rename: Mapping[str, str]) -> str:

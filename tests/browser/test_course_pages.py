@@ -1,0 +1,92 @@
+"""The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
+
+import pytest
+from toy_course import build_toy_course
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+DRAWN = "html[data-figures=drawn]"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return build_toy_course(tmp_path_factory.mktemp("toy")).index.parent
+
+
+@pytest.fixture
+def open_page(page, site):
+    """Opens a page of the site; what the console complains of fails the test when it ends."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def go(name: str):
+        page.goto((site / name).as_uri())
+        if page.query_selector(".plotly-figure"):
+            page.wait_for_selector(DRAWN, timeout=60_000)
+        return page
+
+    yield go
+    assert complaints == []
+
+
+def bars(page, figure: str) -> list[float]:
+    return page.evaluate("id => document.getElementById(id).data[0].y", figure)
+
+
+def test_the_index_leads_to_every_notebook(open_page):
+    page = open_page("index.html")
+    for number in ("00", "01", "02"):
+        page.locator(".lesson h3 a").nth(int(number)).click()
+        assert page.url.endswith(".html")
+        assert page.locator("h1").count() == 1
+        page.go_back()
+
+
+def test_every_figure_is_drawn(open_page):
+    page = open_page("00_first.html")
+    assert page.locator(".plotly-figure").count() == 2
+    assert page.locator("#figure-1 svg .scatterlayer .js-line").count() == 1
+    assert page.locator("#figure-2 svg .barlayer .point").count() == 2
+
+
+def test_a_title_with_a_script_in_it_is_text(open_page):
+    page = open_page("00_first.html")
+    assert page.locator("#figure-2-title").inner_text() == "b is larger </script><script>alert(1)</script>"
+
+
+def test_moving_the_slider_changes_data_title_and_words(open_page):
+    page = open_page("00_first.html")
+    assert bars(page, "figure-1") == [0, 1, 2, 3, 4]
+    page.locator("#figure-1").scroll_into_view_if_needed()
+    rail = page.locator("#figure-1 .slider-rail-touch-rect").bounding_box()
+    page.mouse.click(rail["x"] + rail["width"] - 6, rail["y"] + rail["height"] / 2)
+    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 256")
+    assert bars(page, "figure-1") == [0, 1, 16, 81, 256]
+    assert page.locator("#figure-1-title").inner_text() == "x to the power 4 ends at 256 < 300"
+    page.locator("#figure-1").locator("xpath=ancestor::figure").locator("summary").click()
+    assert page.locator("figure .in-words").first.inner_text() == "A curve that ends at 256."
+
+
+def test_figures_follow_the_systems_light_and_dark(open_page, page):
+    colour = "document.getElementById('figure-1')._fullLayout.paper_bgcolor"
+    page.emulate_media(color_scheme="light")
+    open_page("00_first.html")
+    assert page.evaluate(colour) == "#ffffff"
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{colour} === '#16191d'")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 25, 29)"
+
+
+@pytest.mark.parametrize("name", ["index.html", "00_first.html", "01_second.html"])
+def test_nothing_sticks_out_of_a_phone(open_page, page, name):
+    page.set_viewport_size({"width": 375, "height": 720})
+    open_page(name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_the_first_tab_stop_skips_to_the_text(open_page):
+    page = open_page("00_first.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"

@@ -1,0 +1,121 @@
+"""The toy course, built once with real kernels: what its pages say and what they do not need."""
+
+import re
+from pathlib import Path
+
+import pytest
+from toy_course import build_toy_course, write_course
+
+from labkit.course.build import check_course, rewrite_pages
+from labkit.runs.notebook import NotebookError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build_toy_course(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="module")
+def site(built) -> Path:
+    return built.index.parent
+
+
+def test_a_failed_notebook_stops_no_other(built):
+    assert built.failed == ["01_second"]
+    assert [run.status for run in built.runs.values()] == ["done", "failed", "done"]
+
+
+def test_the_budget_is_compared_with_what_notebooks_took(built):
+    assert [(lesson.name, fits) for lesson, _, fits in built.budget()] == [("00_first", True), ("02_third", False)]
+
+
+def test_the_index_lists_all_and_says_which_failed_and_why(site):
+    index = (site / "index.html").read_text()
+    assert [*dict.fromkeys(re.findall(r'href="(\d\d_\w+\.html)"', index))] == [
+        "00_first.html",
+        "01_second.html",
+        "02_third.html",
+    ]
+    assert "1 of 3 notebooks did not run to the end" in index
+    assert "ZeroDivisionError: division by zero" in index
+    assert "<dt>double</dt><dd>0</dd>" in index
+
+
+def test_titles_and_questions_are_escaped(site):
+    for page in site.glob("*.html"):
+        text = page.read_text()
+        assert "First <b>" not in text
+        assert "A toy <course>" not in text
+    assert "First &lt;b&gt;&amp; foremost&lt;/b&gt;" in (site / "index.html").read_text()
+
+
+def test_a_failed_page_keeps_what_ran_and_says_what_did_not(site):
+    page = (site / "01_second.html").read_text()
+    assert "This notebook did not run to its end." in page
+    assert "kept 1" in page
+    assert "papermill" not in page
+
+
+def test_every_local_link_and_asset_is_there(site):
+    pages = [*site.rglob("*.html")]
+    assert len(pages) >= 5
+    for page in pages:
+        for target in re.findall(r'(?:href|src)="([^"#][^"]*)"', page.read_text()):
+            if not re.match(r"data:|https?:", target):
+                assert (page.parent / target.partition("#")[0]).exists(), (page.name, target)
+
+
+def test_links_lead_to_pages_papers_and_copies(site):
+    page = (site / "00_first.html").read_text()
+    assert 'href="02_third.html#end"' in page
+    assert 'href="papers/hara-2018-retrace.html"' in page
+    assert 'href="files/notebooks/notes.txt"' in page
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    for page in site.rglob("*.html"):
+        assert not re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//', page.read_text()), (
+            page.name
+        )
+
+
+def test_plotly_is_there_once(site):
+    assert [path.name for path in site.rglob("plotly*.js")] == ["plotly.min.js"]
+    assert max(page.stat().st_size for page in site.glob("*.html")) < 300_000
+
+
+def test_no_folder_of_this_machine_is_on_a_page(site):
+    for page in site.glob("*.html"):
+        assert str(site.parents[1]) not in page.read_text()
+
+
+def test_solutions_are_folded_away_and_their_output_is_not(site):
+    page = (site / "00_first.html").read_text()
+    folded = re.search(r'<details class="solution">(.*?)</details>', page, re.DOTALL).group(1)
+    assert "BEGIN SOLUTION" in folded
+    assert "<pre>42</pre>" not in folded
+    assert "<pre>42</pre>" in page
+
+
+def test_writing_the_pages_again_gives_the_same_pages(built, site):
+    before = {path.name: path.read_bytes() for path in site.glob("*.html")}
+    assert rewrite_pages(folder=site.parents[1]).index == built.index
+    assert {path.name: path.read_bytes() for path in site.glob("*.html")} == before
+
+
+def test_a_lesson_that_was_not_run_has_a_page_that_says_how(tmp_path):
+    index = rewrite_pages(folder=write_course(tmp_path)).index
+    assert "labkit course --only 02" in (index.parent / "02_third.html").read_text()
+    assert "not run yet" in index.read_text()
+
+
+def test_a_course_is_checked_before_anything_runs(tmp_path):
+    project = write_course(tmp_path)
+    with pytest.raises(NotebookError, match="did you mean 'seed'"):
+        check_course([], {"sed": "1"}, folder=project)
+    (project / "notebooks" / "02_third.ipynb").unlink()
+    with pytest.raises(FileNotFoundError, match=r"02_third\.ipynb"):
+        check_course([], {}, folder=project)
+    assert len(check_course(["00"], {"seed": "1"}, folder=project)) == 1
