@@ -7,6 +7,7 @@ folder, and made again when the video changes or the file is not what it should 
 
 import hashlib
 import json
+import multiprocessing
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from tqdm.auto import tqdm
 
 from labkit.data.cache import cache_folder
 from labkit.data.video_cursor import NO_TIME, Cursor, LostFrame, PacketTable, whole
@@ -97,7 +99,7 @@ def build_index(path: Path) -> VideoIndex:
     container, stream = open_video(path)
     with container:
         walk = _Walk()
-        walk.through(container, stream)
+        walk.through(container, stream, name=path.name)
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         codec = stream.codec_context.name
     good = walk.good
@@ -125,19 +127,22 @@ class _Walk:
         self.hurt: int | None = None  # the row of the first damaged packet
         self.reason = ""
 
-    def through(self, container: InputContainer, stream: VideoStream) -> None:
-        """Decode to the end, or a little beyond the first damage."""
+    def through(self, container: InputContainer, stream: VideoStream, *, name: str) -> None:
+        """Decode to the end, or a little beyond the first damage. A long file shows a bar, but not in a worker."""
         packets = container.demux(stream)
-        while self.hurt is None or len(self.packets) < self.hurt + AFTERMATH:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError as error:
-                self._damage(len(self.packets), explain(error))
-                break
-            if packet is None:
-                break
-            if packet.size:  # the end, and frames that were dropped in an AVI, are packets of no size
-                self._decode(stream, packet)
+        quiet = multiprocessing.parent_process() is not None
+        with tqdm(total=stream.frames or None, desc=f"index of {name}", unit="frame", delay=2, disable=quiet) as bar:
+            while self.hurt is None or len(self.packets) < self.hurt + AFTERMATH:
+                try:
+                    packet = next(packets, None)
+                except av.error.FFmpegError as error:
+                    self._damage(len(self.packets), explain(error))
+                    break
+                if packet is None:
+                    break
+                if packet.size:  # the end, and frames that were dropped in an AVI, are packets of no size
+                    self._decode(stream, packet)
+                    bar.update()
         self._decode(stream, None)
 
     def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
