@@ -230,8 +230,11 @@ def _write_papers(site: Path, shell: Mapping[str, Any], cards: Sequence[str]) ->
     """A page for every paper that the course reads: its card and its tables."""
     for card in cards:
         read = paper(card)
-        table = align_numbers(results(card).dropna(axis="columns", how="all").to_html(index=False, na_rep="", border=0))
-        text = _render("paper.html.j2", **shell, title=read.title, card=read._repr_html_(), table=table)
+        tables = [
+            (source, len(rows), align_numbers(rows.dropna(axis="columns", how="all").to_html(index=False, na_rep="")))
+            for source, rows in results(card).groupby("source", sort=False)
+        ]
+        text = _render("paper.html.j2", **shell, title=read.title, card=read._repr_html_(), tables=tables)
         _write(site / "papers" / f"{card}.html", text)
 
 
