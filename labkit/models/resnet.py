@@ -117,18 +117,17 @@ class ResNet(nn.Module):
         self.avgpool = ops.global_pool(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        self._initialise()
+        self.initialise()
 
-    def _initialise(self) -> None:
-        """Kaiming normal over the outgoing connections for convolutions, as in the published code."""
+    def initialise(self) -> None:
+        """Draw all weights anew: Kaiming normal over the outgoing connections for convolutions, as in the published code."""
         if self.conv1.weight.is_meta:
             return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d | nn.Linear):
+                module.reset_parameters()  # scale 1, shift 0, no statistics; PyTorch's own way for the classifier
 
     @property
     def endpoints(self) -> tuple[str, ...]:
