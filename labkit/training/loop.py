@@ -163,6 +163,7 @@ class _Training:
             dampening=settings.dampening,
             nesterov=settings.nesterov,
             weight_decay=settings.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),  # one pass over the weights; several times faster than five
         )
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
