@@ -225,6 +225,7 @@ def course(
 def findings(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 5,
     only: Annotated[list[str] | None, typer.Option(help="Only notebooks whose names start so.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs at once. Default: one per processor core.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Run nothing: show what was measured.")] = False,
 ) -> None:
     """Measure the findings of the course over several seeds, and say which hold.
@@ -235,18 +236,18 @@ def findings(
     """
     from labkit.runs.findings import findings as known
     from labkit.runs.findings import measure
-    from labkit.terminal import run_progress, table
+    from labkit.terminal import table
 
     if show:
         found = known()
     else:
-        with run_progress(_console(error=True)) as progress:
-            found = measure(
-                range(seeds),
-                only=only or [],
-                on_run=lambda name, seed: progress.start(f"{name} seed={seed}"),
-                on_step=progress.step,
-            )
+        log = _console(error=True)
+        found = measure(
+            range(seeds),
+            only=only or [],
+            jobs=jobs,
+            on_run=lambda name, seed, state: log.print(f"{name} seed={seed} {state}", markup=False, highlight=False),
+        )
     words = {True: "holds", False: "does not hold", None: "not measured"}
     rows = [(one.declared.id, words[one.holds], one.declared.inequality, one.numbers) for one in found]
     _console().print(table(("finding", "verdict", "inequality", "measured"), rows))

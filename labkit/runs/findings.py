@@ -8,7 +8,6 @@ A verdict is computed from the stored numbers whenever it is shown, never stored
 import hashlib
 import html
 import json
-import shutil
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,10 @@ from statistics import mean
 from typing import Any
 
 from labkit.records import Run, write_atomically
-from labkit.runs import inequality
-from labkit.runs.execute import Step, run_notebook
+from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
 from labkit.runs.project import project_folder
+from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
 MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
@@ -175,46 +174,46 @@ def measure(
     seeds: Sequence[int] = SEEDS,
     *,
     only: Sequence[str] = (),
+    jobs: int | None = None,
     folder: str | Path | None = None,
-    on_run: Callable[[str, int], None] | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_run: Callable[[str, int, str], None] | None = None,
 ) -> list[Finding]:
     """Run every notebook that a finding needs, once for each seed, and write `docs/findings.json`.
 
     A run that is done already, for the same notebook, code, torch and seed, is not repeated; so after an interruption
     the next call goes on. `only` limits it to findings of notebooks whose names start so; the others keep their
-    numbers. `on_run(notebook, seed)` is called before each run. Raises `RunFailed` where a notebook fails.
+    numbers. `jobs` runs go on at once (default: one per processor core), each with its share of the cores.
+    `on_run(notebook, seed, state)` is called when a run `starts`, is `done`, `failed`, or `was there`.
+
+    Raises `FindingsError` where a finding cannot be measured so, and `RuntimeError` at the end if a run failed.
     """
     project = Path(folder) if folder else project_folder()
-    wanted = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
-    chosen = {name: path for name, path in wanted.items() if not only or name.startswith(tuple(only))}
+    notebooks = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
+    chosen = {name: path for name, path in notebooks.items() if not only or name.startswith(tuple(only))}
     if not chosen:
         raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'}")
-    stored = dict(read_measured(project).get("notebooks", {}))
-    for name, path in chosen.items():
+    for path in chosen.values():
         if "seed" not in read_parameters(path):
             raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")
-        runs = []
-        for seed in seeds:
-            if on_run:
-                on_run(name, seed)
-            runs.append(_run(path, seed, project, on_step))
-        _all_recorded(name, project, runs[0])
-        stored[name] = _entry(runs, path)
-        _write(project, {known: entry for known, entry in stored.items() if known in wanted})
+    runs = Seeds(project, jobs or _cores(), on_run or (lambda *_: None))
+    stored = dict(read_measured(project).get("notebooks", {}))
+    failed = []
+    with runs:
+        places = {name: [runs.submit(path, seed, _key(path)) for seed in seeds] for name, path in chosen.items()}
+        for name, path in chosen.items():
+            ended = [run.result() for run in places[name]]
+            failed += [f"{name} {run.about['error']['message']}" for run in ended if run.status != "done"]
+            if all(run.status == "done" for run in ended):
+                _all_recorded(name, project, ended[0])
+                stored[name] = _entry(ended, path)
+                _write(project, {known: entry for known, entry in stored.items() if known in notebooks})
+    if failed:
+        raise RuntimeError(f"{len(failed)} runs failed, the first: {failed[0]}")
     return findings(project)
 
 
-def _run(path: Path, seed: int, project: Path, on_step: Callable[[Step], None] | None) -> Run:
-    """One run of a notebook, or the one that is there already."""
-    place = project / "build" / "findings" / f"{path.stem}-seed{seed}-{_key(path)}"
-    if (place / "run.json").is_file():
-        before = Run.open(place)
-        if before.status == "done":
-            return before
-    if place.exists():
-        shutil.rmtree(place)
-    return run_notebook(path, {"seed": seed}, place, on_step=on_step)
+def _cores() -> int:
+    return int(provenance.hardware()["cores"] or 1)
 
 
 def _all_recorded(notebook: str, project: Path, run: Run) -> None:

@@ -1,12 +1,19 @@
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
-from toy_course import write_course
+from toy_course import write_course, write_notebook
 
+from labkit.records import Run
 from labkit.runs import inequality
 from labkit.runs.findings import Declared, Finding, FindingsError, declared, finding, findings, measure
 
+RECORDS = "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed)"
 NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
 
 
@@ -115,11 +122,12 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     project = write_course(tmp_path)
     ran = []
     for _ in range(2):
-        found = measure((0, 1), folder=project, on_run=lambda name, seed: ran.append((name, seed)))
+        found = measure((0, 1), folder=project, jobs=2, on_run=lambda *said: ran.append(said))
     assert found[0].per_seed == {0: 0.0, 1: 1.0}
     assert found[0].holds is True
     assert found[0].about["versions"]["torch"]
-    assert ran == [("00_first", 0), ("00_first", 1)] * 2
+    states = ("starts", "done", "was there")
+    assert sorted(ran) == sorted(("00_first", seed, state) for seed in (0, 1) for state in states)
     folders = sorted((project / "build" / "findings").iterdir())
     assert [folder.name.rpartition("-")[0] for folder in folders] == ["00_first-seed0", "00_first-seed1"]
     started = [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
@@ -128,6 +136,53 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     # The second call measured nothing anew.
     assert started == [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
     assert findings(project)[0].per_seed == {0: 0.0, 1: 1.0}
+
+
+@pytest.mark.slow
+def test_a_failed_run_is_named_and_the_numbers_of_other_notebooks_stay(tmp_path):
+    project = write_course(tmp_path)
+    path = project / "docs" / "findings.toml"
+    second = path.read_text().replace("doubles", "breaks").replace("00_first", "01_second")
+    path.write_text(path.read_text() + second)
+    with pytest.raises(RuntimeError, match=r"2 runs failed, the first: 01_second failed in cell \[4\]"):
+        measure((0, 1), folder=project)
+    assert [one.holds for one in findings(project)] == [True, None]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
+def test_after_ctrl_c_no_run_is_left_and_the_next_call_goes_on(tmp_path):
+    project = write_course(tmp_path)
+    slow = ["# 00 First", RECORDS, "import time\ntime.sleep(2 if seed == 0 else 600)"]
+    path = write_notebook(project / "notebooks" / "00_first.ipynb", slow, 'seed: int = 0\nout: str = ""')
+    command = [sys.executable, "-m", "labkit", "findings", "--seeds", "2", "--jobs", "1"]
+    process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    for line in process.stderr:
+        if "seed=1 starts" in line:
+            break
+    waiting = project / "build" / "findings"
+    while not [*waiting.glob("*seed1*/results.json")]:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("labkit: stopped")
+    states = {folder.name.split("-")[1]: Run.open(folder).status for folder in waiting.iterdir()}
+    assert states == {"seed0": "done", "seed1": "interrupted"}
+    ran = []
+    measure((0,), folder=project, on_run=lambda *told: ran.append(told))
+    assert ran == [(path.stem, 0, "was there")]
+
+
+@pytest.mark.slow
+def test_a_number_that_the_notebook_does_not_record_is_an_error(tmp_path):
+    project = write_course(tmp_path)
+    path = project / "docs" / "findings.toml"
+    path.write_text(path.read_text().replace("double - seed_", "duoble - seed_"))
+    with pytest.raises(FindingsError, match=r"'duoble' was not recorded; did you mean 'double'\? by 00_first"):
+        measure((0,), folder=project)
 
 
 def test_the_declared_findings_of_the_course_are_well_formed():

@@ -1,0 +1,80 @@
+"""Many runs of notebooks, several at once, each in a process of its own; what is done already is not repeated."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from labkit.records import Run
+from labkit.runs.provenance import hardware
+
+
+class Seeds:
+    """Runs of notebooks over seeds, in `build/findings/` of the project, `jobs` at a time.
+
+    As a context manager it waits for what was submitted; an error or Ctrl-C stops the processes, and each keeps what
+    it had. `tell(notebook, seed, state)` is called when a run starts, is done, failed, or was there.
+    """
+
+    def __init__(self, project: Path, jobs: int, tell: Callable[[str, int, str], None]):
+        self._project, self._tell = project, tell
+        self._threads = max(1, int(hardware()["cores"] or 1) // jobs)
+        self._pool = ThreadPoolExecutor(jobs)
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._stopping = False
+
+    def submit(self, notebook: Path, seed: int, key: str) -> "Future[Run]":
+        """Run a notebook with a seed, unless that was done under the same `key`. The future holds its `Run`."""
+        return self._pool.submit(self._run, notebook, seed, key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._stopping = True
+            for process in [*self._processes]:
+                # As Ctrl-C would: the run notes that it was interrupted and ends its kernel.
+                process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
+        self._pool.shutdown(cancel_futures=kind is not None)
+
+    def _run(self, notebook: Path, seed: int, key: str) -> Run:
+        place = self._project / "build" / "findings" / f"{notebook.stem}-seed{seed}-{key}"
+        if (place / "run.json").is_file() and (before := Run.open(place)).status == "done":
+            self._tell(notebook.stem, seed, "was there")
+            return before
+        if place.exists():
+            shutil.rmtree(place)
+        self._tell(notebook.stem, seed, "starts")
+        self._execute(notebook, seed, place)
+        run = Run.open(place)
+        self._tell(notebook.stem, seed, run.status)
+        return run
+
+    def _execute(self, notebook: Path, seed: int, place: Path) -> None:
+        """One run in a process of its own, with its share of the cores. Its outcome is in the folder."""
+        command = [sys.executable, "-m", "labkit", "run", str(notebook), "-p", f"seed={seed}", "--folder", str(place)]
+        if self._stopping:
+            raise RuntimeError("stopped before it started")
+        process = subprocess.Popen(
+            command,
+            cwd=self._project,
+            env={**os.environ, "OMP_NUM_THREADS": str(self._threads)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # the terminal's Ctrl-C reaches this process alone, which passes it on once
+        )
+        self._processes.add(process)
+        try:
+            _, said = process.communicate()
+        finally:
+            self._processes.discard(process)
+        if not (place / "run.json").is_file():
+            last = said.strip().splitlines() or ["no reason given"]
+            raise RuntimeError(f"{notebook.stem} with seed {seed} did not start: {last[-1]}")
