@@ -153,6 +153,17 @@ def test_initialisation_is_kaiming_over_the_outgoing_connections():
     assert weight.std().item() == pytest.approx((2 / (512 * 27)) ** 0.5, rel=0.01)
 
 
+def test_initialise_starts_anew_and_forgets_statistics():
+    network = small()
+    network(torch.randn(4, 3, 4, 16, 16))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    network.initialise()
+    assert not torch.equal(network.conv1.weight, before["conv1.weight"])
+    assert not torch.equal(network.fc.weight, before["fc.weight"])
+    assert network.bn1.num_batches_tracked == 0
+    assert not network.bn1.running_mean.any()
+
+
 def test_tensor_names_are_those_of_the_published_checkpoints():
     norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     names = {"conv1.weight", "fc.weight", "fc.bias", *(f"bn1.{tensor}" for tensor in norm)}
