@@ -41,6 +41,7 @@ class ClipSpec:
 
     @property
     def channels(self) -> int:
+        """C of a clip: as many as there are means."""
         return len(self.mean)
 
     @property

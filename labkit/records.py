@@ -42,13 +42,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     temporary = Path(name)
     try:
         write(temporary)
-        with open(temporary, "rb+") as file:
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         # mkstemp makes files only their owner may read; give what open() would have given.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
@@ -62,6 +62,7 @@ class History:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> "History":
+        """A history of these rows, whose keys are `HISTORY_COLUMNS`."""
         table = pd.DataFrame(list(rows), columns=list(HISTORY_COLUMNS))
         return cls(table.astype(HISTORY_COLUMNS))
 
@@ -77,7 +78,7 @@ class History:
     @staticmethod
     def append(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows to the end of a history file."""
-        with open(path, "a", encoding="utf-8") as file:
+        with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
             file.flush()
             os.fsync(file.fileno())
@@ -86,7 +87,9 @@ class History:
         """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie."""
         rows = self.table[self.table["split"] == split].dropna(subset=[metric])
         if rows.empty:
-            raise ValueError(f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}")
+            raise ValueError(
+                f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}"
+            )
         index = rows[metric].idxmin() if metric == "loss" else rows[metric].idxmax()
         return rows.loc[[index]].iloc[0]
 
@@ -167,6 +170,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
+        """Read what `save` wrote. Raises `ValueError` for a Parquet file of anything else."""
         import pyarrow.parquet as pq
 
         table = pq.read_table(path)
@@ -189,7 +193,7 @@ class Predictions:
 class Run:
     """A folder that one execution of a notebook left: the notebook, `run.json`, and what it measured.
 
-    `run.json` holds parameters, versions, hardware, code version, status (`running`, `done`, `failed`) and times.
+    `run.json` holds parameters, versions, hardware, code version, status (`running`, `done`, `failed`, `interrupted`) and times.
     """
 
     folder: Path
@@ -197,6 +201,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
+        """The run that a folder holds. Raises `FileNotFoundError` if it holds none."""
         folder = Path(folder)
         path = folder / "run.json"
         if not path.is_file():
@@ -205,10 +210,12 @@ class Run:
 
     @property
     def status(self) -> str:
+        """As `run.json` has it: `running`, `done`, `failed` or `interrupted`."""
         return str(self.about.get("status", "unknown"))
 
     @property
     def parameters(self) -> Mapping[str, Any]:
+        """All parameters of the notebook with the values it ran with."""
         return self.about.get("parameters", {})
 
     @property
@@ -219,8 +226,10 @@ class Run:
 
     @property
     def histories(self) -> Sequence[Path]:
+        """The history files that the notebook left."""
         return sorted(self.folder.rglob("history.jsonl"))
 
     @property
     def predictions(self) -> Sequence[Path]:
+        """The files of predictions that the notebook left."""
         return sorted(self.folder.rglob("predictions*.parquet"))
