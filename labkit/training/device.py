@@ -36,12 +36,9 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         close = get_close_matches(kind, known, n=1)
         nearest = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(f"unknown device {str(name)!r}: {nearest}{here}")
-    device = torch.device(str(name))
-    if kind == "cpu" or (kind if not index else str(device)) in available or (kind == "cuda" and not index):
-        if kind == "cuda" and not any(each.startswith("cuda") for each in available):
-            raise RuntimeError(f"no CUDA device: {here}")
-        return device
-    raise RuntimeError(f"no device {str(name)!r}: {here}")
+    if not any(each == str(name) or (each.startswith(kind) and not index) for each in available):
+        raise RuntimeError(f"no {kind.upper()} device{f' number {index}' if index else ''}: {here}")
+    return torch.device(str(name))
 
 
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:

@@ -80,7 +80,9 @@ def fit(
 
     Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
     """
-    check_numbers(epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, every=checkpoint_every)
+    check_numbers(
+        epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
+    )
     check_dataset(model.train(), train, "training set", batch_size=batch_size)
     if val is not None:
         check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
