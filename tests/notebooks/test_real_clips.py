@@ -1,0 +1,56 @@
+"""Real clips, laid out as UCF-101, go through the notebooks on training by parameters alone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.records import History
+from labkit.runs import run_notebook
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+# Class -> (training video, test video); a class without the second has no test video.
+VIDEOS = {
+    "ApplyEyeMakeup": ("v_ApplyEyeMakeup_g01_c01.avi", None),
+    "BaseballPitch": ("v_BaseballPitch_g01_c01.avi", None),
+    "CleaningPool": ("cleaning_pool.mp4", "cleaning_pool_32_frames.mp4"),
+}
+
+pytestmark = [pytest.mark.slow, pytest.mark.real_data]
+
+
+@pytest.fixture(scope="module")
+def real_ucf(real_data, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("ucf")
+    lists: dict[str, list[str]] = {"classInd": [], "trainlist01": [], "testlist01": []}
+    for number, (name, videos) in enumerate(VIDEOS.items(), start=1):
+        lists["classInd"].append(f"{number} {name}")
+        (root / "videos" / name).mkdir(parents=True)
+        for group, video in enumerate(filter(None, videos), start=1):
+            place = Path(name, f"v_{name}_g{group:02d}_c01{Path(video).suffix}")
+            shutil.copy(real_data / "videos" / video, root / "videos" / place)
+            which, label = ("trainlist01", f" {number}") if group == 1 else ("testlist01", "")
+            lists[which].append(place.as_posix() + label)
+    (root / "splits").mkdir()
+    for which, lines in lists.items():
+        (root / "splits" / f"{which}.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def run(notebook: str, root: Path, folder: Path, **more):
+    parameters = {"data": "ucf101", "root": str(root), "size": 64, "device": "cpu", **more}
+    return run_notebook(NOTEBOOKS / notebook, parameters, folder)
+
+
+def test_training_fits_the_real_clips(real_ucf, tmp_path):
+    done = run("04_training_on_gpu.ipynb", real_ucf, tmp_path / "run", epochs=40)
+    [file] = done.histories
+    train = History.read(file).table.query("split == 'train'")
+    assert train["top1"].iloc[-1] == 1.0
+    assert done.results["resume_difference"] == 0
+
+
+def test_the_overfitting_notebook_fits_the_real_clips(real_ucf, tmp_path):
+    done = run("05_overfitting_curves.ipynb", real_ucf, tmp_path / "run")
+    assert done.results["train_3"] == 1.0
+    assert done.results["gap_3"] == pytest.approx(1 - done.results["val_3"])
