@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from labkit.viz.theme import BLUE, GREY, figure, plain, wrapped
 
 GAP = 0.06  # between frames, as a share of a frame's width
-ABOVE = 0.22  # room for what is written above each row, the same way
+ABOVE = 18  # pixels of the figure for what is written above each row
 WIDE = 900  # pixels a figure is expected to be wide; only its height follows from it
 
 
@@ -43,7 +43,12 @@ def _grid(clip: np.ndarray, columns: int | None, *, above: bool) -> tuple[int, i
     frames, _, width, _ = clip.shape
     columns = max(1, min(columns or frames, frames))
     gap = max(1, round(GAP * width))
-    return -(-frames // columns), columns, gap, max(gap, round(ABOVE * width)) if above else gap
+    return (
+        -(-frames // columns),
+        columns,
+        gap,
+        max(gap, round(ABOVE * columns * (width + gap) / WIDE)) if above else gap,
+    )
 
 
 def frame_strip(

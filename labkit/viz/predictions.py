@@ -49,7 +49,7 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
         name="top-1",
     )
     mean = 100 * predictions.accuracy()
-    fig = figure([bars], title, height=150 + 26 * len(table), margin={"t": 74}, bargap=0.3, showlegend=False)
+    fig = figure([bars], title, height=max(280, 150 + 26 * len(table)), margin={"t": 74}, bargap=0.3, showlegend=False)
     fig.add_vline(x=mean, line={"color": GREY, "dash": "dash"})
     fig.add_annotation(x=mean, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"all {unit}: {mean:.1f} %")
     fig.update_xaxes(title=f"Top-1 accuracy (%), {predictions.level} level", range=[0, 100])

@@ -24,6 +24,11 @@ QUIET = [
     "--no-first-run",
     "--disable-features=OptimizationHints,MediaRouter",
 ]
+# JupyterLab asks for no news, and keeps cells that are out of sight in the page.
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
 
 
 def _stays_here(url: str) -> bool:
@@ -105,9 +110,10 @@ class JupyterLab:
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
         command += [f"--{name}={value}" for name, value in settings.items()]
-        quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-        quiet.parent.mkdir(parents=True)
-        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        for place, settings_of in SETTINGS.items():
+            file = home / "settings" / "@jupyterlab" / f"{place}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings_of))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
