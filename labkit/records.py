@@ -77,7 +77,8 @@ class History:
 
     @staticmethod
     def append(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to the end of a history file."""
+        """Add rows to the end of a history file; its folder is made if missing."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
             file.flush()
