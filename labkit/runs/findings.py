@@ -43,6 +43,7 @@ class Declared:
     op: str
     value: float
     rule: str = inequality.MEAN_3SE
+    trials: str = ""  # the recorded number of tries that the measure is a share of; gives the standard error of `value`
 
     def __post_init__(self) -> None:
         if self.op not in (*inequality.COMPARISONS, inequality.NEAR):
@@ -53,6 +54,7 @@ class Declared:
             )
         try:
             inequality.names(self.measure)
+            inequality.names(self.trials or "0")
         except inequality.MeasureError as error:
             raise FindingsError(f"finding {self.id!r}: {error}") from None
 
@@ -60,6 +62,13 @@ class Declared:
     def inequality(self) -> str:
         """The inequality as text."""
         return f"{self.measure} {self.op} {self.value:g}"
+
+    @property
+    def how(self) -> str:
+        """How the inequality is judged, in words."""
+        if self.op != inequality.NEAR:
+            return self.rule
+        return f"mean within 3 standard errors{' of guessing' if self.trials else ''}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,15 @@ class Finding:
     declared: Declared
     per_seed: Mapping[int, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)  # provenance: versions, hardware, code, date, parameters
+    trials: float | None = None  # tries in all seeds, where the measure is a share of tries
 
     @property
     def holds(self) -> bool | None:
         """Whether the inequality holds over the seeds; None where it was not measured."""
         if not self.per_seed:
             return None
-        return inequality.holds([*self.per_seed.values()], self.declared.op, self.declared.value, self.declared.rule)
+        one = self.declared
+        return inequality.holds([*self.per_seed.values()], one.op, one.value, one.rule, trials=self.trials)
 
     @property
     def verdict(self) -> str:
@@ -111,7 +122,7 @@ class Finding:
     def __str__(self) -> str:
         lines = [self.declared.statement, self.verdict]
         if self.per_seed:
-            lines.append(f"{self.declared.inequality} ({self.declared.rule}): {self.numbers}")
+            lines.append(f"{self.declared.inequality} ({self.declared.how}): {self.numbers}")
             lines.append(f"Measured {self.origin}.")
         return "\n".join(lines)
 
@@ -222,6 +233,7 @@ def _all_recorded(notebook: str, project: Path, run: Run) -> None:
         if one.notebook == notebook:
             try:
                 inequality.evaluate(one.measure, run.results)
+                inequality.evaluate(one.trials or "0", run.results)
             except inequality.MeasureError as error:
                 raise FindingsError(f"finding {one.id!r}: {error} by {notebook}") from None
 
@@ -264,7 +276,7 @@ def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
             verdicts[one.id] = {
                 "statement": one.statement,
                 "inequality": one.inequality,
-                "rule": one.rule,
+                "rule": one.how,
                 "per_seed": {str(seed): round(value, 6) for seed, value in judged.per_seed.items()},
                 "holds": judged.holds,
             }
@@ -275,11 +287,13 @@ def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
 
 def _judged(one: Declared, entry: Mapping[str, Any]) -> Finding:
     """A finding with its measure computed for every stored seed; unmeasured where a number is not there."""
+    runs = entry.get("runs", [])
     try:
-        values = {run["seed"]: inequality.evaluate(one.measure, run["results"]) for run in entry.get("runs", [])}
+        values = {run["seed"]: inequality.evaluate(one.measure, run["results"]) for run in runs}
+        trials = sum(inequality.evaluate(one.trials, run["results"]) for run in runs) if one.trials else None
     except inequality.MeasureError:
         return Finding(one)
-    return Finding(one, values, {key: value for key, value in entry.items() if key != "runs"})
+    return Finding(one, values, {key: value for key, value in entry.items() if key != "runs"}, trials)
 
 
 def _span(seeds: Mapping[int, float]) -> str:

@@ -54,11 +54,15 @@ def evaluate(measure: str, numbers: Mapping[str, Any]) -> float:
     return float(_compute(_parse(measure).body, numbers))
 
 
-def holds(values: Sequence[float], op: str, value: float, rule: str) -> bool:
-    """Whether the inequality holds for the values of all seeds, by its rule. Nothing holds for a NaN."""
+def holds(values: Sequence[float], op: str, value: float, rule: str, *, trials: float | None = None) -> bool:
+    """Whether the inequality holds for the values of all seeds, by its rule. Nothing holds for a NaN.
+
+    `trials`: the values are shares of this many tries in all, so that the standard error is that of `value` itself
+    (of guessing, say) and need not be estimated from a few seeds.
+    """
     if not values or any(math.isnan(one) for one in values):
         return False
-    margin = 3 * standard_error(values)
+    margin = 3 * (standard_error(values) if trials is None else math.sqrt(value * (1 - value) / trials))
     if op == NEAR:
         return abs(mean(values) - value) <= margin
     if rule == EVERY_SEED:

@@ -25,6 +25,13 @@ def test_a_measure_is_arithmetic_over_recorded_numbers(text, value):
     assert inequality.evaluate(text, NUMBERS) == pytest.approx(value)
 
 
+def test_chance_is_judged_by_the_error_of_guessing_where_the_tries_are_known():
+    values = [0.52, 0.52, 0.52]  # no spread at all, so the seeds alone would find any distance too large
+    assert not inequality.holds(values, "~", 0.5, inequality.MEAN_3SE)
+    assert inequality.holds(values, "~", 0.5, inequality.MEAN_3SE, trials=3 * 480)
+    assert not inequality.holds(values, "~", 0.5, inequality.MEAN_3SE, trials=3 * 4800)
+
+
 def test_what_is_not_a_number_makes_a_measure_nan():
     assert math.isnan(inequality.evaluate("a - none", NUMBERS))
 
