@@ -5,8 +5,10 @@ Exit codes: 0 done, 1 failed, 2 asked for something that is not there, 130 stopp
 """
 
 import functools
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,9 +48,13 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def plain(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt:
-            print("labkit: stopped; what was finished until then is kept", file=sys.stderr)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                command(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            # Jupyter's client leaves the task behind that waited for the kernel, and asyncio would print its traceback.
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            print(f"labkit: {stop or 'stopped'}", file=sys.stderr)
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
@@ -56,12 +62,24 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
             if os.environ.get("LABKIT_DEBUG"):
                 raise
             asked = isinstance(error, ValueError | TypeError | LookupError | FileNotFoundError | FileExistsError)
-            known = asked or isinstance(error, OSError | RuntimeError)
-            said = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
-            print(f"labkit: {said}", file=sys.stderr)
+            print(f"labkit: {_said(error)}", file=sys.stderr)
             raise typer.Exit(2 if asked else 1) from None
 
     return plain
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line: where in the code it arose says nothing to who typed a command."""
+    print(f"labkit: warning: {message}", file=sys.stderr)
+
+
+def _said(error: Exception) -> str:
+    """What an error says, in a user's words where it has some; the class goes before it where nobody foresaw it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    foreseen = isinstance(error, ValueError | TypeError | LookupError | OSError | RuntimeError)
+    foreseen |= type(error).__module__.startswith("labkit.")
+    return str(error) if foreseen and str(error) else f"{type(error).__name__}: {error}"
 
 
 @app.callback()
@@ -124,7 +142,7 @@ def run(
 
     Parameters are checked against the notebook's own before anything starts. The folder holds the executed notebook,
     `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or stopped run
-    keeps what it had.
+    keeps what it had. The last line is the folder's path.
 
     Examples:
 
@@ -132,7 +150,7 @@ def run(
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
     """
-    from labkit.runs.execute import run_notebook
+    from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
     from labkit.terminal import run_progress
 
@@ -143,9 +161,13 @@ def run(
     given = {**_read_file(file), **split_assignments(parameter or [])}
     given = check_parameters(read_parameters(path), given, path.name)
     limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
-    with run_progress(_console(error=True)) as progress:
-        progress.start(path.stem)
-        done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+    try:
+        with run_progress(_console(error=True)) as progress:
+            progress.start(path.stem)
+            done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+    except (RunFailed, RunInterrupted) as stopped:
+        print(stopped.run.folder)
+        raise
     for name, value in done.results.items():
         print(f"{name} = {value}")
     print(done.folder)

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from toy_course import write_course
 from typer.testing import CliRunner
 
 from labkit.cli import app
+from labkit.data.encode import write_video
 
 COMMANDS = ["doctor", "run", "runs", "course", "findings", "models", "model", "video", "data"]
 
@@ -99,6 +102,7 @@ def test_a_failed_run_exits_with_1_and_one_line(tmp_path):
     assert done.returncode == 1
     assert "labkit: 01_second failed in cell [4] at `whole / 0`: ZeroDivisionError: division by zero" in done.stderr
     assert "Traceback" not in done.stderr
+    assert (Path(done.stdout.splitlines()[-1]) / "run.json").is_file()
     assert "failed" in labkit("runs", cwd=project).stdout
 
 
@@ -112,6 +116,22 @@ def test_a_file_that_is_no_video_is_one_line(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("not a video")
     done = labkit("video", path)
-    assert done.returncode in (1, 2)
-    assert "text.mp4" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"labkit: {path}: not a readable video file")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_error_of_the_system_names_the_file_first(tmp_path):
+    done = labkit("run", "00", "-f", "none.yaml", cwd=write_course(tmp_path))
+    assert (done.returncode, done.stderr) == (2, "labkit: none.yaml: No such file or directory\n")
+
+
+def test_a_warning_is_one_line_without_code(tmp_path):
+    (tmp_path / "wave").mkdir()
+    for number in range(2):
+        write_video(tmp_path / "wave" / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    (tmp_path / "wave" / "empty.mp4").touch()
+    done = labkit("data", "check", "folder", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("labkit: warning: 1 of 3 videos cannot be read; the first is")
+    assert len(done.stderr.splitlines()) == 1

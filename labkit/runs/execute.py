@@ -37,6 +37,14 @@ class RunFailed(RuntimeError):
         self.run = run
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """A run was stopped by Ctrl-C; `.run` holds what it left. It is a `KeyboardInterrupt`, so a script stops there."""
+
+    def __init__(self, message: str, run: Run):
+        super().__init__(message)
+        self.run = run
+
+
 @dataclass(frozen=True)
 class Step:
     """Where an execution stands: about to run cell `cell` (1 is the first) of `cells`, under `heading`."""
@@ -64,7 +72,7 @@ def run_notebook(
     is ended. `on_step` is called before each cell.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
-    After Ctrl-C the folder says `interrupted`, the kernel is gone, and `KeyboardInterrupt` goes on.
+    After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
     """
     source = find_notebook(notebook)
     declared = read_parameters(source)
@@ -81,6 +89,10 @@ def run_notebook(
         stopped = isinstance(error, KeyboardInterrupt)
         about["error"] = None if stopped else cause(error, place, time_limit)
         about["status"] = "interrupted" if stopped else "failed"
+        if stopped:
+            raise RunInterrupted(
+                f"{source.stem} was stopped; what it had is kept in {place}", Run(place, about)
+            ) from None
         if not isinstance(error, Exception):
             raise
         raise RunFailed(f"{source.stem} {about['error']['message']}", Run(place, about)) from None
@@ -151,7 +163,7 @@ def _execute(
 
     import papermill
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
     deadline = time.monotonic() + time_limit if time_limit else None
     headings, cells = _headings(source)
     shift = 1 if given else 0  # papermill adds one cell for the parameters
