@@ -11,7 +11,7 @@ ARGS        ?=
 
 VENV   := .venv
 BIN    := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
-PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP    := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),-q,)
 PINS   := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),)
 
 # A stamp named after what was installed: another pyproject.toml or other pins install again, nothing else does.
@@ -70,7 +70,7 @@ $(VENV)/made:
 	@touch $@
 
 $(READY): $(VENV)/made
-	@echo "installing labkit (the first time takes minutes: torch is large)"
+	@echo "installing labkit into $(VENV) (the first time takes minutes: torch is large)"
 	@$(if $(TORCH_INDEX),$(PIP) install torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
 	@$(PIP) install -e . $(PINS)
 	@rm -f $(VENV)/ready-*

@@ -19,20 +19,20 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
         raise ValueError(f"a table of costs has name, parameters and {macs}; missing: {', '.join(missing)}")
     names = [plain(name) for name in table["name"]]
     fig = figure(make_subplots(cols=2, shared_yaxes=True), title, height=160 + 22 * len(table), showlegend=False)
-    panels = (("parameters", "Parameters (thousand)", 1e3), (macs, "Multiply-accumulates (million)", 1e6))
-    for column, (measure, label, unit) in enumerate(panels, start=1):
+    panels = (("parameters", "Parameters"), (macs, "Multiply-accumulates"))
+    for column, (measure, label) in enumerate(panels, start=1):
         look = look_of(column - 1)
         fig.add_bar(
             orientation="h",
             y=names,
-            x=(table[measure] / unit).tolist(),
+            x=table[measure].tolist(),
             marker={"color": look.colour, "pattern": {"shape": look.pattern}},
             name=label,
-            hovertemplate="%{y}: %{x:,.1f}<extra></extra>",
+            hovertemplate="%{y}: %{x:,}<extra></extra>",
             row=1,
             col=column,
         )
-        fig.update_xaxes(title=label, row=1, col=column)
+        fig.update_xaxes(title=label, tickformat="~s", row=1, col=column)  # 60k, 33M, 8G: layers and networks alike
     fig.update_yaxes(autorange="reversed", dtick=1)
     dear = table.iloc[table[macs].argmax()]
     return described(

@@ -74,8 +74,8 @@ def costs():
 def test_cost_bars_are_the_tables_numbers(costs):
     fig = cost_bars(costs)
     parameters, macs = fig.data
-    assert list(parameters.x) == [1.0, 3.0]
-    assert list(macs.x) == [1.0, 9.0]
+    assert list(parameters.x) == [1_000, 3_000]
+    assert list(macs.x) == [1_000_000, 9_000_000]
     assert list(parameters.y) == ["stem", "&lt;b&gt;layer1&lt;/b&gt;"]
     assert "90 %" in describe(fig)
 
