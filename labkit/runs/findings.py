@@ -10,7 +10,7 @@ import html
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -79,6 +79,7 @@ class Finding:
     per_seed: Mapping[int, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)  # provenance: versions, hardware, code, date, parameters
     trials: float | None = None  # tries in all seeds, where the measure is a share of tries
+    outdated: bool = False  # the notebook's code is another one now
 
     @property
     def holds(self) -> bool | None:
@@ -93,7 +94,8 @@ class Finding:
         """The state in words."""
         if self.holds is None:
             return "Not measured yet; run `make findings`."
-        return f"{'Holds' if self.holds else 'Does not hold'} over {len(self.per_seed)} seeds."
+        since = " The notebook's code has changed since." if self.outdated else ""
+        return f"{'Holds' if self.holds else 'Does not hold'} over {len(self.per_seed)} seeds.{since}"
 
     @property
     def numbers(self) -> str:
@@ -156,7 +158,9 @@ def findings(folder: str | Path | None = None) -> list[Finding]:
     """All declared findings in their order, each with what was measured."""
     folder = Path(folder) if folder else project_folder()
     stored = read_measured(folder).get("notebooks", {})
-    return [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
+    outdated = {name for name, entry in stored.items() if _is_outdated(entry, folder / "notebooks" / f"{name}.ipynb")}
+    judged = [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
+    return [replace(one, outdated=one.declared.notebook in outdated) for one in judged]
 
 
 def declared(folder: str | Path | None = None) -> list[Declared]:
@@ -253,6 +257,10 @@ def _key(path: Path) -> str:
 def _code(path: Path) -> str:
     """A notebook's code without its prose and outputs."""
     return "\n\n".join(cell["source"] for cell in read_cells(path) if cell["cell_type"] == "code")
+
+
+def _is_outdated(entry: Mapping[str, Any], path: Path) -> bool:
+    return path.is_file() and entry.get("code_sha256") != hashlib.sha256(_code(path).encode()).hexdigest()
 
 
 def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:

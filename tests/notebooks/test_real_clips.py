@@ -1,11 +1,12 @@
 """Real clips, laid out as UCF-101, go through the notebooks on training by parameters alone."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from labkit.records import History
+from labkit.records import History, Predictions
 from labkit.runs import run_notebook
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -54,3 +55,20 @@ def test_the_overfitting_notebook_fits_the_real_clips(real_ucf, tmp_path):
     done = run("05_overfitting_curves.ipynb", real_ucf, tmp_path / "run")
     assert done.results["train_3"] == 1.0
     assert done.results["gap_3"] == pytest.approx(1 - done.results["val_3"])
+
+
+def test_predictions_name_the_real_clips_and_a_file_of_ones_own(real_ucf, real_data, tmp_path):
+    own = real_data / "videos" / "v_BaseballPitch_g01_c01.avi"
+    done = run("06_per_class_predictions.ipynb", real_ucf, tmp_path / "run", epochs=40, video=str(own))
+    by_video = Predictions.load(done.folder / "predictions_video.parquet")
+    assert by_video.level == "video"
+    assert by_video.videos == ("CleaningPool/v_CleaningPool_g02_c01.mp4",)
+    assert by_video.accuracy() == done.results["video_top1"] == 1.0
+    [executed] = done.folder.glob("*.ipynb")
+    titles = [
+        output["data"]["application/vnd.plotly.v1+json"]["layout"]["title"]["text"]
+        for cell in json.loads(executed.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+        if "application/vnd.plotly.v1+json" in output.get("data", {})
+    ]
+    assert any(title.startswith(f"{own.name}: BaseballPitch") for title in titles), titles

@@ -133,6 +133,7 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     assert found[0].per_seed == {0: 0.0, 1: 1.0}
     assert found[0].holds is True
     assert found[0].about["versions"]["torch"]
+    assert "changed since" not in found[0].verdict
     states = ("starts", "done", "was there")
     assert sorted(ran) == sorted(("00_first", seed, state) for seed in (0, 1) for state in states)
     folders = sorted((project / "build" / "findings").iterdir())
@@ -143,6 +144,9 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     # The second call measured nothing anew.
     assert started == [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
     assert findings(project)[0].per_seed == {0: 0.0, 1: 1.0}
+    notebook = project / "notebooks" / "00_first.ipynb"
+    notebook.write_text(notebook.read_text().replace("double=", "double=0 + "))
+    assert "changed since" in findings(project)[0].verdict
 
 
 @pytest.mark.slow
