@@ -5,15 +5,14 @@ and at the end, a live log, a time limit, a watch for kernels that hang, and a f
 interrupted run had.
 """
 
-import ast
 import hashlib
 import json
 import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,26 +82,27 @@ def run_notebook(
     about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
     _save(place, about)
     started = time.monotonic()
-    try:
-        _execute(source, place, given, time_limit, stall_limit, on_step)
-    except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        about["error"] = None if stopped else cause(error, place, time_limit)
-        about["status"] = "interrupted" if stopped else "failed"
-        if stopped:
-            raise RunInterrupted(
-                f"{source.stem} was stopped; what it had is kept in {place}", Run(place, about)
-            ) from None
-        if not isinstance(error, Exception):
-            raise
-        raise RunFailed(f"{source.stem} {about['error']['message']}", Run(place, about)) from None
-    else:
-        about["status"] = "done"
-    finally:
-        about |= {"ended": _now(), "seconds": round(time.monotonic() - started, 2)}
+
+    def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
+        about.update(status=status, error=error, ended=_now(), seconds=round(time.monotonic() - started, 2))
         _save(place, about)
         _without_paths(place / source.name, place)
-    return Run(place, about)
+        return Run(place, about)
+
+    try:
+        _execute(source, place, given, time_limit, stall_limit, on_step)
+        return end("done")
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        why = None if stopped else cause(error, place, time_limit)
+        with suppress(OSError):  # of a full disk, say, which may be the very cause
+            end("interrupted" if stopped else "failed", why)
+        if stopped:
+            said = f"{source.stem} was stopped; what it had is kept in {place}"
+            raise RunInterrupted(said, Run(place, about)) from None
+        if why is None or not isinstance(error, Exception):
+            raise
+        raise RunFailed(f"{source.stem} {why['message']}", Run(place, about)) from None
 
 
 def _claim(folder: str | Path | None, source: Path) -> Path:
@@ -163,6 +163,7 @@ def _execute(
 
     import papermill
 
+    _save_whole(place)
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
     deadline = time.monotonic() + time_limit if time_limit else None
     headings, cells = _headings(source)
@@ -180,8 +181,8 @@ def _execute(
     with (place / "log.txt").open("a", encoding="utf-8") as log, StallWatch(stall_limit) as watch:
         try:
             papermill.execute_notebook(
-                str(source),
-                str(place / source.name),
+                _as_template(source),
+                _as_template(place / source.name),
                 parameters=dict(given),
                 progress_bar=False,
                 stdout_file=log,
@@ -197,6 +198,30 @@ def _execute(
             if watch.hung:
                 raise TimeoutError(f"the kernel hung: it did nothing for {stall_limit:.0f} s and was ended") from None
             raise
+
+
+def _as_template(path: Path) -> str:
+    """A path for papermill, which fills in `{parameter}` in paths."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _save_whole(place: Path) -> None:
+    """Have papermill save what it executes in this folder by renaming.
+
+    It saves after each cell, by itself over the file there is: a full disk or a kill would leave half a notebook.
+    """
+    from papermill.iorw import LocalHandler, papermill_io
+
+    class WholeFiles(LocalHandler):
+        def write(self, text: str, path: str) -> None:
+            part = Path(f"{path}.part")
+            try:
+                part.write_text(text, encoding="utf-8")
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+
+    papermill_io.register(str(place), WholeFiles())
 
 
 def _logged_kernel(log: IO[str]) -> type:
@@ -223,36 +248,23 @@ def _headings(source: Path) -> tuple[list[str], int]:
 
 def _without_paths(notebook: Path, place: Path) -> None:
     """Take this machine's folders out of the executed notebook: it may be published. The run's folder becomes "."."""
+    from papermill.translators import PythonTranslator
+
     if not notebook.is_file():
         return
-    with _left_alone_if_damaged():
+    with suppress(json.JSONDecodeError, KeyError):  # a notebook that is damaged stays as it is
         content = json.loads(notebook.read_text(encoding="utf-8"))
         about = content["metadata"].get("papermill", {})
         for key in ("input_path", "output_path"):
             about[key] = notebook.name
         if about.get("parameters", {}).get("out") == str(place):
             about["parameters"]["out"] = "."
+        written = f"out = {PythonTranslator.translate_str(str(place))}"
         for cell in content["cells"]:
             if "injected-parameters" in cell["metadata"].get("tags", []):
-                cell["source"] = "".join(cell["source"]).replace(f"out = {_literal(place)}", 'out = "."')
+                cell["source"] = "".join(cell["source"]).replace(written, 'out = "."')
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(notebook, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _literal(place: Path) -> str:
-    """How papermill writes the folder's path in the injected cell."""
-    text = str(place).replace("\\", "\\\\").replace('"', '\\"')
-    assert ast.literal_eval(f'"{text}"') == str(place)
-    return f'"{text}"'
-
-
-@contextmanager
-def _left_alone_if_damaged() -> Iterator[None]:
-    """A notebook that a full disk cut short stays as it is: the run's own error says more."""
-    try:
-        yield
-    except (json.JSONDecodeError, KeyError):
-        return
 
 
 def _save(place: Path, about: Mapping[str, Any]) -> None:

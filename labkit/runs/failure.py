@@ -23,6 +23,8 @@ def cause(error: BaseException, place: Path, time_limit: float | None) -> dict[s
         what = f"it took longer than its time limit of {time_limit:.0f} s"
     elif isinstance(error, DeadKernelError):
         what = "the kernel died (killed, or out of memory?)"
+    elif isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename or place}: {error.strerror}"  # writing names no file when a disk is full
     else:
         what = str(error) or type(error).__name__
     cell, line = _running_cell(place)

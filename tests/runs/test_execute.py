@@ -136,6 +136,36 @@ def test_ctrl_c_keeps_what_ran_ends_the_kernel_and_says_one_line(tmp_path):
     assert (run.folder / "07_toy.ipynb").is_file()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+def test_where_the_notebook_can_not_be_saved_any_more_the_last_whole_one_is_kept(tmp_path):
+    def limit() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # as a full disk: writing fails
+
+    path = notebook(tmp_path, RECORDS, "from IPython.display import HTML\nHTML('a' * 200_000)", "print('never')")
+    command = [sys.executable, "-m", "labkit", "run", str(path), "--folder", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("labkit: 07_toy stopped in cell [4], which starts `from IPython.display import HTML`")
+    assert said.endswith(f"{tmp_path / 'run'}: File too large")
+    assert "Traceback" not in done.stderr
+    run = Run.open(tmp_path / "run")
+    assert (run.status, run.results) == ("failed", {"double": 0})
+    kept = nbformat.read(run.folder / "07_toy.ipynb", as_version=4)
+    assert kept.cells[3].outputs
+    assert sorted(file.name for file in run.folder.iterdir()) == ["07_toy.ipynb", "log.txt", "results.json", "run.json"]
+
+
+def test_folders_may_have_any_name(tmp_path):
+    folder = tmp_path / "it's {a} [b] %d\u00e9 & c"
+    folder.mkdir()
+    run = run_notebook(notebook(folder, RECORDS), None, folder / "run {out}")
+    assert (run.status, run.results) == ("done", {"double": 0})
+    assert 'out = \\".\\"' in (run.folder / "07_toy.ipynb").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_shows_as_died(tmp_path):
