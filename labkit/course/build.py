@@ -17,7 +17,7 @@ from labkit.records import Run, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
-from labkit.runs.project import project_folder
+from labkit.runs.project import PLAN, course_folder, project_folder
 from labkit.runs.table import status
 from labkit.survey import paper, results
 
@@ -66,7 +66,7 @@ def build_course(
     `folder` is the project's. `parameters` go to every notebook that declares them. `on_lesson` is called before each.
     """
     project = Path(folder) if folder else project_folder()
-    plan = read_plan(project / "notebooks" / "course.toml")
+    plan = _plan(folder)
     chosen = choose(plan, list(only))
     absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
     if absent:
@@ -78,7 +78,7 @@ def build_course(
         if on_lesson:
             on_lesson(lesson)
         _run(lesson, kept / lesson.name, parameters or {}, on_step)
-    return rewrite_pages(folder=project)
+    return rewrite_pages(folder=folder)
 
 
 def check_course(
@@ -89,7 +89,7 @@ def check_course(
     Raises `ValueError` for a name or parameter that none of them has, `FileNotFoundError` for a notebook that the plan
     names and nobody wrote.
     """
-    plan = read_plan((Path(folder) if folder else project_folder()) / "notebooks" / "course.toml")
+    plan = _plan(folder)
     chosen = choose(plan, list(only))
     absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
     if absent:
@@ -104,10 +104,14 @@ def check_course(
     return chosen
 
 
+def _plan(folder: str | Path | None) -> Plan:
+    return read_plan((Path(folder) if folder else course_folder()) / PLAN)
+
+
 def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     """Write all pages anew from the runs there are, and run nothing."""
     project = Path(folder) if folder else project_folder()
-    plan = read_plan(project / "notebooks" / "course.toml")
+    plan = _plan(folder)
     kept = project / "build" / "runs"
     runs = {lesson.name: Run.open(kept / lesson.name) for lesson in plan.lessons if _has_run(kept / lesson.name)}
     return Built(write_pages(plan, runs, project), plan, runs)
@@ -117,7 +121,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     """Write the index, a page for every run, and what they need, to `build/course/`; returns the index."""
     site = project / "build" / "course"
     _write_assets(site / "assets")
-    found = _findings(project)
+    found = _findings(plan)
     entries = [_entry(lesson, runs.get(lesson.name), found) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
@@ -197,21 +201,24 @@ def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], pr
     """One lesson's page, the executed notebook beside it, and copies of the files that it links to."""
     executed = run.folder / lesson.path.name
     body = notebook_body(executed, page)
-    body = body.replace(str(project), "…").replace(str(Path.home()), "~")
+    for folder, shown in ((project, "…"), (Path.home(), "~")):
+        if folder != Path(folder.anchor):  # in a container the home may be "/"
+            body = body.replace(str(folder), shown)
+    course = lesson.path.resolve().parents[1]
     rename = {other["name"] + ".ipynb": other["page"] for other in page["lessons"]}
     for target in set(links(body)):
         place = (lesson.path.parent / target).resolve()
-        if target in rename or not place.exists() or not place.is_relative_to(project.resolve()):
+        if target in rename or not place.exists() or not place.is_relative_to(course):
             continue
-        rename[target.rstrip("/")] = _publish(place, project.resolve(), site)
+        rename[target.rstrip("/")] = _publish(place, course, site)
     _write(site / page["page"], rewrite_links(body, rename))
     (site / "notebooks").mkdir(parents=True, exist_ok=True)
     write_atomically(site / page["source"], lambda temporary: shutil.copyfile(executed, temporary))
 
 
-def _publish(place: Path, project: Path, site: Path) -> str:
+def _publish(place: Path, course: Path, site: Path) -> str:
     """Make what a notebook links to part of the site; returns the link's new target."""
-    inside = place.relative_to(project)
+    inside = place.relative_to(course)
     if (
         len(inside.parts) > 1
         and inside.parts[0] == "summaries"
@@ -254,9 +261,9 @@ def _write_assets(folder: Path) -> None:
         _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 
-def _findings(project: Path) -> dict[str, list[Finding]]:
+def _findings(plan: Plan) -> dict[str, list[Finding]]:
     by_notebook: dict[str, list[Finding]] = {}
-    for one in findings(project):
+    for one in findings(plan.lessons[0].path.parents[1]):
         by_notebook.setdefault(one.declared.notebook, []).append(one)
     return by_notebook
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.runs.project import project_folder
+from labkit.runs.project import course_folder
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Plan:
 
 
 def read_plan(path: str | Path | None = None) -> Plan:
-    """Read a plan (default: the project's `notebooks/course.toml`); notebooks are looked for beside it.
+    """Read a plan (default: the course's `notebooks/course.toml`); notebooks are looked for beside it.
 
     Raises `ValueError` for a plan that cannot be read, and for a missing or unknown entry.
     """
-    path = Path(path) if path else project_folder() / "notebooks" / "course.toml"
+    path = Path(path) if path else course_folder() / "notebooks" / "course.toml"
     if not path.is_file():
         raise ValueError(f"there is no course plan at {path}")
     try:

@@ -21,7 +21,7 @@ from typing import Any
 from labkit.records import Run, write_atomically
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
-from labkit.runs.project import project_folder
+from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -144,7 +144,7 @@ class Finding:
 def finding(name: str, folder: str | Path | None = None) -> Finding:
     """The finding with this id, to show in a notebook. Raises `FindingsError`, naming the nearest, if there is none.
 
-    `folder` is the project's (default: found from here upwards).
+    `folder` is the course's (default: found from here upwards, or in the package).
     """
     known = {one.declared.id: one for one in findings(folder)}
     if name not in known:
@@ -156,7 +156,7 @@ def finding(name: str, folder: str | Path | None = None) -> Finding:
 
 def findings(folder: str | Path | None = None) -> list[Finding]:
     """All declared findings in their order, each with what was measured."""
-    folder = Path(folder) if folder else project_folder()
+    folder = Path(folder) if folder else course_folder()
     stored = read_measured(folder).get("notebooks", {})
     outdated = {name for name, entry in stored.items() if _is_outdated(entry, folder / "notebooks" / f"{name}.ipynb")}
     judged = [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
@@ -165,7 +165,7 @@ def findings(folder: str | Path | None = None) -> list[Finding]:
 
 def declared(folder: str | Path | None = None) -> list[Declared]:
     """The findings that `docs/findings.toml` declares. Raises `FindingsError` for a wrong entry."""
-    path = (Path(folder) if folder else project_folder()) / "docs" / "findings.toml"
+    path = (Path(folder) if folder else course_folder()) / "docs" / "findings.toml"
     if not path.is_file():
         return []
     try:

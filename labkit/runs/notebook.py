@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from labkit.runs.project import project_folder
+from labkit.runs.project import course_folder
 
 TAG = "parameters"
 SCALARS = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
@@ -57,12 +57,12 @@ class Parameter:
 def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
     """The notebook meant by a path, a file name, a stem or the start of one: `05` is `05_overfitting_curves.ipynb`.
 
-    Looked for in `folder`, by default the project's `notebooks/`. Raises `NotebookError`, naming the nearest.
+    Looked for in `folder`, by default the course's `notebooks/`. Raises `NotebookError`, naming the nearest.
     """
     path = Path(name)
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
-    folder = Path(folder) if folder else project_folder() / "notebooks"
+    folder = Path(folder) if folder else course_folder() / "notebooks"
     there = {found.stem: found.resolve() for found in sorted(folder.glob("*.ipynb"))}
     stem = path.name.removesuffix(".ipynb")
     if path.parent == Path() and stem:

@@ -1,0 +1,69 @@
+"""Where the course is read and where runs are written: in a checkout, and where labkit was installed from a wheel."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from labkit.runs.project import course_folder, project_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A folder of packages that holds labkit as its wheel lays it out."""
+    site = tmp_path_factory.mktemp("site packages")
+    ignored = shutil.ignore_patterns("__pycache__")
+    for package in SHIPPED["packages"]:
+        shutil.copytree(ROOT / package, site / package, ignore=ignored)
+    for source, target in SHIPPED["force-include"].items():
+        shutil.copytree(ROOT / source, site / target, ignore=ignored)
+    return site
+
+
+def python(program: str, site: Path, cwd: Path) -> list[str]:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=cwd, env=environment
+    ).stdout.splitlines()
+
+
+def test_in_a_checkout_both_are_the_checkout(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "course.toml").touch()
+    inside = tmp_path / "runs" / "deep"
+    inside.mkdir(parents=True)
+    assert project_folder(inside) == course_folder(inside) == tmp_path.resolve()
+
+
+def test_an_editable_install_is_found_from_anywhere(tmp_path):
+    assert project_folder(tmp_path) == course_folder(tmp_path) == ROOT
+
+
+def test_an_installed_package_brings_the_course_and_writes_where_one_is(installed, tmp_path):
+    program = """
+from labkit.runs.findings import declared
+from labkit.runs.notebook import find_notebook
+from labkit.runs.project import project_folder
+from labkit.survey import paper
+print(find_notebook("05"))
+print(project_folder())
+print(len(declared()) > 0)
+print(paper("hara-2018-retrace").id)
+"""
+    notebook, project, finds_findings, card = python(program, installed, tmp_path)
+    assert Path(notebook) == (installed / "labkit" / "notebooks" / "05_overfitting_curves.ipynb").resolve()
+    assert Path(project) == tmp_path.resolve()
+    assert (finds_findings, card) == ("True", "hara-2018-retrace")
+
+
+def test_an_installed_package_takes_the_checkout_it_is_called_in(installed):
+    (notebook,) = python("from labkit.runs.notebook import find_notebook; print(find_notebook('05'))", installed, ROOT)
+    assert Path(notebook).parent == ROOT / "notebooks"
