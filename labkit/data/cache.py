@@ -7,7 +7,7 @@ from pathlib import Path
 def cache_folder(*parts: str) -> Path:
     """`$LABKIT_CACHE`, or the system's cache folder for labkit, with `parts` below it. Made if missing.
 
-    Raises `OSError` where the folder cannot be made.
+    Raises `OSError`, naming the folder and the way out, where it cannot be made.
     """
     chosen = os.environ.get("LABKIT_CACHE")
     if chosen:
@@ -17,5 +17,9 @@ def cache_folder(*parts: str) -> Path:
 
         root = user_cache_path("labkit", appauthor=False)
     folder = root.joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = f"{error.strerror}; set LABKIT_CACHE to a folder that can be written"
+        raise type(error)(error.errno, hint, str(folder)) from None
     return folder

@@ -7,6 +7,7 @@ the reason, so that nothing is dropped unseen.
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,11 @@ def index_videos(
 ) -> pd.DataFrame:
     """One row per path, in their order, with the columns `COLUMNS`; `reason` says why a file cannot be read.
 
-    What is done is written every few seconds and when interrupted, so that a second call goes on from there.
+    What is done is written every few seconds and when interrupted, so that a second call goes on from there. Where it
+    cannot be written (a full disk, a cache folder that is read-only), a warning says so, and the next call starts over.
     """
-    file = index_file(root)
     wanted = pd.DataFrame([_identity(path, root) for path in paths], columns=["path", "bytes", "modified"])
-    known = wanted.merge(_stored(file), on=["path", "bytes", "modified"], how="left")
+    known = wanted.merge(_stored(root), on=["path", "bytes", "modified"], how="left")
     todo = known.index[known["frames"].isna()]
     found: list[dict[str, Any]] = []
     written = time.monotonic()
@@ -53,11 +54,11 @@ def index_videos(
         ):
             found.append(wanted.loc[todo[position]].to_dict() | facts)
             if time.monotonic() - written > KEEP_EVERY:
-                _store(file, found)
+                _store(root, found)
                 written = time.monotonic()
     finally:
         if found:
-            _store(file, found)
+            _store(root, found)
     fresh = pd.concat([known.drop(index=todo), pd.DataFrame(found, columns=list(COLUMNS))])
     # A path may be asked for twice; by name every row finds its own.
     return wanted[["path"]].merge(fresh.drop_duplicates("path"), on="path", how="left").astype(COLUMNS)
@@ -98,15 +99,18 @@ def _identity(path: Path, root: Path) -> tuple[str, int, int]:
     return name, about.st_size, about.st_mtime_ns
 
 
-def _stored(file: Path) -> pd.DataFrame:
+def _stored(root: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(file)[list(COLUMNS)].astype(COLUMNS)
+        return pd.read_parquet(index_file(root))[list(COLUMNS)].astype(COLUMNS)
     except (OSError, ValueError, KeyError):  # none yet, or not a Parquet file any more: made again
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _store(file: Path, found: list[dict[str, Any]]) -> None:
+def _store(root: Path, found: list[dict[str, Any]]) -> None:
     """Add rows to the index, those of other processes since the last look included."""
-    table = pd.concat([_stored(file), pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)], ignore_index=True)
+    table = pd.concat([_stored(root), pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)], ignore_index=True)
     table = table.drop_duplicates("path", keep="last", ignore_index=True)
-    write_atomically(file, lambda temporary: table.to_parquet(temporary, index=False))
+    try:
+        write_atomically(index_file(root), lambda temporary: table.to_parquet(temporary, index=False))
+    except OSError as error:
+        warnings.warn(f"the index of {root} cannot be kept, so it will be made again: {error}", stacklevel=3)

@@ -1,5 +1,6 @@
 import multiprocessing
 import pickle
+import re
 import shutil
 import warnings
 from types import SimpleNamespace
@@ -517,6 +518,17 @@ def test_an_interrupted_index_goes_on_where_it_stopped(own_ucf101, monkeypatch):
     assert len(rest) == 4
     assert not set(rest) & set(seen)
     assert len(ds) == 9
+
+
+def test_an_index_that_cannot_be_kept_is_only_a_warning(own_ucf101, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("where the cache folder would be")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "file"))
+    with pytest.warns(
+        UserWarning, match=f"the index of {re.escape(str(own_ucf101))} cannot be kept.* set LABKIT_CACHE"
+    ):
+        dataset = open_dataset("ucf101", own_ucf101, "train", spec=SPEC)
+    assert len(dataset.table) > 0
+    assert dataset[0][0].shape[0] == SPEC.frames
 
 
 def test_an_index_file_that_was_cut_short_is_made_again(own_ucf101):
