@@ -41,7 +41,7 @@ def test_the_cited_number_in_the_readme_is_what_cite_answers():
 def test_the_readme_opens_with_what_it_is_a_picture_and_two_commands():
     first_screen = "\n".join(README.splitlines()[:25])
     assert "docs/images/overfitting.png" in first_screen
-    assert re.findall(r"^make \w+", first_screen, flags=re.MULTILINE) == ["make course", "make lab"]
+    assert re.findall(r"^make \w+", first_screen, flags=re.MULTILINE) == ["make course", "make test"]
 
 
 def commands(tool: str) -> set[str]:
