@@ -35,6 +35,7 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
+    exporter.register_filter("computed_markdown", computed_markdown)
     body, _ = exporter.from_notebook_node(content, resources={"page": {**page, "figures": figures}})
     return body
 
@@ -62,6 +63,13 @@ def prepare(content: Any) -> int:
         if "outputs" in cell:
             cell["outputs"] = kept
     return number
+
+
+def computed_markdown(text: str) -> str:
+    """Markdown that a cell made, as HTML; any HTML in it is escaped."""
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    return MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text)
 
 
 def figure_html(spec: Mapping[str, Any], name: str) -> str:

@@ -4,7 +4,7 @@ import re
 import pytest
 from nbformat import v4
 
-from labkit.course.page import WIDGET, align_numbers, figure_html, links, prepare, rewrite_links
+from labkit.course.page import WIDGET, align_numbers, computed_markdown, figure_html, links, prepare, rewrite_links
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SPEC = {
@@ -44,6 +44,15 @@ def test_a_figure_keeps_its_data_and_gives_its_title_and_description_as_text():
 
 def test_text_in_a_figures_data_cannot_end_the_script():
     assert figure_html(SPEC, "f").count("<script") == 1
+
+
+def test_html_in_a_computed_text_is_shown_and_not_obeyed():
+    shown = computed_markdown(
+        "**Best**: it's & <script>alert(1), `<b>`, <img src=x onerror=alert(1)>\n\n<div>block</div>\n"
+    )
+    assert "<strong>Best</strong>" in shown
+    assert "&lt;script&gt;" in shown
+    assert not re.search(r"<(script|img|div|b)\b", shown)
 
 
 def test_a_figures_own_controls_change_the_title_beside_it():
