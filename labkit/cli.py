@@ -54,7 +54,7 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as stop:
             # Jupyter's client leaves the task behind that waited for the kernel, and asyncio would print its traceback.
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-            print(f"labkit: {stop or 'stopped'}", file=sys.stderr)
+            print(f"labkit: {str(stop) or 'stopped'}", file=sys.stderr)
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
