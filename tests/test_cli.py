@@ -1,6 +1,7 @@
 """The command line: quick to answer, one line for an error, exit codes that a script can read."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_a_file_that_is_no_video_is_one_line(tmp_path):
 def test_an_error_of_the_system_names_the_file_first(tmp_path):
     done = labkit("run", "00", "-f", "none.yaml", cwd=write_course(tmp_path))
     assert (done.returncode, done.stderr) == (2, "labkit: none.yaml: No such file or directory\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
+def test_ctrl_c_is_one_line_and_leaves_nothing_half_made(tmp_path):
+    command = [sys.executable, "-m", "labkit", "data", "motion", "--root", str(tmp_path / "motion")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "video/s" not in process.stderr.read(1) + process.stderr.readline(60):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "labkit: stopped"
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_warning_is_one_line_without_code(tmp_path):
