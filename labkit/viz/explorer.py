@@ -135,7 +135,7 @@ class Explorer:
         return ipywidgets.VBox([ipywidgets.VBox(controls), screen])
 
     def _screen(self) -> tuple[dict[str, Any], ...]:
-        data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure)}
+        data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
         return ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     # The static twin
@@ -236,7 +236,10 @@ class Explorer:
         return figures
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {PLOTLY: _plain_spec(self.static), "text/plain": describe(self.figure) or "A figure with a control."}
+        bundle = {
+            PLOTLY: _plain_spec(self.static),
+            "text/plain": describe(self.figure, markdown=False) or "A figure with a control.",
+        }
         if self._live:
             model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = model

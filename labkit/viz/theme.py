@@ -6,6 +6,7 @@ Colour never stands alone: a series also has its own dash, marker and fill patte
 """
 
 import html
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -139,7 +140,11 @@ def described(fig: go.Figure, description: str) -> go.Figure:
     return fig
 
 
-def describe(fig: go.Figure) -> str:
-    """What a figure shows, in words, for those who cannot see it; empty if nobody said."""
+def describe(fig: go.Figure, *, markdown: bool = True) -> str:
+    """What a figure shows, in words, for those who cannot see it; empty if nobody said.
+
+    The words may hold names of a reader's own classes and files; as Markdown, HTML and marks in them are escaped.
+    """
     meta = fig.layout.meta
-    return str(meta.get("description", "")) if isinstance(meta, dict) else ""
+    words = str(meta.get("description", "")) if isinstance(meta, dict) else ""
+    return re.sub(r"([\\`*<&])", r"\\\1", words) if markdown else words

@@ -81,10 +81,9 @@ def test_predictions_without_labels_have_no_accuracy_to_draw(predictions):
 
 
 def test_the_figures_say_in_words_what_they_show(predictions):
-    assert f"Best: {predictions.classes[1]} with 100.0 %; worst: {predictions.classes[0]} with 50.0 %" in describe(
-        per_class(predictions)
-    )
-    words = describe(confusion(predictions))
+    words = describe(per_class(predictions), markdown=False)
+    assert f"Best: {predictions.classes[1]} with 100.0 %; worst: {predictions.classes[0]} with 50.0 %" in words
+    words = describe(confusion(predictions), markdown=False)
     assert "4 of 6 answers are right" in words
     assert f"{predictions.classes[0]} taken for {predictions.classes[1]}, 2 times" in words
 

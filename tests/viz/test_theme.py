@@ -47,3 +47,9 @@ def test_titles_are_plain_text_and_break_into_lines():
 def test_a_described_figure_says_what_it_shows():
     assert theme.describe(theme.figure(description="Two bars.")) == "Two bars."
     assert theme.describe(theme.figure()) == ""
+
+
+def test_names_in_a_description_are_no_markup_unless_plain_words_are_wanted():
+    figure = theme.figure(description="Best: <b>x & *y*.")
+    assert theme.describe(figure) == r"Best: \<b>x \& \*y\*."
+    assert theme.describe(figure, markdown=False) == "Best: <b>x & *y*."
