@@ -110,8 +110,10 @@ def _claim(folder: str | Path | None, source: Path) -> Path:
     if folder is not None:
         place = Path(folder).resolve()
         place.mkdir(parents=True, exist_ok=True)
-        if (place / "run.json").exists():
-            raise FileExistsError(f"{place} holds a run already: give another folder")
+        try:
+            (place / "run.json").touch(exist_ok=False)
+        except FileExistsError:
+            raise FileExistsError(f"{place} holds a run already: give another folder") from None
         return place
     runs = project_folder() / "runs"
     runs.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,16 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
         run_notebook(notebook(tmp_path), None, tmp_path)
 
 
+def test_of_two_runs_at_once_one_gets_the_folder(tmp_path):
+    path = notebook(tmp_path, RECORDS)
+    command = [sys.executable, "-m", "labkit", "run", str(path), "--folder", str(tmp_path / "run")]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=60)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    assert sum(f"labkit: {tmp_path / 'run'} holds a run already: give another folder" in said for said in errors) == 1
+    assert Run.open(tmp_path / "run").results == {"double": 0}
+
+
 def test_a_failed_run_names_cell_line_and_cause_and_keeps_what_it_had(tmp_path):
     path = notebook(tmp_path, RECORDS, "whole = 1\nwhole / 0", "print('never')")
     with pytest.raises(RunFailed, match=r"07_toy failed in cell \[4\] at `whole / 0`: ZeroDivisionError") as caught:
