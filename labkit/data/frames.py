@@ -4,6 +4,7 @@ Reading a clip from here costs a copy; decoding it costs a hundred times that. T
 this is for lab-sized sets. The file is made once per set of videos and size, and can be deleted at any time.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -72,8 +73,8 @@ def cache_frames(
     free = shutil.disk_usage(file.parent).free
     if total > free:
         raise OSError(
-            f"{len(rows)} videos decoded to short side {short_side} take {total / 1e9:.1f} GB, and {file.parent} has "
-            f"{free / 1e9:.1f} GB free: take fewer videos or cached=False, or set LABKIT_CACHE to a larger disk"
+            f"{len(rows)} videos decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
+            f"{free / 1e6:,.0f} MB free: take fewer videos or cached=False, or set LABKIT_CACHE to a larger disk"
         )
     _decode_into(file, rows, total, workers=workers, progress=progress)
     return FrameCache(file, rows)
@@ -93,12 +94,27 @@ def _decode_into(
     file: Path, rows: dict[str, tuple[int, int, int, int]], total: int, *, workers: int | None, progress: bool
 ) -> None:
     def fill(temporary: Path) -> None:
-        os.truncate(temporary, total)
+        _reserve(temporary, total)
         tasks = [(temporary, path, *row) for path, row in rows.items()]
         for _ in map_files(_decode, tasks, label="decoding videos", workers=workers, progress=progress):
             pass
 
     write_atomically(file, fill)
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Make the file so large, and take its blocks now where the system can.
+
+    A disk that fills up while they are taken one by one ends a process that writes through a memory map without a word.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with file.open("rb+") as opened:
+            try:
+                os.posix_fallocate(opened.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # this kind of disk cannot
+                    raise OSError(error.errno, error.strerror, str(file.parent)) from None
+    os.truncate(file, size)
 
 
 def _decode(task: Sequence[Any]) -> None:

@@ -1,4 +1,6 @@
+import errno
 import multiprocessing
+import os
 import pickle
 import re
 import shutil
@@ -586,8 +588,19 @@ def test_decoding_into_the_cache_that_is_interrupted_leaves_nothing_half(own_ucf
 
 def test_a_disk_without_room_is_said_before_anything_is_decoded(own_ucf101, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10, used=9, free=1))
-    with pytest.raises(OSError, match=r"9 videos decoded to short side 18 take .* GB free.*cached=False"):
+    with pytest.raises(OSError, match=r"9 videos decoded to short side 18 take .* MB free.*cached=False"):
         open_dataset("ucf101", own_ucf101, spec=SPEC, cached=True, progress=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot take a file's blocks beforehand")
+def test_a_disk_that_fills_up_under_the_frames_is_an_error_and_leaves_no_file(own_ucf101, monkeypatch, tmp_path):
+    def full(descriptor, offset, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=f"{os.strerror(errno.ENOSPC)}: .*frames"):
+        open_dataset("ucf101", own_ucf101, spec=SPEC, cached=True, progress=False)
+    assert list((tmp_path / "cache" / "frames").iterdir()) == []
 
 
 # ---------------------------------------------------------------------- real files
