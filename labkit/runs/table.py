@@ -23,9 +23,11 @@ def find_runs(folder: str | Path | None = None) -> list[Run]:
     found = []
     for path in folder.rglob("run.json"):
         try:
-            found.append(Run.open(path.parent))
+            run = Run.open(path.parent)
         except ValueError:  # cut short by a full disk, say; its folder still holds the notebook and the log
             continue
+        if isinstance(run.about, Mapping):
+            found.append(run)
     return sorted(found, key=lambda run: (str(run.about.get("started")), run.folder.name))
 
 
@@ -53,8 +55,16 @@ def _row(run: Run) -> dict[str, Any]:
         "started": run.about.get("started"),
         "minutes": math.nan if seconds is None else seconds / 60,
         "changed": run.about.get("changed", {}),
-        "results": run.results,
+        "results": _results(run),
     }
+
+
+def _results(run: Run) -> dict[str, Any]:
+    """What the run recorded; nothing where its file is damaged."""
+    try:
+        return run.results
+    except ValueError:
+        return {}
 
 
 def _alive(process: Mapping[str, Any]) -> bool:

@@ -189,6 +189,16 @@ def test_a_killed_run_shows_as_died(tmp_path):
     assert table["results"].tolist() == [{"double": 0}]
 
 
+def test_damaged_files_of_a_run_hide_no_other_run(tmp_path):
+    contents = {"cut": "", "other": "[]", "whole": '{"status": "done"}'}
+    for name, text in contents.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(text)
+    (tmp_path / "whole" / "results.json").write_text('{"x": ')
+    table = runs_table(tmp_path)
+    assert table[["run", "status", "results"]].to_numpy().tolist() == [["whole", "done", {}]]
+
+
 def test_the_table_of_an_absent_folder_says_how_to_make_runs(tmp_path):
     with pytest.raises(FileNotFoundError, match="labkit run NOTEBOOK"):
         runs_table(tmp_path / "none")
