@@ -21,6 +21,7 @@ from typing import IO, Any
 from labkit.records import Run, write_atomically
 from labkit.runs import provenance
 from labkit.runs.failure import cause
+from labkit.runs.meaning import check_meaning
 from labkit.runs.notebook import check_parameters, find_notebook, read_cells, read_parameters
 from labkit.runs.project import project_folder
 from labkit.runs.watch import StallWatch
@@ -64,8 +65,8 @@ def run_notebook(
 ) -> Run:
     """Execute a notebook and return its `Run`.
 
-    `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked against the notebook's
-    own typed cell first; where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
+    `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked first, against the
+    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
     hold a run yet; by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
     whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
     is ended. `on_step` is called before each cell.
@@ -76,6 +77,7 @@ def run_notebook(
     source = find_notebook(notebook)
     declared = read_parameters(source)
     given = check_parameters(declared, parameters or {}, source.name)
+    check_meaning(given)
     place = _claim(folder, source)
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)

@@ -1,0 +1,50 @@
+"""Values that cannot work are named before a kernel starts."""
+
+from pathlib import Path
+
+import pytest
+from toy_course import write_notebook
+
+from labkit.runs.execute import run_notebook
+from labkit.runs.meaning import CHECKS, check_meaning
+from labkit.runs.notebook import NotebookError, read_parameters
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("device", "cda", "did you mean 'cuda'"),
+        ("device", "cuda:99", "no CUDA device number 99"),
+        ("data", "ucf11", "did you mean 'ucf101'"),
+        ("model", "resnet81", "did you mean 'resnet18'"),
+        ("root", "nowhere", "no folder 'nowhere'"),
+        ("video", "nowhere.mp4", "no file 'nowhere.mp4'"),
+        ("checkpoint", "nowhere.safetensors", "no file"),
+        ("weights", "nowhere.th", "no file"),
+    ],
+)
+def test_a_value_that_cannot_work_is_named_with_what_would(name, value, said):
+    with pytest.raises(NotebookError, match=said) as refused:
+        check_meaning({name: value})
+    assert str(refused.value).startswith(f"{name}: ")
+
+
+def test_defaults_and_things_that_are_there_pass(tmp_path):
+    video = tmp_path / "a.mp4"
+    video.touch()
+    check_meaning({"device": "auto", "data": "folder", "root": str(tmp_path), "video": str(video), "checkpoint": ""})
+    check_meaning({"device": 3, "seed": "nowhere"})
+
+
+def test_every_check_is_for_a_parameter_that_a_notebook_has():
+    declared = {name for path in NOTEBOOKS.glob("*.ipynb") for name in read_parameters(path)}
+    assert set(CHECKS) - declared == set()
+
+
+def test_a_run_with_such_a_value_leaves_no_folder(tmp_path):
+    path = write_notebook(tmp_path / "07_toy.ipynb", ["# 07 Toy"], 'device: str = "auto"\nout: str = ""')
+    with pytest.raises(NotebookError, match="device"):
+        run_notebook(path, {"device": "gpu"}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
