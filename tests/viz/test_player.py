@@ -78,7 +78,7 @@ def test_the_five_best_scores_stand_below_the_strip_best_first(clip):
 )
 def test_a_predicted_strip_says_whether_the_answer_is_right(clip, label, said):
     fig = predicted_strip(clip, np.array([0.1, 0.4, 0.05, 0.3, 0.0, 0.15]), CLASSES, label=label)
-    assert said in describe(fig)
+    assert said in describe(fig, markdown=False)
     assert "<b>" not in fig.layout.title.text
 
 
