@@ -314,8 +314,7 @@ def model(
     overrides = {key: _number(value) for key, value in split_assignments(parameter or []).items()}
     with torch.device("meta"):
         network = create_model(name, num_classes=classes, **overrides)
-    clip = entry(name).clip
-    shape = clip.shape if name[-3:] != "_2d" else (clip.channels, clip.size, clip.size)
+    shape = entry(name).shape
     counted = profile(network, shape)
     if layers:
         rows = [

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
 from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Block, Bottleneck, Ops, ShortcutName
+from labkit.models.network import Network
 
 # (ops, in_channels, width, stride=, shortcut=) -> a block
 BlockBuilder = Callable[..., Block]
@@ -33,7 +34,7 @@ STEMS = {
 }
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """A residual network in 2D or 3D.
 
     Shapes at 3x16x112x112 with `depths=(2, 2, 2, 2)`, `width=64` (ResNet-18):
@@ -61,8 +62,6 @@ class ResNet(nn.Module):
         dropout: share of features dropped before the classifier while training.
         clip: how this network wants its clips; kept as `.clip`.
     """
-
-    head = "fc"  # the classifier's tensors are named `fc.*`
 
     def __init__(
         self,
@@ -152,16 +151,6 @@ class ResNet(nn.Module):
         x = self.avgpool(x).flatten(1)  # (B, F)
         yield "features", x
         yield "logits", self.fc(self.dropout(x))  # (B, K)
-
-    def forward_features(self, x: Tensor, endpoint: str = "features") -> Tensor:
-        """The tensor at one of `.endpoints`; nothing after it is computed. Raises `ValueError` for another name."""
-        if endpoint not in self.endpoints:
-            raise ValueError(f"unknown endpoint {endpoint!r}: choose from {', '.join(self.endpoints)}")
-        return next(out for name, out in self.walk(x) if name == endpoint)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Clips `(B, C, T, H, W)` (in 2D images `(B, C, H, W)`) to logits `(B, K)`."""
-        return self.forward_features(x, "logits")
 
 
 BLOCKS: dict[str, BlockBuilder] = {"basic": BasicBlock, "bottleneck": Bottleneck}

@@ -27,15 +27,26 @@ class ModelEntry:
     architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
     defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
     clip: ClipSpec = field(default_factory=ClipSpec)
+    flow: ClipSpec | None = None  # what a two-stream network reads beside it
     paper: str = "hara-2018-retrace"  # a folder of summaries/
     table: str = "Table 1"  # where in that paper
     note: str = ""
     renames: Mapping[str, str] = field(default_factory=dict)  # beginnings of names in published files -> ours
+    published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
 
     @property
     def source(self) -> str:
         """Paper and table in one string."""
         return f"{self.paper}, {self.table}"
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """One example without the batch: `(C, T, H, W)`, in 2D `(C, H, W)`, for two streams a pair of `(C, T, H, W)`."""
+        if self.flow is not None:
+            return (self.clip.shape, self.flow.shape)
+        if self.architecture.get("dims") == 2:
+            return (self.clip.channels, self.clip.size, self.clip.size)
+        return self.clip.shape
 
     @property
     def function(self) -> Callable[..., "nn.Module"]:

@@ -1,0 +1,44 @@
+"""What every network of the zoo has in common: named endpoints, the clip it wants, and the name of its classifier."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from labkit.clip import ClipSpec
+
+
+class Network(nn.Module):
+    """A network that can be walked endpoint by endpoint.
+
+    A family writes `walk`, which yields `(name, tensor)` in the order of the computation and ends with `"logits"`,
+    and `endpoints`, the names that it yields. `forward` and `forward_features` follow from it.
+
+    A video network reads `(B, C, T, H, W)`, a 2D one `(B, C, H, W)`, a two-stream one a pair `(rgb, flow)` of
+    `(B, 3, T, H, W)` and `(B, 2, T', H, W)`.
+    """
+
+    head: ClassVar[str | tuple[str, ...]] = "fc"  # beginnings of the classifier's tensor names, up to a dot
+    clip: ClipSpec  # how it wants its clips
+    flow: ClipSpec | None = None  # how it wants its flow, where it reads that too
+    renames: Mapping[str, str]  # names in published files -> ours; set by the zoo, read by `load_weights`
+
+    @property
+    @abstractmethod
+    def endpoints(self) -> tuple[str, ...]:
+        """The names that `forward_features` answers to, in the order of the computation."""
+
+    @abstractmethod
+    def walk(self, x: Any) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`."""
+
+    def forward_features(self, x: Any, endpoint: str = "features") -> Tensor:
+        """The tensor at one of `.endpoints`; nothing after it is computed. Raises `ValueError` for another name."""
+        if endpoint not in self.endpoints:
+            raise ValueError(f"unknown endpoint {endpoint!r}: choose from {', '.join(self.endpoints)}")
+        return next(out for name, out in self.walk(x) if name == endpoint)
+
+    def forward(self, x: Any) -> Tensor:
+        """Clips to logits `(B, K)`."""
+        return self.forward_features(x, "logits")
