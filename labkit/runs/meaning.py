@@ -1,4 +1,4 @@
-"""What parameters that notebooks share mean, looked at before a kernel starts: a device, a dataset, a file.
+"""What parameters that notebooks share mean, looked at before a kernel starts: a device, a dataset, a file, a size.
 
 A notebook finds such a mistake too, but only in the cell that uses the value, perhaps after minutes of work.
 """
@@ -15,11 +15,12 @@ def check_meaning(given: Mapping[str, Any]) -> None:
     """Look at the given values of shared parameters; an empty text always stands for a default.
 
     Raises `NotebookError` for a device that is not here, a dataset or model that nobody knows (naming the nearest),
-    and for a folder or file that does not exist.
+    for a folder or file that does not exist, and for a number of nothing.
     """
     for name, check in CHECKS.items():
         value = given.get(name)
-        if isinstance(value, str) and value:
+        wanted = (int, float) if name in NUMBERS else str
+        if isinstance(value, wanted) and value != "":
             try:
                 check(value)
             except (ValueError, RuntimeError, OSError) as error:
@@ -58,7 +59,46 @@ def _file(value: str) -> None:
         raise FileNotFoundError(f"there is no file {value!r}")
 
 
-CHECKS: dict[str, Callable[[str], None]] = {
+def _precision(value: str) -> None:
+    choices = ("auto", "fp32", "bf16")  # as in training.device, which loads torch
+    if value not in choices:
+        raise ValueError(f"there is no precision {value!r}; choose from {', '.join(choices)}")
+
+
+def _shares(value: str) -> None:
+    for part in value.split(","):
+        try:
+            share = float(part)
+        except ValueError:
+            raise ValueError(f"{part.strip()!r} is no number; write shares like '0.1, 0.5, 1'") from None
+        if not 0 < share <= 1:
+            raise ValueError(f"a share lies above 0 and is at most 1, not {share}")
+
+
+def _at_least(least: int) -> Callable[[float], None]:
+    def check(value: float) -> None:
+        if not value >= least:
+            raise ValueError(f"must be at least {least}, not {value}")
+
+    return check
+
+
+def _above_zero(value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"must be above 0, not {value}")
+
+
+COUNTED = ("frames", "size", "stride", "width", "classes", "batch_size", "per_class", "repeats", "largest_epochs")
+ZERO_IS_NONE = ("epochs", "frame_epochs", "limit", "clips", "workers")  # where 0 has a meaning
+NUMBERS: dict[str, Callable[[float], None]] = {
+    **dict.fromkeys(COUNTED, _at_least(1)),
+    **dict.fromkeys(ZERO_IS_NONE, _at_least(0)),
+    "lr": _above_zero,
+}
+CHECKS: dict[str, Callable[[Any], None]] = {
+    **NUMBERS,
+    "precision": _precision,
+    "shares": _shares,
     "device": _device,
     "data": _dataset,
     "model": _model,

@@ -23,6 +23,14 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("video", "nowhere.mp4", "no file 'nowhere.mp4'"),
         ("checkpoint", "nowhere.safetensors", "no file"),
         ("weights", "nowhere.th", "no file"),
+        ("precision", "fp16", "choose from auto"),
+        ("shares", "0.1, x", "'x' is no number"),
+        ("shares", "0.1, 2", "at most 1, not 2"),
+        ("frames", 0, "at least 1, not 0"),
+        ("batch_size", -4, "at least 1, not -4"),
+        ("epochs", -1, "at least 0, not -1"),
+        ("lr", 0, "above 0, not 0"),
+        ("lr", float("nan"), "above 0, not nan"),
     ],
 )
 def test_a_value_that_cannot_work_is_named_with_what_would(name, value, said):
@@ -35,6 +43,7 @@ def test_defaults_and_things_that_are_there_pass(tmp_path):
     video = tmp_path / "a.mp4"
     video.touch()
     check_meaning({"device": "auto", "data": "folder", "root": str(tmp_path), "video": str(video), "checkpoint": ""})
+    check_meaning({"epochs": 0, "limit": 0, "frames": 8, "shares": "0.1,1", "lr": 0.1, "precision": "bf16"})
     check_meaning({"device": 3, "seed": "nowhere"})
 
 
