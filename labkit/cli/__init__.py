@@ -1,0 +1,27 @@
+"""The command `labkit`: it parses and calls, and turns errors into one line.
+
+Nothing heavy is imported until a command needs it, so that `labkit --help` answers at once. A command is a plain
+function in the module of its subject; the table below is their order in the help.
+"""
+
+from labkit.cli import course, data, models
+from labkit.cli.app import app
+
+COMMANDS = (
+    course.doctor,
+    course.run,
+    course.runs,
+    course.course,
+    course.findings,
+    models.models,
+    models.model,
+    data.video,
+)
+for _command in COMMANDS:
+    app.command()(_command)
+app.add_typer(data.data_app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,101 @@
+"""The bare command `labkit`, and what all its commands share: groups, errors in one line, the terminal.
+
+Exit codes: 0 done, 1 failed, 2 asked for something that is not there, 130 stopped by Ctrl-C.
+"""
+
+import functools
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLE = {"help_option_names": ["-h", "--help"]}
+
+
+def group(name: str, what: str) -> typer.Typer:
+    """A command that holds commands, and alone shows its help."""
+    return typer.Typer(
+        name=name,
+        help=what,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings=STYLE,
+    )
+
+
+app = group(
+    "labkit",
+    "3D networks for video: the course, its notebooks as experiments, data and networks.\n\n"
+    "Start with `labkit doctor`, then `labkit course`, or `labkit run 01` for a single notebook.",
+)
+
+
+def plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors as one line on stderr, Ctrl-C too; with --debug the whole traceback."""
+
+    @functools.wraps(command)
+    def plain(*args: Any, **kwargs: Any) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                command(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            # Jupyter's client leaves the task behind that waited for the kernel, and asyncio would print its traceback.
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            print(f"labkit: {str(stop) or 'stopped'}", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            if os.environ.get("LABKIT_DEBUG"):
+                raise
+            asked = isinstance(error, ValueError | TypeError | LookupError | FileNotFoundError | FileExistsError)
+            print(f"labkit: {_said(error)}", file=sys.stderr)
+            raise typer.Exit(2 if asked else 1) from None
+
+    return plain
+
+
+def console(*, error: bool = False) -> "Console":
+    """The terminal; a log that is not one gets lines as wide as they are."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    return Console(stderr=error, width=None if stream.isatty() else 200)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if debug:
+        os.environ["LABKIT_DEBUG"] = "1"
+    if version:
+        from labkit import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line: where in the code it arose says nothing to who typed a command."""
+    print(f"labkit: warning: {message}", file=sys.stderr)
+
+
+def _said(error: Exception) -> str:
+    """What an error says, in a user's words where it has some; the class goes before it where nobody foresaw it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    foreseen = isinstance(error, ValueError | TypeError | LookupError | OSError | RuntimeError)
+    foreseen |= type(error).__module__.startswith("labkit.")
+    return str(error) if foreseen and str(error) else f"{type(error).__name__}: {error}"

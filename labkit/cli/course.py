@@ -1,0 +1,233 @@
+"""Commands of the course: its notebooks as experiments, what they found, and the machine they run on."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labkit.cli.app import console, plainly
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@plainly
+def doctor() -> None:
+    """Look whether this machine can run the course, and say what to do where it cannot.
+
+    Each line is ok, a warning, or an error with its remedy. The exit code is 1 if there is an error.
+    """
+    from rich.text import Text
+
+    from labkit.doctor import examine
+    from labkit.terminal import COLOURS
+
+    screen, wrong = console(), 0
+    for line in examine():
+        wrong += line.state == "error"
+        text = Text.assemble((f"{line.state:8}", COLOURS[line.state]), (f"{line.what:20}", "bold"), line.seen)
+        screen.print(text, soft_wrap=True)
+        if line.to_do:
+            screen.print(Text(f"{'':28}-> {line.to_do}"), soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@plainly
+def run(
+    notebook: Annotated[str, typer.Argument(help="A path, a file name, or the start of one: `05`.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="`name=value`; give it again for more.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; `-p` goes before it.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="The run's folder. Default: `runs/<date>-<notebook>-<n>`.")
+    ] = None,
+    time_limit: Annotated[float, typer.Option(help="Minutes for the whole notebook; 0 for no limit.")] = 60,
+    stall_limit: Annotated[
+        float, typer.Option(help="Minutes after which a kernel that does nothing counts as hung; 0 for never.")
+    ] = 10,
+    describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
+) -> None:
+    """Run a notebook with parameters, and keep what it found in a folder of its own.
+
+    Parameters are checked against the notebook's own before anything starts. The folder holds the executed notebook,
+    `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or stopped run
+    keeps what it had. The last line is the folder's path.
+
+    Examples:
+
+    - `labkit run 05`
+    - `labkit run 05 --parameters`
+    - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
+    """
+    from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
+    from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
+    from labkit.terminal import run_progress
+
+    path = find_notebook(notebook)
+    if describe:
+        _show_parameters(path)
+        return
+    given = {**_read_file(file), **split_assignments(parameter or [])}
+    given = check_parameters(read_parameters(path), given, path.name)
+    limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
+    try:
+        with run_progress(console(error=True)) as progress:
+            progress.start(path.stem)
+            done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+    except (RunFailed, RunInterrupted) as stopped:
+        print(stopped.run.folder)
+        raise
+    for name, value in done.results.items():
+        print(f"{name} = {value}")
+    print(done.folder)
+
+
+@plainly
+def runs(
+    folder: Annotated[Path | None, typer.Argument(help="Where runs are. Default: the project's `runs/`.")] = None,
+) -> None:
+    """Show all runs: how each ended, what was changed, what it found.
+
+    A run whose process was killed shows as `died`.
+
+    Examples: `labkit runs`, `labkit runs build/findings`
+    """
+    from labkit.runs.table import runs_table
+    from labkit.terminal import assignments, table
+
+    found = runs_table(folder)
+    if found.empty:
+        print("no runs yet; `labkit run NOTEBOOK` makes one")
+        return
+    rows = []
+    for row in found.to_dict("records"):
+        minutes = f"{row['minutes']:.1f}" if row["minutes"] == row["minutes"] else ""  # NaN while it runs
+        changed, results = assignments(row["changed"]), assignments(row["results"])
+        rows.append((row["run"], row["notebook"], row["status"], minutes, changed, results))
+    console().print(table(("run", "notebook", "status", "min", "changed", "results"), rows, right=["min"]))
+
+
+@plainly
+def course(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Start of a notebook's name, `05`; give it again for more.")
+    ] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", help="`name=value`, for all.")] = None,
+    strict: Annotated[bool, typer.Option(help="Fail when a notebook takes longer than its budget.")] = False,
+    pages: Annotated[bool, typer.Option("--pages", help="Run nothing: write the pages of the runs there are.")] = False,
+) -> None:
+    """Run every notebook of the course and build its pages; the last line is the path of the index.
+
+    A notebook that fails does not stop the others; the index says which, and the exit code is 1.
+
+    Examples: `labkit course`, `labkit course --only 05`, `labkit course --pages`
+    """
+    from labkit.course.build import build_course, check_course, rewrite_pages
+    from labkit.runs.notebook import split_assignments
+    from labkit.terminal import run_progress
+
+    screen = console(error=True)
+    if pages:
+        built = rewrite_pages()
+    else:
+        given = split_assignments(parameter or [])
+        check_course(only or [], given)
+        _generate_motion()
+        with run_progress(screen) as progress:
+            built = build_course(
+                only or [],
+                parameters=given,
+                on_lesson=lambda lesson: progress.start(lesson.name),
+                on_step=progress.step,
+            )
+    within = _show_budget(built, screen)
+    for name in built.failed:
+        error = built.runs[name].about.get("error") or {}
+        screen.print(f"{name} {error.get('message', 'did not run to its end')}", markup=False, highlight=False)
+    print(built.index)
+    if built.failed or (strict and not within):
+        raise typer.Exit(1)
+
+
+@plainly
+def findings(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 5,
+    only: Annotated[list[str] | None, typer.Option(help="Only notebooks whose names start so.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs at once. Default: one per processor core.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Run nothing: show what was measured.")] = False,
+) -> None:
+    """Measure the findings of the course over several seeds, and say which hold.
+
+    What is measured already, by the same code, is not repeated: call it again after an interruption.
+
+    Examples: `labkit findings`, `labkit findings --show`, `labkit findings --only 05 --seeds 10`
+    """
+    from labkit.runs.findings import findings as known
+    from labkit.runs.findings import measure
+    from labkit.terminal import table
+
+    if show:
+        found = known()
+    else:
+        log = console(error=True)
+        found = measure(
+            range(seeds),
+            only=only or [],
+            jobs=jobs,
+            on_run=lambda name, seed, state: log.print(f"{name} seed={seed} {state}", markup=False, highlight=False),
+        )
+    words = {True: "holds", False: "does not hold", None: "not measured"}
+    rows = [(one.declared.id, words[one.holds], one.declared.inequality, one.numbers) for one in found]
+    console().print(table(("finding", "verdict", "inequality", "measured"), rows))
+
+
+def _read_file(path: Path | None) -> dict[str, Any]:
+    """Parameters from a YAML file."""
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(read, dict):
+        raise ValueError(f"{path} should hold lines of name: value")
+    return read
+
+
+def _show_parameters(path: Path) -> None:
+    from labkit.runs.notebook import read_parameters
+    from labkit.terminal import table
+
+    rows = [(one.name, one.type, repr(one.default), one.help) for one in read_parameters(path).values()]
+    console().print(table(("parameter", "type", "default", "what it is"), rows))
+
+
+def _generate_motion() -> None:
+    """The embedded dataset, made before the first notebook, so that no notebook's time holds it."""
+    from labkit.data.motion import generate
+
+    print(f"the embedded dataset is at {generate()}", file=sys.stderr)
+
+
+def _show_budget(built: Any, screen: "Console") -> bool:
+    """Print what every notebook took beside its budget; returns whether all, and their sum, are within."""
+    from labkit.terminal import table
+
+    took = built.budget()
+    rows = [
+        (lesson.name, f"{seconds:.0f}", f"{lesson.budget_s:g}", "ok" if fits else "warning")
+        for lesson, seconds, fits in took
+    ]
+    total = sum(seconds for _, seconds, _ in took)
+    fits = total <= built.plan.budget_s
+    rows.append(("together", f"{total:.0f}", f"{built.plan.budget_s:g}", "ok" if fits else "warning"))
+    columns = ("notebook", "seconds", "budget", "within")
+    screen.print(table(columns, rows, right=["seconds", "budget"]))
+    return fits and all(fit for *_, fit in took)
