@@ -1,0 +1,289 @@
+"""Inception-V1 in 2D and, inflated, in 3D (I3D): one class, one table of layers.
+
+From Carreira, Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset" (CVPR 2017), Figure 3;
+the 2D network is that of Szegedy et al., "Going Deeper with Convolutions" (CVPR 2015), Table 1, with batch norm.
+Tensor and endpoint names are those of the published I3D checkpoints, in 2D too: a weight of the 2D network and its
+inflated one have the same name and differ by the time dimension alone.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit.clip import ClipSpec
+from labkit.models.blocks import Block, Ops
+from labkit.models.network import Network
+from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
+
+
+class Unit(Block):
+    """Convolution with SAME padding, batch norm, ReLU.
+
+    x ─ conv k ─ BN ─ ReLU
+
+    `kernel` and `stride` are pairs: time, space.
+    """
+
+    def __init__(
+        self,
+        ops: Ops,
+        in_channels: int,
+        channels: int,
+        *,
+        kernel: tuple[int, int] = (1, 1),
+        stride: tuple[int, int] = (1, 1),
+    ) -> None:
+        super().__init__()
+        self.out_channels = channels
+        # called conv3d in 2D as well: the published name
+        self.conv3d = ops.conv(
+            in_channels, channels, kernel_size=ops.over(*kernel), stride=ops.over(*stride), bias=False
+        )
+        self.bn = ops.norm(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in, T, H, W)` to `(B, channels, T/s, H/s, W/s)`, sizes rounded up."""
+        return self.relu(self.bn(self.conv3d(x)))
+
+
+class Pool(Block):
+    """Max-pool with SAME padding. `kernel` and `stride` are pairs: time, space."""
+
+    def __init__(self, ops: Ops, in_channels: int, *, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.out_channels = in_channels
+        self.pool = ops.max_pool(kernel_size=ops.over(*kernel), stride=ops.over(*stride))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, C, T, H, W)` to `(B, C, T/s, H/s, W/s)`, sizes rounded up."""
+        return self.pool(x)
+
+
+class Mixed(Block):
+    """Four branches side by side, their channels joined (Carreira & Zisserman 2017, Figure 3, "Inc.").
+
+          ┌─ 1³ a ────────────────────┐
+          ├─ 1³ b ── 3³ c ────────────┤
+        x ┤                           ├─ join: a + c + e + f channels
+          ├─ 1³ d ── 3³ e ────────────┤
+          └─ max-pool 3³ ── 1³ f ─────┘
+
+    The six numbers are the channels a to f; every convolution is a `Unit`. The size stays.
+    """
+
+    def __init__(self, ops: Ops, in_channels: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
+        super().__init__()
+        self.out_channels = a + c + e + f
+        self.b0 = Unit(ops, in_channels, a)
+        self.b1a = Unit(ops, in_channels, b)
+        self.b1b = Unit(ops, b, c, kernel=(3, 3))
+        self.b2a = Unit(ops, in_channels, d)
+        self.b2b = Unit(ops, d, e, kernel=(3, 3))
+        self.b3a = Pool(ops, in_channels, kernel=(3, 3), stride=(1, 1))
+        self.b3b = Unit(ops, in_channels, f)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in, T, H, W)` to `(B, a + c + e + f, T, H, W)`."""
+        branches = (self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x)))
+        return torch.cat(branches, dim=1)
+
+
+class FittingAvgPool(nn.Module):
+    """Average pool of stride 1 without padding, its kernel cut to the map where the map is smaller.
+
+    With kernel (2, 7, 7) a map of 8x7x7 becomes 7x1x1, one of 2x2x2 becomes 1x1x1.
+    """
+
+    def __init__(self, kernel: tuple[int, ...]) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, C, T, H, W)` to `(B, C, T - k + 1, ...)`, or 1 where the map is no larger than the kernel; 2D alike."""
+        kernel = tuple(min(k, n) for k, n in zip(self.kernel, x.shape[2:], strict=True))
+        return (F.avg_pool2d if len(kernel) == 2 else F.avg_pool3d)(x, kernel, stride=1)
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows in the brackets."""
+        return f"kernel={self.kernel}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of the network's table."""
+
+    block: Any  # (ops, in_channels, *channels, **geometry) -> Block
+    channels: tuple[int, ...] = ()
+    geometry: dict[str, tuple[int, int]] = field(default_factory=dict)  # kernel and stride: (time, space)
+
+
+# Carreira & Zisserman 2017, Figure 3; Szegedy et al. 2015, Table 1. Time is not pooled at 2a and 3a.
+LAYERS = {
+    "Conv3d_1a_7x7": Layer(Unit, (64,), {"kernel": (7, 7), "stride": (2, 2)}),
+    "MaxPool3d_2a_3x3": Layer(Pool, (), {"kernel": (1, 3), "stride": (1, 2)}),
+    "Conv3d_2b_1x1": Layer(Unit, (64,)),
+    "Conv3d_2c_3x3": Layer(Unit, (192,), {"kernel": (3, 3)}),
+    "MaxPool3d_3a_3x3": Layer(Pool, (), {"kernel": (1, 3), "stride": (1, 2)}),
+    "Mixed_3b": Layer(Mixed, (64, 96, 128, 16, 32, 32)),
+    "Mixed_3c": Layer(Mixed, (128, 128, 192, 32, 96, 64)),
+    "MaxPool3d_4a_3x3": Layer(Pool, (), {"kernel": (3, 3), "stride": (2, 2)}),
+    "Mixed_4b": Layer(Mixed, (192, 96, 208, 16, 48, 64)),
+    "Mixed_4c": Layer(Mixed, (160, 112, 224, 24, 64, 64)),
+    "Mixed_4d": Layer(Mixed, (128, 128, 256, 24, 64, 64)),
+    "Mixed_4e": Layer(Mixed, (112, 144, 288, 32, 64, 64)),
+    "Mixed_4f": Layer(Mixed, (256, 160, 320, 32, 128, 128)),
+    "MaxPool3d_5a_2x2": Layer(Pool, (), {"kernel": (2, 2), "stride": (2, 2)}),
+    "Mixed_5b": Layer(Mixed, (256, 160, 320, 32, 128, 128)),
+    "Mixed_5c": Layer(Mixed, (384, 192, 384, 48, 128, 128)),
+}
+
+
+def _without_scale(norm: type[nn.Module], channels: int, **options: float) -> nn.Module:
+    """A batch norm that learns an offset alone, as the original does: its scale is a constant 1, not saved."""
+    made = norm(channels, **options)
+    ones = made.weight
+    del made.weight
+    made.register_buffer("weight", ones.detach(), persistent=False)
+    return made
+
+
+def same_ops(dims: Literal[2, 3], *, scale: bool = True, momentum: float = 0.001) -> Ops:
+    """The layers of Inception-V1 in one dimension: SAME padding, batch norm with eps 1e-3.
+
+    `scale=False` takes the scale out of batch norm. `momentum` is PyTorch's, 1 minus TensorFlow's decay.
+    """
+    norm = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dims]
+    return Ops(
+        dims,
+        {2: SameConv2d, 3: SameConv3d}[dims],
+        partial(norm if scale else partial(_without_scale, norm), eps=1e-3, momentum=momentum),
+        {2: SameMaxPool2d, 3: SameMaxPool3d}[dims],
+        {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}[dims],
+    )
+
+
+class Inception(Network):
+    """Inception-V1 in 2D, I3D in 3D.
+
+    Shapes of I3D at 3x64x224x224; in 2D the same without the second number, and `Logits` has one step:
+
+        Conv3d_1a_7x7       64 x 32 x 112 x 112    stride 2 in time too
+        MaxPool3d_2a_3x3    64 x 32 x  56 x  56    1x3x3: time is left alone
+        Conv3d_2b_1x1       64 x 32 x  56 x  56
+        Conv3d_2c_3x3      192 x 32 x  56 x  56
+        MaxPool3d_3a_3x3   192 x 32 x  28 x  28    1x3x3
+        Mixed_3b, 3c       256, 480 x 32 x 28 x 28
+        MaxPool3d_4a_3x3   480 x 16 x  14 x  14    3x3x3
+        Mixed_4b to 4f     512, 512, 512, 528, 832 x 16 x 14 x 14
+        MaxPool3d_5a_2x2   832 x  8 x   7 x   7    2x2x2
+        Mixed_5b, 5c       832, 1024 x 8 x 7 x 7
+        features          1024 x  7 x   1 x   1    average 2x7x7, stride 1
+        Logits               K x  7                1x1x1 convolution with bias: logits at each time step
+        Predictions          K                     softmax of the mean over time
+        logits               K                     mean over time
+
+    The average pool covers what there is where the last map is smaller than 2x7x7; where it is larger in space, the
+    logits are averaged over the positions. So any clip works, from a single pixel up.
+
+    Args:
+        ops: layers of one dimension, `same_ops(2)` or `same_ops(3)`.
+        num_classes: K.
+        in_channels: C; 3 for RGB, 2 for flow.
+        width: channels of the first convolution; all others scale with it.
+        dropout: share of features dropped before the classifier while training.
+        clip: how this network wants its clips; kept as `.clip`.
+    """
+
+    head = "logits"
+
+    def __init__(
+        self,
+        ops: Ops,
+        *,
+        num_classes: int = 400,
+        in_channels: int = 3,
+        width: int = 64,
+        dropout: float = 0.5,
+        clip: ClipSpec | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        self.clip = clip or ClipSpec(frames=64, size=224)
+        self.in_channels, self.dims = in_channels, ops.dims
+        channels = in_channels
+        for name, layer in LAYERS.items():
+            scaled = (max(1, each * width // 64) for each in layer.channels)
+            block = layer.block(ops, channels, *scaled, **layer.geometry)
+            self.add_module(name, block)
+            channels = block.out_channels
+        self.avg_pool = FittingAvgPool(ops.over(2, 7))
+        self.dropout = nn.Dropout(dropout)
+        self.logits = nn.Sequential(OrderedDict(conv3d=ops.conv(channels, num_classes, kernel_size=1)))
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Draw all weights anew: Kaiming normal for convolutions before a batch norm, PyTorch's own way elsewhere."""
+        if self.logits.conv3d.weight.is_meta:
+            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Conv3d) and module.bias is None:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.Conv2d | nn.Conv3d | nn.BatchNorm2d | nn.BatchNorm3d):
+                module.reset_parameters()
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The 18 published names in order, with `features` before `Logits` and the network's answer at the end."""
+        return (*LAYERS, "features", "Logits", "Predictions", "logits")
+
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
+        if x.ndim != self.dims + 2 or x.shape[1] != self.in_channels:
+            wanted = f"(B, {self.in_channels}, {'T, ' if self.dims == 3 else ''}H, W)"
+            raise ValueError(f"this network reads {wanted}, not a tensor of shape {tuple(x.shape)}")
+        for name in LAYERS:
+            x = getattr(self, name)(x)
+            yield name, x
+        x = self.avg_pool(x)  # (B, 1024, 7, 1, 1)
+        yield "features", x
+        over_space = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)
+        steps = over_space.reshape(*over_space.shape[:2], -1)  # (B, K, 7); in 2D (B, K, 1)
+        yield "Logits", steps
+        logits = steps.mean(dim=2)  # (B, K)
+        yield "Predictions", logits.softmax(dim=1)
+        yield "logits", logits
+
+
+def inception(
+    *,
+    dims: Literal[2, 3] = 3,
+    num_classes: int = 400,
+    in_channels: int = 3,
+    width: int = 64,
+    dropout: float = 0.5,
+    scale: bool = True,
+    momentum: float = 0.001,
+    clip: ClipSpec | None = None,
+) -> Inception:
+    """An `Inception` from plain values, as the zoo's table writes them.
+
+    `scale=False` gives batch norm without a scale, as the original has it; PyTorch ports have one. `momentum` is batch
+    norm's: the original's 0.001 suits a hundred thousand steps, a few hundred steps need 0.1.
+    """
+    return Inception(
+        same_ops(dims, scale=scale, momentum=momentum),
+        num_classes=num_classes,
+        in_channels=in_channels,
+        width=width,
+        dropout=dropout,
+        clip=clip,
+    )
