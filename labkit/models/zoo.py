@@ -31,7 +31,7 @@ class ModelEntry:
     paper: str = "hara-2018-retrace"  # a folder of summaries/
     table: str = "Table 1"  # where in that paper
     note: str = ""
-    renames: Mapping[str, str] = field(default_factory=dict)  # beginnings of names in published files -> ours
+    renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
     published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
 
     @property
@@ -75,7 +75,7 @@ class ModelEntry:
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
         network = self.function(num_classes=num_classes, clip=clip, **settings)
-        network.renames = dict(self.renames)  # type: ignore[assignment]  # read by load_weights
+        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
         return network
 
 
@@ -131,13 +131,47 @@ RESNET20_2D = ModelEntry(
     clip=CIFAR,
     paper="he-2016-residual",
     table="section 4.2",
-    renames={"linear.": "fc."},
+    renames=((r"^linear\.", "fc."),),
     note="the CIFAR-10 network of He et al. 2016 (10 classes)",
 )
 
+# The baselines of the results tables, and Quo Vadis' 3D ConvNet, which is one of them with batch norm.
+C3D = ModelEntry(
+    name="c3d",
+    builder="c3d:c3d",
+    architecture={},
+    paper="tran-2015-c3d",
+    table="Figure 3",
+    note="the original trains on Sports-1M (487 classes) and subtracts a mean for each position, not for each channel",
+    published={
+        "paper": "hara-2018-retrace",
+        "model": "C3D",
+        "dataset": "UCF-101",
+        "metric": "top-1",
+        "source": "Table 5",
+    },
+)
+C3D_BN = ModelEntry(
+    name="c3d_bn",
+    builder="c3d:c3d_bn",
+    architecture={},
+    clip=ClipSpec(fps=25.0, mean=(127.5,) * 3, std=(127.5,) * 3),  # pixels to [-1, 1]
+    paper="carreira-2017-quo-vadis",
+    table="Table 1",
+    note="the paper's 3D ConvNet: C3D with batch norm",
+    published={
+        "paper": "carreira-2017-quo-vadis",
+        "model": "3D ConvNet",
+        "dataset": "Kinetics-400",
+        "metric": "top-1",
+        "source": "Table 2",
+    },
+)
+BASELINES = (C3D, C3D_BN)
+
 _ENTRIES = {
     each.name: each
-    for each in (*RESNETS, *(_twin(r) for r in RESNETS if r.name in ("resnet18", "resnet34")), RESNET20_2D)
+    for each in (*RESNETS, *(_twin(r) for r in RESNETS if r.name in ("resnet18", "resnet34")), RESNET20_2D, *BASELINES)
 }
 
 
