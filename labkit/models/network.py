@@ -1,7 +1,7 @@
 """What every network of the zoo has in common: named endpoints, the clip it wants, and the name of its classifier."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -22,7 +22,8 @@ class Network(nn.Module):
     head: ClassVar[str | tuple[str, ...]] = "fc"  # beginnings of the classifier's tensor names, up to a dot
     clip: ClipSpec  # how it wants its clips
     flow: ClipSpec | None = None  # how it wants its flow, where it reads that too
-    renames: Mapping[str, str]  # names in published files -> ours; set by the zoo, read by `load_weights`
+    # Names in published files -> ours, as (regular expression, replacement); set by the zoo, read by `load_weights`.
+    renames: tuple[tuple[str, str], ...] = ()
 
     @property
     @abstractmethod

@@ -5,8 +5,9 @@ A file is checked whole against the network before a single tensor is changed. W
 
 import json
 import pickle
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,17 @@ from torch import Tensor, nn
 
 from labkit.records import write_atomically
 
+Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
+
 SHOWN = 6  # tensor names listed in an error
 COUNTER = "num_batches_tracked"  # of batch norms; files from before PyTorch 0.4.1 lack it, and nothing computes with it
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training programs keep the weights among other things
+
+# What published files of any network may need. A network's own `renames` come after these.
+EVERYWHERE: Renames = (
+    (r"^module\.", ""),  # saved under DataParallel
+    (r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2."),  # DenseNets from before names were refused a dot
+)
 
 
 class WeightsError(ValueError):
@@ -36,9 +46,10 @@ class Loaded:
 
     path: Path
     tensors: int  # copied into the network
-    fresh: tuple[str, ...]  # of the network, not in the file: they stay as they were
-    unused: tuple[str, ...]  # in the file, left out because a new head was asked for
+    fresh: tuple[str, ...]  # of the network, not taken from the file: they stay as they were
+    unused: tuple[str, ...]  # in the file, left out because the head is new
     metadata: Mapping[str, Any]
+    warning: str = ""  # what the reader must know before using the network; empty if nothing
 
     def __str__(self) -> str:
         said = f"{self.tensors} tensors from {self.path.name}"
@@ -47,7 +58,7 @@ class Loaded:
         counters = [name for name in self.fresh if name.endswith(COUNTER)]
         if counters:
             said += f"; the file lacks {len(counters)} batch counters ({COUNTER}), which stay as they were"
-        return said
+        return f"{said}. {self.warning}" if self.warning else said
 
 
 def save_weights(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
@@ -58,76 +69,146 @@ def save_weights(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
 
 
 def load_weights(
-    model: nn.Module, path: str | Path, *, new_head: bool = False, renames: Mapping[str, str] | None = None
+    model: nn.Module, path: str | Path, *, new_head: bool | None = None, renames: Renames | None = None
 ) -> Loaded:
     """Copy the weights in a file into `model`; the file is safetensors or a PyTorch file, told apart by content.
 
-    Of a PyTorch file the state dict is taken as it is or under the key `state_dict`; a prefix `module.` (of a network
-    saved under DataParallel) is dropped. `renames` maps beginnings of the file's names to the network's, and is the
-    network's own `renames` if it has them. `new_head=True` leaves the file's classifier out and keeps the network's
-    own, as for another set of classes.
+    Of a PyTorch file the state dict is taken as it is or under one of `WRAPPERS`; of a checkpoint of `fit`, the model.
+    Names are taken as they are, or as published files have them: without the `module.` of a network saved under
+    DataParallel, and renamed by `renames`, which are the network's own if it has them.
+
+    Where nothing but the classifier's shape differs, as for another set of classes, it is replaced: the network keeps
+    its own, untrained one. That is warned of, and said in what is returned. `new_head=True` asks for it, whatever the
+    shape; `new_head=False` refuses such a file.
 
     Nothing is executed: a PyTorch file that holds anything but tensors and plain containers is refused.
     Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
     over or of another shape; each is named.
     """
     path = Path(path)
-    found, metadata = _read(path)
-    found = _renamed(found, getattr(model, "renames", {}) if renames is None else renames)
     wanted = model.state_dict()
+    if any(tensor.is_meta for tensor in wanted.values()):
+        raise ValueError("a network on the meta device has no memory to load weights into: build it on a real one")
+    tensors, metadata = read_weights(path)
+    names = _matched(tensors, wanted, getattr(model, "renames", ()) if renames is None else renames)
+    heads = tuple(f"{head}." for head in head_names(model))
+    fit = _Fit({name: tensors[theirs] for name, theirs in names.items()}, wanted, names, heads)
 
-    head = f"{getattr(model, 'head', 'fc')}."
-    unused = sorted(name for name in found if new_head and name.startswith(head))
-    found = {name: tensor for name, tensor in found.items() if name not in unused}
-    absent = [name for name in wanted if name not in found]
-    fresh = [name for name in absent if name.endswith(f".{COUNTER}") or (new_head and name.startswith(head))]
-    _compare(path, found, wanted, missing=[name for name in absent if name not in fresh], head=head)
+    warning = ""
+    if new_head is None and fit.only_head_differs:
+        warning = f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained."
+        warnings.warn(f"{path.name}: {warning}", stacklevel=2)
+    elif not new_head and fit.only_head_differs:
+        raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
+    fit = fit.without_head() if warning or new_head else fit
+    if fit.faults:
+        raise WeightsError(path, f"these weights are not of this network. Tensors: {fit.faults}")
+    model.load_state_dict(dict(fit.found), strict=False)  # strict is what `faults` was
+    fresh = tuple(name for name in wanted if name not in fit.found)
+    unused = tuple(sorted(theirs for name, theirs in names.items() if name not in fit.found))
+    return Loaded(path, len(fit.found), fresh, unused, metadata, warning)
 
-    model.load_state_dict(found, strict=False)  # strict is what _compare was
-    return Loaded(path, len(found), tuple(fresh), tuple(unused), metadata)
+
+def head_names(model: nn.Module) -> tuple[str, ...]:
+    """The names of the classifiers: the network's own `head`, or else its last linear layer or convolution."""
+    head = getattr(model, "head", None)
+    if isinstance(head, str | tuple):
+        return (head,) if isinstance(head, str) else head
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return tuple(name for name, module in model.named_modules() if isinstance(module, layers))[-1:]
 
 
-def _compare(
-    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, missing: list[str], head: str
-) -> None:
-    left_over = [name for name in found if name not in wanted]
-    misshapen = [name for name in found if name in wanted and found[name].shape != wanted[name].shape]
-    if not (missing or left_over or misshapen):
-        return
-    if not missing and not left_over and all(name.startswith(head) for name in misshapen):
-        theirs, ours = (len(tensors[misshapen[0]]) for tensors in (found, wanted))
-        raise WeightsError(
-            path, f"it is for {theirs} classes and the network for {ours}; new_head=True keeps the network's own head"
+@dataclass(frozen=True)
+class _Fit:
+    """The tensors of a file, under the network's names, held against those that the network wants."""
+
+    found: Mapping[str, Tensor]
+    wanted: Mapping[str, Tensor]
+    names: Mapping[str, str]  # ours -> the file's
+    heads: tuple[str, ...]  # beginnings of names, with their dots
+    headless: bool = False
+
+    def without_head(self) -> "_Fit":
+        """The same, the classifier left to the network."""
+        body = {name: tensor for name, tensor in self.found.items() if not name.startswith(self.heads)}
+        return _Fit(body, self.wanted, self.names, self.heads, headless=True)
+
+    @property
+    def missing(self) -> list[str]:
+        absent = [name for name in self.wanted if name not in self.found and not name.endswith(f".{COUNTER}")]
+        return [name for name in absent if not (self.headless and name.startswith(self.heads))]
+
+    @property
+    def left_over(self) -> list[str]:
+        return [name for name in self.found if name not in self.wanted]
+
+    @property
+    def misshapen(self) -> list[str]:
+        both = [name for name in self.found if name in self.wanted]
+        return [name for name in both if self.found[name].shape != self.wanted[name].shape]
+
+    @property
+    def only_head_differs(self) -> bool:
+        names = self.misshapen
+        return bool(names) and not self.missing and not self.left_over and all(n.startswith(self.heads) for n in names)
+
+    @property
+    def class_counts(self) -> str:
+        theirs, ours = (len(tensors[self.misshapen[0]]) for tensors in (self.found, self.wanted))
+        return f"it is for {theirs} classes and the network for {ours}"
+
+    @property
+    def faults(self) -> str:
+        """What does not fit, by name; empty if all does."""
+        shapes = [
+            f"{self.names[name]} {tuple(self.found[name].shape)} for {tuple(self.wanted[name].shape)}"
+            for name in self.misshapen
+        ]
+        found = (
+            ("missing", self.missing),
+            ("left over", [self.names[name] for name in self.left_over]),
+            ("of another shape", shapes),
         )
-    shapes = [f"{name} {tuple(found[name].shape)} for {tuple(wanted[name].shape)}" for name in misshapen]
-    parts = [
-        f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
-        for what, names in (("missing", missing), ("left over", left_over), ("of another shape", shapes))
-        if names
-    ]
-    raise WeightsError(path, f"these weights are not of this network. Tensors: {'; '.join(parts)}")
+        parts = [
+            f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
+            for what, names in found
+            if names
+        ]
+        return "; ".join(parts)
 
 
-def _renamed(found: Mapping[str, Tensor], renames: Mapping[str, str]) -> dict[str, Tensor]:
-    if found and all(name.startswith("module.") for name in found):
-        found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    renamed = {}
-    for name, tensor in found.items():
-        start = next((old for old in renames if name.startswith(old)), "")
-        renamed[renames.get(start, "") + name.removeprefix(start)] = tensor
-    return renamed
+def _matched(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> dict[str, str]:
+    """The network's name for each of the file's: of the ways to rename, the one that leaves the fewest unmatched."""
+    ways: list[dict[str, str]] = []
+    for rules in ((), EVERYWHERE, (*EVERYWHERE, *renames)):
+        way = {_renamed(name, rules): name for name in found}
+        if len(way) == len(set(found)):  # no two of the file's tensors become one
+            ways.append(way)
+    return min(ways, key=lambda way: len(way.keys() ^ set(wanted)))
 
 
-def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
-    """Names and tensors, and the metadata; raises `WeightsError`."""
+def _renamed(name: str, renames: Renames) -> str:
+    for pattern, replacement in renames:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def read_weights(path: str | Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+    """Names and tensors of a file, as they are in it, and its metadata. Raises `WeightsError`."""
+    path = Path(path)
+    if path.is_dir():
+        raise WeightsError(path, "it is a folder, not a file of weights")
     if not path.is_file():
         raise WeightsError(path, "there is no such file")
-    with path.open("rb") as file:
-        start = file.read(9)
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise WeightsError(path, f"it cannot be read ({error.strerror})") from error
     if not start:
         raise WeightsError(path, "the file is empty")
-    is_safetensors = start[8:] == b"{" or path.suffix == ".safetensors"
-    return _read_safetensors(path) if is_safetensors else _read_torch(path)
+    named_so = path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))  # a zip, a pickle
+    return _read_safetensors(path) if start[8:] == b"{" or named_so else _read_torch(path)
 
 
 def _read_safetensors(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
@@ -137,7 +218,11 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, An
             about = file.metadata() or {}
     except SafetensorError as error:
         raise WeightsError(path, f"not a whole safetensors file, cut short perhaps ({error})") from error
-    return tensors, {key: _plain(value) for key, value in about.items()}
+    metadata = {key: _plain(value) for key, value in about.items()}
+    if isinstance(metadata.get("labkit"), dict):  # a checkpoint of `fit`: the model is a part of it
+        body = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        return body, metadata["labkit"].get("about", {})
+    return tensors, metadata
 
 
 def _plain(value: str) -> Any:
@@ -149,9 +234,11 @@ def _plain(value: str) -> Any:
 
 def _read_torch(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     try:
-        with warnings.catch_warnings():  # torch warns of odd pickles before it refuses them; one message is enough
-            warnings.simplefilter("ignore", UserWarning)
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(), path.open("rb") as file:  # by its name torch would judge it by the suffix
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # of odd pickles, before it refuses them: one message is enough
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # on damaged bytes torch's reader raises whatever the damage makes it trip over
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             reason = "refused: it holds code or objects, not only tensors, and loading it would run them"
@@ -160,8 +247,11 @@ def _read_torch(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
         raise WeightsError(path, reason) from error
     if not isinstance(content, Mapping):
         raise WeightsError(path, f"it holds a {type(content).__name__}, not a table of named tensors")
-    tensors = content.get("state_dict", content)
-    if not isinstance(tensors, Mapping) or not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
-        raise WeightsError(path, "it holds no table of named tensors, neither by itself nor under 'state_dict'")
-    about = {key: value for key, value in content.items() if isinstance(value, str | int | float)}
+    if content.keys() == {"state", "param_groups"}:
+        raise WeightsError(path, "it holds the state of an optimiser, not the weights of a network")
+    tensors = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
+    if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
+        wrappers = ", ".join(repr(key) for key in WRAPPERS)
+        raise WeightsError(path, f"it holds no table of named tensors, neither by itself nor under one of {wrappers}")
+    about = {str(key): value for key, value in content.items() if isinstance(value, str | int | float)}
     return tensors, about if tensors is not content else {}
