@@ -10,7 +10,7 @@ HARA, CARREIRA, DATASETS = "hara-2018-retrace", "carreira-2017-quo-vadis", "data
 
 def test_both_papers_and_the_dataset_sizes_are_there():
     table = papers().set_index("id")
-    assert set(table.index) == {HARA, CARREIRA, DATASETS}
+    assert {HARA, CARREIRA, DATASETS} <= set(table.index)
     assert table.loc[HARA, "year"] == 2018
     assert table.loc[HARA, "venue"] == "CVPR 2018"
     assert table.loc[CARREIRA, "year"] == 2017, "I3D is CVPR 2017, whatever later lists say"
