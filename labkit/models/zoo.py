@@ -6,7 +6,7 @@ a network is imported when it is built.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -85,48 +85,75 @@ CIFAR = ClipSpec(
 )  # ImageNet's statistics, which the published CIFAR ResNets use too
 
 
-def _hara(name: str, block: str, depths: tuple[int, ...], shortcut: str, **more: Any) -> ModelEntry:
-    architecture = {"block": block, "depths": depths, "dims": 3, "stem": "hara", "widening": 1, "block_options": None}
-    return ModelEntry(
-        name=name,
-        builder="resnet:resnet",
-        architecture={**architecture, **more},
-        defaults={"shortcut": shortcut},
-    )
+TORCHVISION = ClipSpec(
+    fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)
+)  # what torchvision's video weights were trained on
+
+
+def _hara(name: str, builder: str, printed: str = "", **more: Any) -> ModelEntry:
+    """A network of Hara et al.; `printed` is its name in their Table 2, if it is there."""
+    about = {"paper": "hara-2018-retrace", "model": printed, "dataset": "Kinetics-400", "metric": "top-1"}
+    return ModelEntry(name=name, builder=builder, published={**about, "source": "Table 2"} if printed else {}, **more)
+
+
+def _resnet(name: str, printed: str = "", shortcut: str = "B", **more: Any) -> ModelEntry:
+    """A row of `resnet.PLANS`."""
+    architecture = {"plan": name, "dims": 3}
+    return _hara(name, "resnet:ResNet", printed, architecture=architecture, defaults={"shortcut": shortcut}, **more)
+
+
+def _densenet(name: str, depths: tuple[int, ...], printed: str = "", **more: Any) -> ModelEntry:
+    return _hara(name, "densenet:DenseNet", printed, architecture={"depths": depths, "dims": 3}, **more)
+
+
+def _r2plus1d(name: str) -> ModelEntry:
+    note = "on the plan of Hara et al.; not torchvision's R(2+1)D"
+    return _resnet(name, paper="tran-2018-r2plus1d", table="section 3.5", note=note)
+
+
+def _torchvision(name: str) -> ModelEntry:
+    note = "torchvision's own: a stem of 3×7×7 and no max-pool"
+    return _resnet(f"torchvision_{name}", clip=TORCHVISION, paper="tran-2018-r2plus1d", table="Table 1", note=note)
 
 
 def _twin(of: ModelEntry) -> ModelEntry:
-    return ModelEntry(
+    return replace(
+        of,
         name=f"{of.name}_2d",
-        builder=of.builder,
         architecture={**of.architecture, "dims": 2},
-        defaults=of.defaults,
         clip=IMAGE,
         note=f"the 2D twin of {of.name}: the same lines without the time dimension",
+        published={},
     )
 
 
 # Hara et al. 2018, Table 1. The published code uses shortcut A for 18 and 34 and B for the rest.
 RESNETS = (
-    _hara("resnet10", "basic", (1, 1, 1, 1), "B"),
-    _hara("resnet18", "basic", (2, 2, 2, 2), "A"),
-    _hara("resnet34", "basic", (3, 4, 6, 3), "A"),
-    _hara("resnet50", "bottleneck", (3, 4, 6, 3), "B"),
-    _hara("resnet101", "bottleneck", (3, 4, 23, 3), "B"),
-    _hara("resnet152", "bottleneck", (3, 8, 36, 3), "B"),
-    _hara("resnet200", "bottleneck", (3, 24, 36, 3), "B"),
+    _resnet("resnet10"),
+    _resnet("resnet18", "ResNet-18", "A"),
+    _resnet("resnet34", "ResNet-34", "A"),
+    _resnet("resnet50", "ResNet-50"),
+    _resnet("resnet101", "ResNet-101"),
+    _resnet("resnet152", "ResNet-152"),
+    _resnet("resnet200", "ResNet-200"),
+    _resnet("preact_resnet200", "pre-act ResNet-200"),
+    _resnet("wide_resnet50", "WRN-50"),
+    _resnet("resnext101", "ResNeXt-101", note="Table 1 prints 24 and 36 blocks in the middle stages: an erratum"),
+    _densenet("densenet121", (6, 12, 24, 16), "DenseNet-121"),
+    _densenet("densenet169", (6, 12, 32, 32), paper="huang-2017-densenet"),
+    _densenet("densenet201", (6, 12, 48, 32), "DenseNet-201"),
+)
+R2PLUS1D = tuple(_r2plus1d(f"r2plus1d_{depth}") for depth in (18, 34, 50))
+VIDEO = tuple(_torchvision(f"{family}_18") for family in ("r3d", "mc3", "r2plus1d"))
+
+# Those whose 2D weights torchvision publishes: with shortcut B they are its networks.
+TWINS = tuple(
+    _twin(each) for each in RESNETS if each.name not in ("resnet10", "resnet200", "preact_resnet200", "resnext101")
 )
 RESNET20_2D = ModelEntry(
     name="resnet20_2d",
-    builder="resnet:resnet",
-    architecture={
-        "block": "basic",
-        "depths": (3, 3, 3),
-        "dims": 2,
-        "stem": "cifar",
-        "widening": 1,
-        "block_options": None,
-    },
+    builder="resnet:ResNet",
+    architecture={"plan": "resnet20", "dims": 2},
     defaults={"shortcut": "A-centred", "width": 16},
     clip=CIFAR,
     paper="he-2016-residual",
@@ -167,12 +194,38 @@ C3D_BN = ModelEntry(
         "source": "Table 2",
     },
 )
-BASELINES = (C3D, C3D_BN)
 
-_ENTRIES = {
-    each.name: each
-    for each in (*RESNETS, *(_twin(r) for r in RESNETS if r.name in ("resnet18", "resnet34")), RESNET20_2D, *BASELINES)
-}
+
+def _p3d(depth: int, depths: tuple[int, ...], **more: Any) -> ModelEntry:
+    return ModelEntry(
+        name=f"p3d_{depth}",
+        builder="p3d:p3d",
+        architecture={"depths": depths, "kinds": ("A", "B", "C")},
+        clip=ClipSpec(size=160, mean=(123.0, 117.0, 104.0)),  # the published network's, there in the order BGR
+        paper="qiu-2017-p3d",
+        table="section 3 and the published network",
+        **more,
+    )
+
+
+P3D = (
+    _p3d(63, (3, 4, 6, 3), note="P3D made of ResNet-50"),
+    _p3d(
+        199,
+        (3, 8, 36, 3),
+        note="P3D made of ResNet-152, the network of the paper's results",
+        published={
+            "paper": "hara-2018-retrace",
+            "model": "P3D",
+            "dataset": "UCF-101",
+            "metric": "top-1",
+            "source": "Table 5",
+        },
+    ),
+)
+BASELINES = (C3D, C3D_BN, *P3D)
+
+_ENTRIES = {each.name: each for each in (*RESNETS, *R2PLUS1D, *VIDEO, *TWINS, RESNET20_2D, *BASELINES)}
 
 
 def _nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:

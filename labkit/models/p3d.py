@@ -1,0 +1,208 @@
+"""P3D: a residual network whose 3×3×3 convolutions are a 2D one in space and a 1D one in time, arranged in three ways.
+
+From Qiu, Yao, Mei, "Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks" (ICCV 2017), section 3
+and Figures 2 to 4. What the paper leaves open (strides, pools in time, the last stage) is that of the authors'
+published Caffe network, which the PyTorch port at github.com/qijiezhao/pseudo-3d-pytorch follows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+from torch import Tensor, nn
+
+from labkit.clip import ClipSpec
+from labkit.models.blocks import SHORTCUTS, Block
+from labkit.models.convolutions import OPS, Ops, Size, full
+from labkit.models.network import Network
+
+Layer = Callable[[Tensor], Tensor]
+Arrangement = Callable[[Layer, Layer, Tensor], Tensor]  # (spatial, temporal, x) -> both applied to x
+
+
+def serial(spatial: Layer, temporal: Layer, x: Tensor) -> Tensor:
+    """P3D-A: time after space."""
+    return temporal(spatial(x))
+
+
+def parallel(spatial: Layer, temporal: Layer, x: Tensor) -> Tensor:
+    """P3D-B: time beside space."""
+    return spatial(x) + temporal(x)
+
+
+def bypassed(spatial: Layer, temporal: Layer, x: Tensor) -> Tensor:
+    """P3D-C: time after space, and space by itself."""
+    x = spatial(x)
+    return x + temporal(x)
+
+
+def spatial_only(spatial: Layer, temporal: Layer, x: Tensor) -> Tensor:
+    """The 2D bottleneck of the last stage."""
+    return spatial(x)
+
+
+ARRANGEMENTS: dict[str, Arrangement] = {"A": serial, "B": parallel, "C": bypassed, "2D": spatial_only}
+
+
+def _unit(ops: Ops, in_channels: int, out_channels: int, kernel: Size, stride: Size = 1) -> nn.Sequential:
+    conv = full(ops, in_channels, out_channels, kernel=kernel, stride=stride)
+    return nn.Sequential(conv, ops.norm(out_channels), nn.ReLU(inplace=True))
+
+
+class PseudoBottleneck(Block):
+    """A bottleneck with S (1×3×3) and T (3×1×1) in the middle, each followed by BN and ReLU (Qiu et al. 2017, Figure 3).
+
+        x ─ conv 1³ (stride) ─ BN ─ ReLU ─ middle ─ conv 1³ ─ BN ─ + ─ ReLU
+        └──────────────────────── shortcut ────────────────────────┘
+
+        A  ─ S ─ T ─      B  ─┬─ S ─ + ─      C  ─ S ─┬─ T ─ + ─      2D  ─ S ─
+                              └─ T ──┘                └──────┘
+
+    The stride sits on the first convolution, and is one in time: pools between the stages halve that.
+    """
+
+    def __init__(self, ops: Ops, in_channels: int, width: int, *, stride: int, kind: str, expansion: int = 4) -> None:
+        super().__init__()
+        self.out_channels = width * expansion
+        self.reduce = _unit(ops, in_channels, width, 1, (1, stride))
+        self.spatial = _unit(ops, width, width, (1, 3))
+        self.temporal = nn.Identity() if kind == "2D" else _unit(ops, width, width, (3, 1))
+        self.expand = nn.Sequential(full(ops, width, self.out_channels, kernel=1), ops.norm(self.out_channels))
+        self.relu = nn.ReLU(inplace=True)
+        same = stride == 1 and in_channels == self.out_channels
+        self.downsample = nn.Identity() if same else SHORTCUTS["B"](ops, in_channels, self.out_channels, (1, stride))
+        self.kind, self.arrange = kind, ARRANGEMENTS[kind]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in, T, H, W)` to `(B, width * expansion, T, H/s, W/s)`, sizes rounded up; `(B, in, H, W)` in 2D."""
+        out = self.reduce(x)  # (B, width, T, H/s, W/s)
+        out = self.expand(self.arrange(self.spatial, self.temporal, out))  # (B, width * expansion, T, H/s, W/s)
+        return self.relu(out + self.downsample(x))
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows in the brackets."""
+        return f"kind={self.kind!r}"
+
+
+class P3D(Network):
+    """A pseudo-3D residual network.
+
+    Shapes at 3×16×160×160 with `width=64`:
+
+        stem     64 x 16 x 80 x 80     conv 1x7x7, stride (1, 2, 2) - BN - ReLU
+        pool     64 x  8 x 40 x 40     max 2x3x3, stride 2
+        layer1  256 x  4 x 40 x 40     blocks A, B, C, A, ...; then max 2x1x1, which halves T
+        layer2  512 x  2 x 20 x 20     the kinds go on where the stage before stopped; then max 2x1x1
+        layer3 1024 x  1 x 10 x 10     likewise
+        layer4 2048 x  1 x  5 x  5     2D blocks on each frame that is left
+        features 2048                  mean over T, H, W
+        logits    K
+
+    At least 16 frames, since T is halved four times; any height and width.
+
+    Args:
+        depths: blocks per stage.
+        kinds: the kinds of block that take turns in the first three stages, keys of `ARRANGEMENTS`.
+        num_classes: K.
+        in_channels: C; 3 for RGB, 2 for flow.
+        width: channels of the stem and of the first stage's middle convolutions.
+        dropout: share of features dropped before the classifier while training.
+        clip: how this network wants its clips; kept as `.clip`.
+    """
+
+    def __init__(
+        self,
+        depths: Sequence[int],
+        *,
+        kinds: Sequence[str] = ("A", "B", "C"),
+        num_classes: int = 400,
+        in_channels: int = 3,
+        width: int = 64,
+        dropout: float = 0.5,
+        clip: ClipSpec | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        self.clip = clip or ClipSpec(size=160)
+        self.stem = _unit(OPS[3], in_channels, width, (1, 7), (1, 2))
+        self.pool = nn.MaxPool3d((2, 3, 3), stride=2, padding=(0, 1, 1))
+        self.pool_time = nn.MaxPool3d((2, 1, 1))
+        self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        turn, channels = count(), width
+        for number, (name, depth) in enumerate(zip(self.stages, depths, strict=True)):
+            last = name == self.stages[-1]
+            stage = nn.Sequential()
+            for index in range(depth):
+                block = PseudoBottleneck(
+                    OPS[2 if last else 3],
+                    channels,
+                    width * 2**number,
+                    stride=2 if number > 0 and index == 0 else 1,
+                    kind="2D" if last else kinds[next(turn) % len(kinds)],
+                )
+                stage.append(block)
+                channels = block.out_channels
+            self.add_module(name, stage)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(channels, num_classes)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Draw the convolutions anew: Kaiming normal over the outgoing connections, as in our other residual networks."""
+        if self.fc.weight.is_meta:
+            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names that `forward_features` answers to, in the order of the computation."""
+        return ("stem", "pool", *self.stages, "features", "logits")
+
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
+        if x.ndim != 5:
+            raise ValueError(f"this network reads (B, C, T, H, W), not a tensor of shape {tuple(x.shape)}")
+        least = 2 ** len(self.stages)
+        if x.shape[2] < least:
+            raise ValueError(f"P3D halves time {len(self.stages)} times: it needs {least} frames, not {x.shape[2]}")
+        x = self.stem(x)  # (B, 64, T, H/2, W/2)
+        yield "stem", x
+        x = self.pool(x)  # (B, 64, T/2, H/4, W/4)
+        yield "pool", x
+        for name in self.stages[:-1]:
+            x = self.pool_time(
+                getattr(self, name)(x)
+            )  # (B, 256, T/4, H/4, W/4) (B, 512, T/8, ...) (B, 1024, T/16, ...)
+            yield name, x
+        batch, frames = x.shape[0], x.shape[2]
+        x = getattr(self, self.stages[-1])(x.transpose(1, 2).flatten(0, 1))  # (B T/16, 2048, H/32, W/32)
+        x = x.unflatten(0, (batch, frames)).transpose(1, 2)  # (B, 2048, T/16, H/32, W/32)
+        yield self.stages[-1], x
+        x = x.mean((2, 3, 4))  # (B, 2048)
+        yield "features", x
+        yield "logits", self.fc(self.dropout(x))  # (B, K)
+
+
+def p3d(
+    *,
+    depths: Sequence[int],
+    kinds: Sequence[str] = ("A", "B", "C"),
+    num_classes: int = 400,
+    in_channels: int = 3,
+    width: int = 64,
+    dropout: float = 0.5,
+    clip: ClipSpec | None = None,
+) -> P3D:
+    """A `P3D` from plain values, as the zoo's table writes them."""
+    return P3D(
+        depths,
+        kinds=kinds,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        width=width,
+        dropout=dropout,
+        clip=clip,
+    )
