@@ -59,7 +59,7 @@ def paper_ids() -> tuple[str, ...]:
 
 def read_paper(paper_id: str) -> Paper:
     """The paper of this id. Raises `LookupError` with the nearest id if there is none, `SummaryError` if its file is bad."""
-    path = _folder(paper_id) / "paper.yaml"
+    path = paper_folder(paper_id) / "paper.yaml"
     return _read_paper(path, _stamp(path))
 
 
@@ -68,14 +68,15 @@ def read_results(paper_id: str) -> tuple[Result, ...]:
 
     Raises as `read_paper` does.
     """
-    path = _folder(paper_id) / "results.csv"
+    path = paper_folder(paper_id) / "results.csv"
     if not path.is_file():
         return ()
     paper = read_paper(paper_id)
     return _read_results(path, _stamp(path), paper.id, paper.short)
 
 
-def _folder(paper_id: str) -> Path:
+def paper_folder(paper_id: str) -> Path:
+    """The folder of this paper. Raises `LookupError` with the nearest id if there is none."""
     # Checked before it becomes part of a path, so that no id leads out of the folder.
     if not isinstance(paper_id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", paper_id):
         raise LookupError(
@@ -122,9 +123,7 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
     try:
         return Paper.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = (*first["loc"], *([first["ctx"]["key"]] if first["type"] == "unknown_key" else []))
-        raise SummaryError(path, _reason(error), _line_of(place, lines)) from None
+        raise explain(path, error, lines) from None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -193,6 +192,13 @@ def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
                 seen.add(str(key.value))
                 waiting.append(((*place, str(key.value)), child))
     return lines
+
+
+def explain(path: Path, error: ValidationError, lines: dict[Place, int]) -> SummaryError:
+    """What a schema refused, as an error that names the file and the line of the value."""
+    first = error.errors()[0]
+    place = (*first["loc"], *([first["ctx"]["key"]] if first["type"] == "unknown_key" else []))
+    return SummaryError(path, _reason(error), _line_of(place, lines))
 
 
 def _line_of(place: Place, lines: dict[Place, int]) -> int | None:

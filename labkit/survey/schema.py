@@ -7,7 +7,7 @@ thing comes from, or that it is unsure.
 import difflib
 import html
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,7 @@ class Record(BaseModel):
     """Frozen. A key that is nearly one of ours is a slip and refused; any other unknown key is somebody's own and kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
+    foreign: ClassVar[frozenset[str]] = frozenset()  # somebody else's keys that are known to be no slips
 
     @model_validator(mode="before")
     @classmethod
@@ -42,7 +43,7 @@ class Record(BaseModel):
         if isinstance(data, dict):
             free = [name for name in cls.model_fields if name not in data]
             for key in data:
-                if key not in cls.model_fields and nearest(str(key), free):
+                if key not in cls.model_fields and key not in cls.foreign and nearest(str(key), free):
                     hint = did_you_mean(str(key), free)
                     # The key travels along, so that the reader can name its line.
                     raise PydanticCustomError(
