@@ -1,38 +1,20 @@
-"""The pieces that residual networks are made of, in 2D and in 3D from the same lines.
+"""The pieces that residual and dense networks are made of, in 2D and in 3D from the same lines.
 
-A block never asks whether it is 2D or 3D: it is given `Ops`, the layers of one dimension, and a shortcut builder.
-The tensor names (`conv1`, `bn1`, `downsample.0`, ...) are those of the published 3D-ResNets checkpoints.
+A block never asks whether it is 2D or 3D, or how its spatiotemporal convolution is made: it is given `Ops`, the layers
+of one dimension, a convolution builder (`convolutions`) and a shortcut builder. The tensor names (`conv1`, `bn1`,
+`downsample.0`, ...) are those of the published 3D-ResNets checkpoints.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labkit.models.convolutions import OPS as OPS  # blocks, and notebooks that build them by hand, begin with it
+from labkit.models.convolutions import ConvBuilder, Ops, Size, full
+
 ShortcutName = Literal["A", "A-centred", "B"]
-
-
-@dataclass(frozen=True)
-class Ops:
-    """The layers of one dimension. `OPS[2]` reads `(B, C, H, W)`, `OPS[3]` reads `(B, C, T, H, W)`."""
-
-    dims: int
-    conv: Callable[..., nn.Module]
-    norm: Callable[..., nn.Module]
-    max_pool: Callable[..., nn.Module]
-    global_pool: Callable[..., nn.Module]
-
-    def over(self, time: int, space: int) -> tuple[int, ...]:
-        """A kernel or stride: `(time, space, space)` in 3D, `(space, space)` in 2D."""
-        return (time, space, space)[-self.dims :]
-
-
-OPS = {
-    2: Ops(2, nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d),
-    3: Ops(3, nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d, nn.AdaptiveAvgPool3d),
-}
 
 
 class ZeroPadShortcut(nn.Module):
@@ -56,22 +38,20 @@ class ZeroPadShortcut(nn.Module):
         return f"stride={self.stride}, before={self.before}, after={self.after}"
 
 
-Shortcut = Callable[[Ops, int, int, int], nn.Module]  # (ops, in_channels, out_channels, stride) -> module
+Shortcut = Callable[[Ops, int, int, Size], nn.Module]  # (ops, in_channels, out_channels, stride) -> module
 
 
-def _zeros_after(ops: Ops, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    return ZeroPadShortcut(ops.over(stride, stride), 0, out_channels - in_channels)
+def _zeros_after(ops: Ops, in_channels: int, out_channels: int, stride: Size) -> nn.Module:
+    return ZeroPadShortcut(ops.sizes(stride), 0, out_channels - in_channels)
 
 
-def _zeros_around(ops: Ops, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+def _zeros_around(ops: Ops, in_channels: int, out_channels: int, stride: Size) -> nn.Module:
     before = (out_channels - in_channels) // 2
-    return ZeroPadShortcut(ops.over(stride, stride), before, out_channels - in_channels - before)
+    return ZeroPadShortcut(ops.sizes(stride), before, out_channels - in_channels - before)
 
 
-def _projection(ops: Ops, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    return nn.Sequential(
-        ops.conv(in_channels, out_channels, kernel_size=1, stride=stride, bias=False), ops.norm(out_channels)
-    )
+def _projection(ops: Ops, in_channels: int, out_channels: int, stride: Size) -> nn.Module:
+    return nn.Sequential(full(ops, in_channels, out_channels, kernel=1, stride=stride), ops.norm(out_channels))
 
 
 # What stands beside a block that changes the shape; where it does not change, the input itself is added.
@@ -82,14 +62,18 @@ SHORTCUTS: dict[str, Shortcut] = {
 }
 
 
-def _shortcut(build: Shortcut, ops: Ops, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    if stride == 1 and in_channels == out_channels:
+def _shortcut(build: Shortcut, ops: Ops, in_channels: int, out_channels: int, stride: Size) -> nn.Module:
+    if max(ops.sizes(stride)) == 1 and in_channels == out_channels:
         return nn.Identity()
     return build(ops, in_channels, out_channels, stride)
 
 
 class Block(nn.Module):
-    """What stages are made of: a module that says how many channels it gives."""
+    """What stages are made of: a module that says how many channels it gives.
+
+    Every block is built alike: `(ops, in_channels, width, *, stride, shortcut, conv)`. `stride` is one number or
+    `(time, space)`; `conv` makes the convolutions that look around, see `convolutions`.
+    """
 
     out_channels: int
 
@@ -101,12 +85,14 @@ class BasicBlock(Block):
     └──────────────── shortcut ───────────────────────┘
     """
 
-    def __init__(self, ops: Ops, in_channels: int, width: int, *, stride: int, shortcut: Shortcut) -> None:
+    def __init__(
+        self, ops: Ops, in_channels: int, width: int, *, stride: Size, shortcut: Shortcut, conv: ConvBuilder = full
+    ) -> None:
         super().__init__()
         self.out_channels = width
-        self.conv1 = ops.conv(in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.conv1 = conv(ops, in_channels, width, stride=stride, block_in=in_channels)
         self.bn1 = ops.norm(width)
-        self.conv2 = ops.conv(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = conv(ops, width, width, block_in=in_channels)
         self.bn2 = ops.norm(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(shortcut, ops, in_channels, width, stride)
@@ -124,7 +110,8 @@ class Bottleneck(Block):
         x ─ conv 1³ ─ BN ─ ReLU ─ conv 3³ (stride) ─ BN ─ ReLU ─ conv 1³ ─ BN ─ + ─ ReLU
         └─────────────────────────── shortcut ──────────────────────────────────┘
 
-    `expansion` is output channels over `width`; `groups` above 1 splits the middle convolution (ResNeXt's cardinality).
+    `expansion` is output channels over `width`: 4 in ResNets, 2 in wide ResNets and in ResNeXt, whose `conv` is
+    `convolutions.grouped`.
     """
 
     def __init__(
@@ -133,18 +120,18 @@ class Bottleneck(Block):
         in_channels: int,
         width: int,
         *,
-        stride: int,
+        stride: Size,
         shortcut: Shortcut,
+        conv: ConvBuilder = full,
         expansion: int = 4,
-        groups: int = 1,
     ) -> None:
         super().__init__()
         self.out_channels = width * expansion
-        self.conv1 = ops.conv(in_channels, width, kernel_size=1, bias=False)
+        self.conv1 = full(ops, in_channels, width, kernel=1)
         self.bn1 = ops.norm(width)
-        self.conv2 = ops.conv(width, width, kernel_size=3, stride=stride, padding=1, groups=groups, bias=False)
+        self.conv2 = conv(ops, width, width, stride=stride, block_in=in_channels)
         self.bn2 = ops.norm(width)
-        self.conv3 = ops.conv(width, self.out_channels, kernel_size=1, bias=False)
+        self.conv3 = full(ops, width, self.out_channels, kernel=1)
         self.bn3 = ops.norm(self.out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(shortcut, ops, in_channels, self.out_channels, stride)
@@ -155,3 +142,58 @@ class Bottleneck(Block):
         out = self.relu(self.bn2(self.conv2(out)))  # (B, width, T/s, H/s, W/s)
         out = self.bn3(self.conv3(out))  # (B, width * expansion, T/s, H/s, W/s)
         return self.relu(out + self.downsample(x))
+
+
+class PreActivation(Block):
+    """A bottleneck that normalises before it convolves (He et al. 2016, "Identity Mappings"; Hara et al. 2018, Figure 3).
+
+        x ─ BN ─ ReLU ─ conv 1³ ─ BN ─ ReLU ─ conv 3³ (stride) ─ BN ─ ReLU ─ conv 1³ ─ +
+        └───────────────────────────── shortcut ───────────────────────────────────────┘
+
+    Nothing follows the sum, so the input of a stage reaches its end as it is. The shortcut reads `x` itself, as in
+    the published 3D network.
+    """
+
+    def __init__(
+        self,
+        ops: Ops,
+        in_channels: int,
+        width: int,
+        *,
+        stride: Size,
+        shortcut: Shortcut,
+        conv: ConvBuilder = full,
+        expansion: int = 4,
+    ) -> None:
+        super().__init__()
+        self.out_channels = width * expansion
+        self.bn1 = ops.norm(in_channels)
+        self.conv1 = full(ops, in_channels, width, kernel=1)
+        self.bn2 = ops.norm(width)
+        self.conv2 = conv(ops, width, width, stride=stride, block_in=in_channels)
+        self.bn3 = ops.norm(width)
+        self.conv3 = full(ops, width, self.out_channels, kernel=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(shortcut, ops, in_channels, self.out_channels, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in, T, H, W)` to `(B, width * expansion, T/s, H/s, W/s)`, sizes rounded up."""
+        out = self.conv1(self.relu(self.bn1(x)))  # (B, width, T, H, W)
+        out = self.conv2(self.relu(self.bn2(out)))  # (B, width, T/s, H/s, W/s)
+        out = self.conv3(self.relu(self.bn3(out)))  # (B, width * expansion, T/s, H/s, W/s)
+        return out + self.downsample(x)
+
+
+def kaiming(network: nn.Module) -> None:
+    """Draw all weights anew: Kaiming normal over the outgoing connections for convolutions, as Hara et al.'s code does.
+
+    Batch norms get scale 1, shift 0 and no statistics, classifiers PyTorch's own start. On the meta device there are
+    no numbers to draw, and torch's stand-in for drawing them takes a second to import: nothing is done.
+    """
+    for module in network.modules():
+        if getattr(module, "weight", None) is None or module.weight.is_meta:
+            continue
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d | nn.Linear):
+            module.reset_parameters()

@@ -1,8 +1,8 @@
 """What every network of the zoo has in common: named endpoints, the clip it wants, and the name of its classifier."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
@@ -43,3 +43,29 @@ class Network(nn.Module):
     def forward(self, x: Any) -> Tensor:
         """Clips to logits `(B, K)`."""
         return self.forward_features(x, "logits")
+
+
+V = TypeVar("V")
+
+
+def one_of(table: Mapping[Any, V], **choice: Any) -> V:
+    """What a table holds under a choice, as in `one_of(SHORTCUTS, shortcut="A")`. Raises `ValueError` listing its keys."""
+    ((name, key),) = choice.items()
+    if key not in table:
+        raise ValueError(f"unknown {name} {key!r}: choose from {', '.join(map(str, table))}")
+    return table[key]
+
+
+def at_least_one(**numbers: int) -> None:
+    """Raises `ValueError`, with its name, for the first number below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+def check_rank(x: Tensor, first: nn.Module) -> None:
+    """Raises `ValueError`, saying what is read, where `x` has other dimensions than the weights of the first layer."""
+    dims = next(first.parameters()).ndim
+    if x.ndim != dims:
+        wanted = "(B, C, T, H, W)" if dims == 5 else "(B, C, H, W)"
+        raise ValueError(f"this network reads {wanted}, not a tensor of shape {tuple(x.shape)}")

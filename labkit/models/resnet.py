@@ -1,43 +1,115 @@
-"""One residual network for all of them: depth, block, shortcut, stem and dimension are given, never asked about.
+"""One residual network for all of them: block, convolution, shortcut, stem and dimension are given, never asked about.
 
 From Hara, Kataoka, Satoh, "Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?" (CVPR 2018),
-Table 1. Tensor names are those of the published 3D-ResNets checkpoints.
+Table 1, with the (2+1)D networks of Tran et al. (CVPR 2018). Tensor names are those of the published 3D-ResNets
+checkpoints, and of torchvision's 2D networks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Block, Bottleneck, Ops, ShortcutName
-from labkit.models.network import Network
+from labkit.models.blocks import (
+    SHORTCUTS,
+    BasicBlock,
+    Block,
+    Bottleneck,
+    PreActivation,
+    Shortcut,
+    ShortcutName,
+    kaiming,
+)
+from labkit.models.convolutions import (
+    OPS,
+    ConvBuilder,
+    Ops,
+    Size,
+    factored,
+    factored_by_block,
+    factored_stem,
+    flat,
+    full,
+    grouped,
+)
+from labkit.models.network import Network, at_least_one, check_rank, one_of
 
-# (ops, in_channels, width, stride=, shortcut=) -> a block
+# (ops, in_channels, width, stride=, shortcut=, conv=) -> a block
 BlockBuilder = Callable[..., Block]
 
 
 @dataclass(frozen=True)
 class Stem:
-    """The first convolution and what follows it. The first number of a pair is time, the second space."""
+    """The first convolution and what follows it. A pair is (time, space)."""
 
-    kernel: int  # in time and space
-    stride: tuple[int, int]
-    pool: bool  # a max-pool of kernel 3, stride 2, in time too
+    kernel: Size = 7
+    stride: Size = (1, 2)
+    pool: bool = True  # a max-pool of kernel 3, stride 2, in time too
+    conv: ConvBuilder = full
 
 
-STEMS = {
-    "hara": Stem(kernel=7, stride=(1, 2), pool=True),  # Hara et al. 2018, Table 1
-    "cifar": Stem(kernel=3, stride=(1, 1), pool=False),  # He et al. 2016, section 4.2
+HARA = Stem()  # Hara et al. 2018, Table 1
+CIFAR = Stem(kernel=3, stride=1, pool=False)  # He et al. 2016, section 4.2
+TORCHVISION = Stem(kernel=(3, 7), pool=False)  # torchvision's video networks, after Tran et al. 2018, Table 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What makes one residual network another: everything but its size and its dimension.
+
+    `strides` and `convs` hold one value a stage, and the last holds for all stages after it. A stage's stride sits in
+    its first block.
+    """
+
+    block: BlockBuilder
+    depths: tuple[int, ...]  # blocks in each stage
+    stem: Stem = HARA
+    convs: tuple[ConvBuilder, ...] = (full,)
+    strides: tuple[Size, ...] = (1, 2)
+    widening: int = 1  # the stages' width over the stem's
+
+
+_thin = partial(Bottleneck, expansion=2)  # half as many channels out, for twice as many inside
+_r2plus1d = partial(Plan, stem=Stem(conv=factored), convs=(factored,))
+
+PLANS = {
+    # Hara et al. 2018, Table 1
+    "resnet10": Plan(BasicBlock, (1, 1, 1, 1)),
+    "resnet18": Plan(BasicBlock, (2, 2, 2, 2)),
+    "resnet34": Plan(BasicBlock, (3, 4, 6, 3)),
+    "resnet50": Plan(Bottleneck, (3, 4, 6, 3)),
+    "resnet101": Plan(Bottleneck, (3, 4, 23, 3)),
+    "resnet152": Plan(Bottleneck, (3, 8, 36, 3)),
+    "resnet200": Plan(Bottleneck, (3, 24, 36, 3)),
+    "preact_resnet200": Plan(PreActivation, (3, 24, 36, 3)),
+    "wide_resnet50": Plan(_thin, (3, 4, 6, 3), widening=2),
+    # Table 1 prints 3, 24, 36, 3 blocks for it. That would be 200 layers: an erratum, the published code has these.
+    "resnext101": Plan(_thin, (3, 4, 23, 3), convs=(partial(grouped, cardinality=32),), widening=2),
+    # Tran et al. 2018, on the plan above
+    "r2plus1d_18": _r2plus1d(BasicBlock, (2, 2, 2, 2)),
+    "r2plus1d_34": _r2plus1d(BasicBlock, (3, 4, 6, 3)),
+    "r2plus1d_50": _r2plus1d(Bottleneck, (3, 4, 6, 3)),
+    # torchvision.models.video
+    "torchvision_r3d_18": Plan(BasicBlock, (2, 2, 2, 2), stem=TORCHVISION),
+    "torchvision_mc3_18": Plan(BasicBlock, (2, 2, 2, 2), stem=TORCHVISION, convs=(full, flat), strides=(1, (1, 2))),
+    "torchvision_r2plus1d_18": Plan(
+        BasicBlock,
+        (2, 2, 2, 2),
+        stem=Stem(kernel=(3, 7), pool=False, conv=factored_stem),
+        convs=(factored_by_block,),
+    ),
+    # He et al. 2016, section 4.2
+    "resnet20": Plan(BasicBlock, (3, 3, 3), stem=CIFAR),
 }
 
 
 class ResNet(Network):
     """A residual network in 2D or 3D.
 
-    Shapes at 3x16x112x112 with `depths=(2, 2, 2, 2)`, `width=64` (ResNet-18):
+    Shapes at 3x16x112x112 with `plan="resnet18"`, `width=64`:
 
         input   3 x 16 x 112 x 112
         stem   64 x 16 x  56 x  56     conv 7x7x7, stride (1, 2, 2) - BN - ReLU
@@ -49,69 +121,50 @@ class ResNet(Network):
         features 512                   mean over T, H, W
         logits   K
 
+    Any clip size works: sizes are rounded up when halved, and one frame stays one.
+
     Args:
-        block: builds one block; see `blocks.BasicBlock`.
-        depths: blocks per stage.
-        ops: layers of one dimension, `OPS[2]` or `OPS[3]`.
-        stem: see `STEMS`.
+        plan: what makes it the network it is: a `Plan`, or the name of one in `PLANS`.
+        dims: 3 for `(B, C, T, H, W)`, 2 for `(B, C, H, W)`.
         num_classes: K.
         in_channels: C; 3 for RGB, 2 for flow.
-        width: channels of the stem and of the first stage's blocks; each later stage doubles them.
-        widening: the stages' width over the stem's (2 in wide ResNets).
+        width: channels of the stem, which all others are multiples of.
         shortcut: what stands beside a block that changes the shape, a key of `SHORTCUTS`.
         dropout: share of features dropped before the classifier while training.
         clip: how this network wants its clips; kept as `.clip`.
+
+    Raises `ValueError` for a plan or shortcut that is not there, and for numbers below 1.
     """
 
     def __init__(
         self,
-        block: BlockBuilder,
-        depths: Sequence[int],
+        plan: Plan | str,
         *,
-        ops: Ops = OPS[3],
-        stem: Stem = STEMS["hara"],
+        dims: Literal[2, 3] = 3,
         num_classes: int = 400,
         in_channels: int = 3,
         width: int = 64,
-        widening: int = 1,
         shortcut: ShortcutName = "B",
         dropout: float = 0.0,
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        if shortcut not in SHORTCUTS:
-            raise ValueError(f"unknown shortcut {shortcut!r}: choose from {', '.join(SHORTCUTS)}")
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        plan = one_of(PLANS, plan=plan) if isinstance(plan, str) else plan
+        at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
         self.clip = clip or ClipSpec()
-        self.conv1 = ops.conv(
-            in_channels,
-            width,
-            kernel_size=stem.kernel,
-            stride=ops.over(*stem.stride),
-            padding=stem.kernel // 2,
-            bias=False,
+        ops, beside = one_of(OPS, dims=dims), one_of(SHORTCUTS, shortcut=shortcut)
+        self.conv1 = plan.stem.conv(
+            ops, in_channels, width, kernel=plan.stem.kernel, stride=plan.stem.stride, block_in=in_channels
         )
         self.bn1 = ops.norm(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = ops.max_pool(kernel_size=3, stride=2, padding=1) if stem.pool else None
+        self.maxpool = ops.max_pool(kernel_size=3, stride=2, padding=1) if plan.stem.pool else None
 
         channels = width
-        for number, depth in enumerate(depths, start=1):
-            stage = nn.Sequential()
-            for index in range(depth):
-                made = block(
-                    ops,
-                    channels,
-                    width * widening * 2 ** (number - 1),
-                    stride=2 if number > 1 and index == 0 else 1,
-                    shortcut=SHORTCUTS[shortcut],
-                )
-                stage.append(made)
-                channels = made.out_channels
-            self.add_module(f"layer{number}", stage)
-        self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        for index in range(len(plan.depths)):
+            stage, channels = _stage(plan, index, ops, channels, width * plan.widening * 2**index, beside)
+            self.add_module(f"layer{index + 1}", stage)
+        self.stages = tuple(f"layer{index + 1}" for index in range(len(plan.depths)))
 
         self.avgpool = ops.global_pool(1)
         self.dropout = nn.Dropout(dropout)
@@ -119,14 +172,8 @@ class ResNet(Network):
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw all weights anew: Kaiming normal over the outgoing connections for convolutions, as in the published code."""
-        if self.conv1.weight.is_meta:
-            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d | nn.Linear):
-                module.reset_parameters()  # scale 1, shift 0, no statistics; PyTorch's own way for the classifier
+        """Draw all weights anew, see `blocks.kaiming`."""
+        kaiming(self)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -136,10 +183,7 @@ class ResNet(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are Hara's; in 2D there is no T."""
-        dims = self.conv1.weight.ndim
-        if x.ndim != dims:
-            wanted = "(B, C, T, H, W)" if dims == 5 else "(B, C, H, W)"
-            raise ValueError(f"this network reads {wanted}, not a tensor of shape {tuple(x.shape)}")
+        check_rank(x, self.conv1)
         x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
         yield "stem", x
         if self.maxpool is not None:
@@ -153,35 +197,22 @@ class ResNet(Network):
         yield "logits", self.fc(self.dropout(x))  # (B, K)
 
 
-BLOCKS: dict[str, BlockBuilder] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+def _stage(
+    plan: Plan, index: int, ops: Ops, channels: int, width: int, shortcut: Shortcut
+) -> tuple[nn.Sequential, int]:
+    """The blocks of one stage, and how many channels they give; the first takes the stride and reads `channels`."""
+    conv, stride = _at(plan.convs, index), _at(plan.strides, index)
+    blocks = nn.Sequential()
+    for number in range(plan.depths[index]):
+        block = plan.block(ops, channels, width, stride=1 if number else stride, shortcut=shortcut, conv=conv)
+        blocks.append(block)
+        channels = block.out_channels
+    return blocks, channels
 
 
-def resnet(
-    *,
-    block: Literal["basic", "bottleneck"],
-    depths: Sequence[int],
-    dims: Literal[2, 3] = 3,
-    stem: str = "hara",
-    block_options: dict[str, int] | None = None,
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    widening: int = 1,
-    shortcut: ShortcutName = "B",
-    dropout: float = 0.0,
-    clip: ClipSpec | None = None,
-) -> ResNet:
-    """A `ResNet` from plain values, as the zoo's table writes them."""
-    return ResNet(
-        partial(BLOCKS[block], **(block_options or {})),
-        depths,
-        ops=OPS[dims],
-        stem=STEMS[stem],
-        num_classes=num_classes,
-        in_channels=in_channels,
-        width=width,
-        widening=widening,
-        shortcut=shortcut,
-        dropout=dropout,
-        clip=clip,
-    )
+T = TypeVar("T")
+
+
+def _at(choices: Sequence[T], index: int) -> T:
+    """One choice a stage; the last holds for all after it."""
+    return choices[min(index, len(choices) - 1)]

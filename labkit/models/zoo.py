@@ -204,6 +204,18 @@ def _p3d(depth: int, depths: tuple[int, ...], **more: Any) -> ModelEntry:
         clip=ClipSpec(size=160, mean=(123.0, 117.0, 104.0)),  # the published network's, there in the order BGR
         paper="qiu-2017-p3d",
         table="section 3 and the published network",
+        renames=(  # those of the PyTorch port, github.com/qijiezhao/pseudo-3d-pytorch
+            (r"^conv1_custom\.", "stem.0."),
+            (r"^bn1\.", "stem.1."),
+            (r"\.conv1\.", ".reduce.0."),
+            (r"\.bn1\.", ".reduce.1."),
+            (r"\.(conv2|conv_normal)\.", ".spatial.0."),
+            (r"\.(bn2|bn_normal)\.", ".spatial.1."),
+            (r"\.conv3\.", ".temporal.0."),
+            (r"\.bn3\.", ".temporal.1."),
+            (r"\.conv4\.", ".expand.0."),
+            (r"\.bn4\.", ".expand.1."),
+        ),
         **more,
     )
 

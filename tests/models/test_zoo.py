@@ -54,8 +54,8 @@ def test_unknown_override_names_the_nearest():
 
 
 def test_what_makes_a_network_cannot_be_overridden():
-    with pytest.raises(TypeError, match=r"resnet18 is what it is by its depths=\(2, 2, 2, 2\)"):
-        create_model("resnet18", depths=(3, 4, 6, 3))
+    with pytest.raises(TypeError, match=r"resnet18 is what it is by its plan='resnet18'; choose another"):
+        create_model("resnet18", plan="resnet34")
 
 
 @pytest.mark.parametrize(
