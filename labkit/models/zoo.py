@@ -4,87 +4,21 @@ Each entry says how the network wants its clips and where it comes from. The tab
 a network is imported when it is built.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from labkit.clip import ClipSpec
+from labkit.models.model_entry import ModelEntry, nearest
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """One network of the zoo."""
-
-    name: str
-    builder: str  # "module:function" within labkit.models
-    architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
-    clip: ClipSpec = field(default_factory=ClipSpec)
-    flow: ClipSpec | None = None  # what a two-stream network reads beside it
-    paper: str = "hara-2018-retrace"  # a folder of summaries/
-    table: str = "Table 1"  # where in that paper
-    note: str = ""
-    renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
-    published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
-
-    @property
-    def source(self) -> str:
-        """Paper and table in one string."""
-        return f"{self.paper}, {self.table}"
-
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        """One example without the batch: `(C, T, H, W)`, in 2D `(C, H, W)`, for two streams a pair of `(C, T, H, W)`."""
-        if self.flow is not None:
-            return (self.clip.shape, self.flow.shape)
-        if self.architecture.get("dims") == 2:
-            return (self.clip.channels, self.clip.size, self.clip.size)
-        return self.clip.shape
-
-    @property
-    def function(self) -> Callable[..., "nn.Module"]:
-        """The function that builds it; imports torch."""
-        module, name = self.builder.split(":")
-        return getattr(import_module(f"labkit.models.{module}"), name)
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The arguments that `create_model` takes for this network, beside `num_classes`."""
-        known = inspect.signature(self.function).parameters
-        return tuple(name for name in known if name not in self.architecture and name != "num_classes")
-
-    def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
-        """The network, freshly initialised. Raises `TypeError` for an unknown override."""
-        for name in overrides:
-            if name in self.architecture:
-                raise TypeError(
-                    f"{self.name} is what it is by its {name}={self.architecture[name]!r}; choose another model"
-                )
-            if name not in self.overrides:
-                raise TypeError(f"{self.name} takes no {name!r}{_nearest(name, self.overrides)}")
-        clip = overrides.pop("clip", None) or self.clip
-        channels = overrides.get("in_channels", clip.channels)
-        if channels != clip.channels:  # flow, say: no published mean belongs to such input
-            clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
-        settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
-        network = self.function(num_classes=num_classes, clip=clip, **settings)
-        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
-        return network
 
 
 IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
 CIFAR = ClipSpec(
     frames=1, size=32, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
 )  # ImageNet's statistics, which the published CIFAR ResNets use too
-
-
 TORCHVISION = ClipSpec(
     fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)
 )  # what torchvision's video weights were trained on
@@ -240,11 +174,6 @@ BASELINES = (C3D, C3D_BN, *P3D)
 _ENTRIES = {each.name: each for each in (*RESNETS, *R2PLUS1D, *VIDEO, *TWINS, RESNET20_2D, *BASELINES)}
 
 
-def _nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:
-    close = get_close_matches(name, valid, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(valid)}"
-
-
 def list_models(pattern: str = "*") -> list[str]:
     """Names in the zoo that match a shell pattern, in the table's order: `list_models("resnet*")`."""
     return [name for name in _ENTRIES if fnmatchcase(name, pattern)]
@@ -253,7 +182,7 @@ def list_models(pattern: str = "*") -> list[str]:
 def entry(name: str) -> ModelEntry:
     """One row of the zoo. Raises `ValueError`, with the nearest name, for one that is not there."""
     if name not in _ENTRIES:
-        raise ValueError(f"unknown model {name!r}{_nearest(name, list(_ENTRIES))}")
+        raise ValueError(f"unknown model {name!r}{nearest(name, list(_ENTRIES))}")
     return _ENTRIES[name]
 
 

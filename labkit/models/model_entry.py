@@ -1,0 +1,83 @@
+"""One row of the zoo: what a network is called, how it is built, how it wants its clips, and where it comes from.
+
+Plain data, without torch: the module that builds the network is imported when it is built.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from labkit.clip import ClipSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One network of the zoo."""
+
+    name: str
+    builder: str  # "module:function" within labkit.models
+    architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
+    clip: ClipSpec = field(default_factory=ClipSpec)
+    flow: ClipSpec | None = None  # what a two-stream network reads beside it
+    paper: str = "hara-2018-retrace"  # a folder of summaries/
+    table: str = "Table 1"  # where in that paper
+    note: str = ""
+    renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
+    published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
+
+    @property
+    def source(self) -> str:
+        """Paper and table in one string."""
+        return f"{self.paper}, {self.table}"
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """One example without the batch: `(C, T, H, W)`, in 2D `(C, H, W)`, for two streams a pair of `(C, T, H, W)`."""
+        if self.flow is not None:
+            return (self.clip.shape, self.flow.shape)
+        if self.architecture.get("dims") == 2:
+            return (self.clip.channels, self.clip.size, self.clip.size)
+        return self.clip.shape
+
+    @property
+    def function(self) -> Callable[..., "nn.Module"]:
+        """The function that builds it; imports torch."""
+        module, name = self.builder.split(":")
+        return getattr(import_module(f"labkit.models.{module}"), name)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The arguments that `create_model` takes for this network, beside `num_classes`."""
+        known = inspect.signature(self.function).parameters
+        return tuple(name for name in known if name not in self.architecture and name != "num_classes")
+
+    def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
+        """The network, freshly initialised. Raises `TypeError` for an unknown override."""
+        for name in overrides:
+            if name in self.architecture:
+                raise TypeError(
+                    f"{self.name} is what it is by its {name}={self.architecture[name]!r}; choose another model"
+                )
+            if name not in self.overrides:
+                raise TypeError(f"{self.name} takes no {name!r}{nearest(name, self.overrides)}")
+        clip = overrides.pop("clip", None) or self.clip
+        channels = overrides.get("in_channels", clip.channels)
+        if channels != clip.channels:  # flow, say: no published mean belongs to such input
+            clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
+        settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
+        network = self.function(num_classes=num_classes, clip=clip, **settings)
+        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
+        return network
+
+
+def nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:
+    """How a message about an unknown name ends: the nearest valid one, or all of them."""
+    close = get_close_matches(name, valid, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(valid)}"
