@@ -131,6 +131,7 @@ class Paper(Record):
     kind: Literal["paper", "notes"] = "paper"
     language: Language = "en"  # the language the paper is written in
     titles: dict[Language, ShortText]
+    aliases: tuple[str, ...] = ()  # what people call the paper or what it made: I3D, TSN
     authors: tuple[Person, ...] = ()
     year: Year | None = None
     venue: str = ""
