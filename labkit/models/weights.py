@@ -118,6 +118,20 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, module in model.named_modules() if isinstance(module, layers))[-1:]
 
 
+def class_count(model: nn.Module, path: str | Path) -> int:
+    """How many classes the weights in a file are for, if they are of this network (which may be on the meta device).
+
+    Raises `WeightsError` for a file that cannot be read, or has no classifier of this network's name.
+    """
+    tensors, _ = read_weights(path)
+    names = _matched(tensors, model.state_dict(), getattr(model, "renames", ()))
+    heads = [f"{head}{end}" for head in head_names(model) for end in (".bias", ".weight")]
+    found = [tensors[names[head]] for head in heads if head in names]
+    if not found or not found[0].ndim:
+        raise WeightsError(path, f"these weights are not of this network: they have no {' or '.join(heads)}")
+    return len(found[0])
+
+
 @dataclass(frozen=True)
 class _Fit:
     """The tensors of a file, under the network's names, held against those that the network wants."""

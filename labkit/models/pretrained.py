@@ -1,0 +1,206 @@
+"""2D networks that have learnt from images, ready to be inflated: ImageNet's from torchvision, or from a local file.
+
+`pretrained_2d("resnet50")` downloads, checks and loads; `pretrained_2d("resnet50", path)` reads a file in place of it.
+Either way the network comes with the images it wants and the names of its classes.
+"""
+
+import hashlib
+import http.client
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torchvision
+from torch import nn
+
+from labkit.clip import ClipSpec
+from labkit.models.weights import Loaded, WeightsError, class_count, load_weights
+from labkit.models.zoo import entry, list_models
+
+PATIENCE = 10.0  # seconds without a sign of life after which a download is given up
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+class DownloadError(OSError):
+    """Weights that could not be had from the network. One line, with the way out."""
+
+
+class Pretrained(NamedTuple):
+    """What `pretrained_2d` gives."""
+
+    network: nn.Module  # in evaluation mode; reads RGB images (B, 3, H, W)
+    clip: ClipSpec  # how it wants its images: one frame, its size and the scale of its pixels
+    categories: tuple[str, ...]  # names of its classes; empty where the file's are not known
+    loaded: Loaded
+
+
+@dataclass(frozen=True)
+class Source:
+    """One network by name: how it is built, what it reads, where its weights are."""
+
+    build: Callable[..., nn.Module]  # (num_classes=) -> network, in the shape of its file
+    clip: ClipSpec
+    categories: tuple[str, ...] = ()
+    url: str = ""  # of the published weights; empty where they come from a file alone
+    finish: Callable[[Any], None] | None = None  # what turns the network of the file into the one that is given
+
+
+def pretrained_2d(name: str, path: str | Path = "", *, progress: bool = True, **options: Any) -> Pretrained:
+    """A 2D classification network by name, with its published ImageNet weights or with those of a local file.
+
+    `name` is one of `pretrained_names()`: torchvision's classification networks, the zoo's 2D networks (`resnet18_2d`
+    reads torchvision's ImageNet weights too), and `squeezenet1_0_caffe`. Without a `path`, torchvision's weights are
+    downloaded to where torchvision keeps them, with progress, and held against the published checksum; so is a file
+    that is there already. `path` is a file in place of that, safetensors or PyTorch's; the network then has as many
+    classes as the file. `options` go to the network's builder.
+
+    Raises `ValueError` for an unknown name, with the nearest; `DownloadError` where the network cannot be reached or
+    what came is not what was published; `WeightsError` for a file that cannot be read or does not fit.
+    """
+    source = _source(name, options)
+    file = Path(path).expanduser() if path else _published_file(name, source.url, progress)
+    with torch.device("meta"):
+        shape_only = source.build(num_classes=1000)
+    classes = class_count(shape_only, file)
+    network = source.build(num_classes=classes)
+    loaded = load_weights(network, file, new_head=False)
+    if source.finish is not None:
+        source.finish(network)
+    known = source.categories if len(source.categories) == classes else loaded.metadata.get("classes", ())
+    return Pretrained(network.eval(), source.clip, tuple(known), loaded)
+
+
+def pretrained_names() -> list[str]:
+    """The names that `pretrained_2d` takes."""
+    return [*_torchvision_names(), *list_models("*_2d"), *OTHERS]
+
+
+def _torchvision_names() -> list[str]:
+    return torchvision.models.list_models(module=torchvision.models)  # the classifiers; subpackages hold the others
+
+
+def _source(name: str, options: Mapping[str, Any]) -> Source:
+    if name in OTHERS:
+        return OTHERS[name](options)
+    if name in _torchvision_names():
+        return _torchvision(name, options)
+    if name in list_models("*_2d"):
+        return _from_the_zoo(name, options)
+    close = get_close_matches(name, pretrained_names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "labkit.models.pretrained.pretrained_names() lists them"
+    raise ValueError(f"unknown 2D network {name!r}: {hint}")
+
+
+def _torchvision(name: str, options: Mapping[str, Any]) -> Source:
+    # The first weights where there are several: trained as the papers did, before longer recipes.
+    weights = next(iter(torchvision.models.get_model_weights(name)))
+    images = weights.transforms()
+    mean, std = (tuple(round(255 * value, 3) for value in values) for values in (images.mean, images.std))
+    finish = None
+    if name in ("googlenet", "inception_v3"):
+        # These learnt from pixels in [-1, 1]. torchvision rescales inside `forward`; here that is the input's business.
+        mean = std = (127.5,) * 3
+        finish = _drop_auxiliary_classifiers
+        options = {"init_weights": False, "transform_input": False, **options}
+    return Source(
+        build=lambda num_classes: torchvision.models.get_model(name, num_classes=num_classes, **options),
+        clip=ClipSpec(frames=1, size=images.crop_size[0], mean=mean, std=std),
+        categories=tuple(weights.meta["categories"]),
+        url=weights.url,
+        finish=finish,
+    )
+
+
+def _drop_auxiliary_classifiers(network: Any) -> None:
+    """They help in training alone; the published files have them."""
+    network.aux_logits = False
+    for name in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(network, name):
+            setattr(network, name, None)
+
+
+def _from_the_zoo(name: str, options: Mapping[str, Any]) -> Source:
+    """Our own 2D networks. torchvision's residual networks have the same tensor names, and shortcut B."""
+    row = entry(name)
+    published = name.removesuffix("_2d")
+    if published not in _torchvision_names():
+        categories = CIFAR10 if name == "resnet20_2d" else ()
+        return Source(lambda num_classes: row.build(num_classes, **options), row.clip, categories)
+    source = _torchvision(published, {})
+    settings = {"shortcut": "B", "clip": source.clip, **options}
+    return Source(
+        lambda num_classes: row.build(num_classes, **settings), settings["clip"], source.categories, source.url
+    )
+
+
+def _caffe_squeezenet(options: Mapping[str, Any]) -> Source:
+    """SqueezeNet v1.0 as published for Caffe: its last convolution pads by 1, and its images are BGR."""
+
+    def build(num_classes: int) -> nn.Module:
+        network = torchvision.models.squeezenet1_0(num_classes=num_classes, **options)
+        network.classifier[1].padding = (1, 1)
+        return network
+
+    clip = ClipSpec(frames=1, size=227, mean=(123.0, 117.0, 104.0), std=(1.0, 1.0, 1.0))
+    return Source(build, clip, _torchvision("squeezenet1_0", {}).categories, finish=_read_rgb)
+
+
+@torch.no_grad()
+def _read_rgb(network: nn.Module) -> None:
+    """Turn a network for BGR images into the same network for RGB: its first convolution's channels the other way."""
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    first.weight.copy_(first.weight.flip(1))
+
+
+OTHERS: dict[str, Callable[[Mapping[str, Any]], Source]] = {"squeezenet1_0_caffe": _caffe_squeezenet}
+
+
+def _published_file(name: str, url: str, progress: bool) -> Path:
+    """The published weights on this machine, downloaded unless they are there. Raises `DownloadError`."""
+    if not url:
+        raise WeightsError(name, "its weights are not for download here: pass a file of them as path=...")
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    checksum = checksum_in(url)
+    if file.is_file() and _sha256(file).startswith(checksum):
+        return file
+    way_out = "Pass a file of these weights as path=..., or go on without."
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _patience(PATIENCE):
+            torch.hub.download_url_to_file(url, str(file), hash_prefix=checksum, progress=progress)
+    except RuntimeError as error:  # torch's word for another checksum
+        raise DownloadError(f"{url} gave something else than the published {name}: {error}. {way_out}") from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise DownloadError(f"the weights of {name} could not be had from {url} ({reason}). {way_out}") from None
+    return file
+
+
+def checksum_in(url: str) -> str:
+    """The beginning of the file's SHA-256, which published file names carry: `resnet18-f37072fd.pth`."""
+    found = re.search(r"-([0-9a-f]{8,})\.", url)
+    if found is None:
+        raise ValueError(f"{url} names no checksum: what comes from there could not be checked")
+    return found[1]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Give up connections that stay silent for so long; without it, a download that stalls waits for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
