@@ -24,6 +24,40 @@ TORCHVISION = ClipSpec(
 )  # what torchvision's video weights were trained on
 
 
+# Names in published files -> ours, as `ModelEntry.renames` has them.
+LATER_2PLUS1D = (  # later releases of 3D-ResNets: conv1_s, bn1_s, conv1_t, bn1_t in the stem and in every block
+    (r"\bconv(\d)_s\.", r"conv\1.spatial."),
+    (r"\bbn(\d)_s\.", r"conv\1.bn."),
+    (r"\bconv(\d)_t\.", r"conv\1.temporal."),
+    (r"\bbn(\d)_t\.", r"bn\1."),
+)
+DENSE = (  # 3D-ResNets and torchvision
+    (r"^features\.", ""),
+    (r"^conv0\.", "conv1."),
+    (r"^norm0\.", "bn1."),
+    (r"^norm5\.", "bn2."),
+    (r"^denseblock(\d)\.denselayer(\d+)\.", r"block\1.layer\2."),
+    (r"\.norm(\d?)\.", r".bn\1."),
+    (r"^classifier\.", "fc."),
+)
+VIDEO_RESNET = (  # torchvision.models.video: Sequentials instead of names
+    (r"^stem\.0\.", "conv1."),
+    (r"^stem\.1\.", "bn1."),
+    (r"\.conv(\d)\.0\.", r".conv\1."),
+    (r"\.conv(\d)\.1\.", r".bn\1."),
+)
+VIDEO_2PLUS1D = (
+    (r"^stem\.0\.", "conv1.spatial."),
+    (r"^stem\.1\.", "conv1.bn."),
+    (r"^stem\.3\.", "conv1.temporal."),
+    (r"^stem\.4\.", "bn1."),
+    (r"\.conv(\d)\.0\.0\.", r".conv\1.spatial."),
+    (r"\.conv(\d)\.0\.1\.", r".conv\1.bn."),
+    (r"\.conv(\d)\.0\.3\.", r".conv\1.temporal."),
+    (r"\.conv(\d)\.1\.", r".bn\1."),
+)
+
+
 def _hara(name: str, builder: str, printed: str = "", **more: Any) -> ModelEntry:
     """A network of Hara et al.; `printed` is its name in their Table 2, if it is there."""
     about = {"paper": "hara-2018-retrace", "model": printed, "dataset": "Kinetics-400", "metric": "top-1"}
@@ -37,17 +71,19 @@ def _resnet(name: str, printed: str = "", shortcut: str = "B", **more: Any) -> M
 
 
 def _densenet(name: str, depths: tuple[int, ...], printed: str = "", **more: Any) -> ModelEntry:
-    return _hara(name, "densenet:DenseNet", printed, architecture={"depths": depths, "dims": 3}, **more)
+    architecture = {"depths": depths, "dims": 3}
+    return _hara(name, "densenet:DenseNet", printed, architecture=architecture, renames=DENSE, **more)
 
 
 def _r2plus1d(name: str) -> ModelEntry:
     note = "on the plan of Hara et al.; not torchvision's R(2+1)D"
-    return _resnet(name, paper="tran-2018-r2plus1d", table="section 3.5", note=note)
+    return _resnet(name, paper="tran-2018-r2plus1d", table="section 3.5", note=note, renames=LATER_2PLUS1D)
 
 
-def _torchvision(name: str) -> ModelEntry:
+def _torchvision(name: str, renames: tuple[tuple[str, str], ...]) -> ModelEntry:
+    about = {"paper": "tran-2018-r2plus1d", "table": "Table 1"}
     note = "torchvision's own: a stem of 3×7×7 and no max-pool"
-    return _resnet(f"torchvision_{name}", clip=TORCHVISION, paper="tran-2018-r2plus1d", table="Table 1", note=note)
+    return _resnet(f"torchvision_{name}", clip=TORCHVISION, note=note, renames=renames, **about)
 
 
 def _twin(of: ModelEntry) -> ModelEntry:
@@ -78,7 +114,11 @@ RESNETS = (
     _densenet("densenet201", (6, 12, 48, 32), "DenseNet-201"),
 )
 R2PLUS1D = tuple(_r2plus1d(f"r2plus1d_{depth}") for depth in (18, 34, 50))
-VIDEO = tuple(_torchvision(f"{family}_18") for family in ("r3d", "mc3", "r2plus1d"))
+VIDEO = (
+    _torchvision("r3d_18", VIDEO_RESNET),
+    _torchvision("mc3_18", VIDEO_RESNET),
+    _torchvision("r2plus1d_18", VIDEO_2PLUS1D),
+)
 
 # Those whose 2D weights torchvision publishes: with shortcut B they are its networks.
 TWINS = tuple(
