@@ -1,95 +1,247 @@
-"""What a network costs: parameters and multiply-accumulates, layer by layer, without computing anything.
+"""What a network costs and how far it sees, layer by layer, without computing anything.
 
-The network is copied to the meta device, where tensors have shapes and no numbers, and one clip is sent through.
+The network is copied to the meta device, where tensors have shapes and no numbers, and reads one example twice: once
+as it predicts, to count, and once as it trains, to see what autograd keeps for the way back.
 """
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-COLUMNS = ("name", "type", "output", "parameters", "macs")
+from labkit.models.network import Network
+from labkit.models.receptive_field import Field, FieldTrace
+
+COLUMNS = ("name", "type", "output", "parameters", "macs", "activations", "field", "jump")
+TOTALS = ("parameters", "macs", "activations")
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
-def profile(model: nn.Module, shape: Sequence[int]) -> pd.DataFrame:
-    """One row per layer, in the order of the computation, for one input of `shape` (without the batch).
+def profile(model: nn.Module, shape: Sequence[Any], batch: int = 1) -> pd.DataFrame:
+    """One row per layer, in the order of the computation, for an input of `shape` (without the batch).
 
-    `shape` is `(C, T, H, W)` for a 3D network and `(C, H, W)` for a 2D one. Columns: `name` and `type` of the module;
-    `output`, its shape without the batch; `parameters`, counted where the module first runs; `macs`, the
-    multiply-accumulates of convolutions and linear layers (half of what is called FLOPs; additions of biases, batch
-    norms and poolings are not counted, as in the published figures). `totals` sums them up.
+    `shape` is `(C, T, H, W)` for a 3D network and `(C, H, W)` for a 2D one; a pair of shapes for a network that
+    reads a pair of tensors. Columns:
 
-    The network itself is not touched, whatever device and mode it is in.
+    - `name` and `type` of the module, and `output`, its shape without the batch;
+    - `parameters`, counted where the module first runs;
+    - `macs`, the multiply-accumulates for one example: of convolutions and of all products of matrices, those inside
+      recurrent layers too. They are half of what is called FLOPs; additions of biases, batch norms and poolings are
+      not counted, as in the published figures;
+    - `activations`, the bytes that training keeps from this layer's way forward for the way back, for a whole batch
+      of `batch`. What several layers keep counts once, where it is kept first; parameters and buffers do not count;
+    - `field`, how many input positions one output position sees along each axis, and `jump`, how far apart two
+      neighbours look (0 where all look at the same). Axes are those of the input after the channels; where both
+      tensors of a pair are seen, each is a pair itself.
+
+    Layers are the modules without modules of their own; another one has a row where it holds parameters, multiplies
+    or keeps something itself. `totals` sums up, `trace` shows the endpoints. The network is not touched, whatever
+    device and mode it is in; a parameter that requires no gradient counts as frozen.
     Raises `ValueError`, with the reason, where the network cannot take such an input.
     """
-    rows: list[dict[str, Any]] = []
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, not {batch}")
+    probe = _on_meta(model)
+    calls = _predict(probe, shape)
+    # Batch norm may refuse to train on one example, so the bytes of one are half of those of two.
+    for key, call in _train(probe, shape, max(batch, 2)).items():
+        calls.setdefault(key, call).activations = call.activations if batch > 1 else call.activations // 2
     seen: set[int] = set()
-    probe = _on_meta(model).eval()
-
-    def note(name: str, module: nn.Module, output: Any) -> None:
-        own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
+    rows = []
+    for call in calls.values():
+        own = [p for p in call.module.parameters(recurse=False) if id(p) not in seen]
         seen.update(map(id, own))
-        rows.append(
-            {
-                "name": name,
-                "type": type(module).__name__,
-                "output": tuple(output.shape[1:]),
-                "parameters": sum(p.numel() for p in own),
-                "macs": multiply_accumulates(module, output),
-            }
-        )
-
-    with _watched(probe, note), torch.no_grad():
-        clip = torch.empty((1, *shape), device="meta", dtype=_dtype(probe))
-        try:
-            probe(clip)
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(f"{type(model).__name__} cannot take an input of shape {tuple(shape)}: {error}") from error
+        if own or call.macs or call.activations or call.is_layer:
+            rows.append(call.row(sum(p.numel() for p in own)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def totals(table: pd.DataFrame) -> pd.Series:
-    """Parameters and multiply-accumulates of a whole `profile` table."""
-    return table[["parameters", "macs"]].sum()
+    """Parameters, multiply-accumulates and bytes of kept activations of a whole `profile` table."""
+    return table[list(TOTALS)].sum()
 
 
-def multiply_accumulates(module: nn.Module, output: Tensor) -> int:
-    """Of one module for this output: `(B, ...)` numbers, each a sum over one kernel or one row of a matrix."""
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        return output.numel() * module.in_channels // module.groups * math.prod(module.kernel_size)
-    if isinstance(module, nn.Linear):
-        return output.numel() * module.in_features
-    return 0
+def trace(network: Network, shape: Sequence[Any]) -> pd.DataFrame:
+    """One row per endpoint: `endpoint`, `output` (shape without the batch), and `field` and `jump` as in `profile`.
+
+    Raises `ValueError`, with the reason, where the network cannot take such an input.
+    """
+    probe = _on_meta(network).eval()
+    rows = []
+    with _reading(probe, shape, batch=1) as example, torch.no_grad(), FieldTrace() as fields:
+        _start(fields, example)
+        for name, tensor in probe.walk(example):
+            size, jump = _sizes_and_jumps(fields.field(tensor))
+            rows.append((name, tuple(tensor.shape[1:]), size, jump))
+    return pd.DataFrame(rows, columns=["endpoint", "output", "field", "jump"])
 
 
-def _on_meta(model: nn.Module) -> nn.Module:
+@dataclass
+class _Call:
+    """One run of one module."""
+
+    name: str
+    module: nn.Module
+    output: tuple[int, ...] = ()
+    field: Field = field(default_factory=dict)
+    macs: int = 0
+    activations: int = 0
+
+    @property
+    def is_layer(self) -> bool:
+        return not any(self.module.children()) or any(True for _ in self.module.parameters(recurse=False))
+
+    def row(self, parameters: int) -> tuple[Any, ...]:
+        sizes = _sizes_and_jumps(self.field)
+        kind = type(self.module).__name__
+        return (self.name, kind, self.output, parameters, self.macs, self.activations, *sizes)
+
+
+_Calls = dict[tuple[str, int], _Call]  # by name and how often it ran before, in the order of completion
+
+
+def _predict(probe: nn.Module, shape: Sequence[Any]) -> _Calls:
+    """Every run of every module while the network predicts for one example."""
+    with _reading(probe.eval(), shape, batch=1) as example, torch.no_grad(), FieldTrace() as fields:
+        _start(fields, example)
+
+        def finish(call: _Call, output: Tensor) -> None:
+            call.field = fields.field(output)
+
+        with _running(probe, finish) as (calls, stack), _Multiplications(stack):
+            probe(example)
+    return calls
+
+
+def _train(probe: nn.Module, shape: Sequence[Any], batch: int) -> _Calls:
+    """Every run of every module while the network trains, with the bytes that autograd keeps from it."""
+    owned = {tensor.untyped_storage()._cdata for tensor in (*probe.parameters(), *probe.buffers())}
+    kept: dict[int, Tensor] = {}  # alive until the end, so that no storage takes the place of another
+    with _reading(probe.train(), shape, batch) as example, _running(probe, lambda *_: None) as (calls, stack):
+
+        def keep(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in owned and storage._cdata not in kept:
+                kept[storage._cdata] = tensor
+                stack[-1].activations += storage.nbytes()
+            return tensor
+
+        with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
+            probe(example)
+    return calls
+
+
+class _Multiplications(TorchDispatchMode):
+    """Count multiply-accumulates, operation by operation, on account of the module that is running."""
+
+    def __init__(self, stack: Sequence[_Call]) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        count = MULTIPLICATIONS.get(func._schema.name)
+        if count is not None:
+            self._stack[-1].macs += count(out, *args)
+        return out
+
+
+def _of_convolution(out: Tensor, x: Tensor, weight: Tensor, *settings: Any) -> int:
+    """Each output is a sum over one kernel; of a transposed convolution each input is spread over one."""
+    transposed = settings[4]
+    return (x if transposed else out).numel() * math.prod(weight.shape[1:])
+
+
+def _of_matrices(out: Tensor, *args: Any) -> int:
+    """Each output is a sum over a column of the last matrix."""
+    return out.numel() * [arg for arg in args if isinstance(arg, Tensor)][-1].shape[-2]
+
+
+MULTIPLICATIONS: dict[str, Callable[..., int]] = {
+    "aten::convolution": _of_convolution,
+    "aten::mm": _of_matrices,
+    "aten::addmm": _of_matrices,
+    "aten::bmm": _of_matrices,
+    "aten::baddbmm": _of_matrices,
+}
+
+
+def _sizes_and_jumps(seen: Field) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """A field's sizes and jumps, one per axis; where two inputs are seen, one such tuple per input."""
+    numbers = sorted({number for number, _ in seen})
+    sizes = tuple(tuple(seen[axis].size for axis in sorted(seen) if axis[0] == number) for number in numbers)
+    jumps = tuple(tuple(seen[axis].jump for axis in sorted(seen) if axis[0] == number) for number in numbers)
+    return (sizes[0], jumps[0]) if len(numbers) == 1 else (sizes, jumps)
+
+
+def _start(fields: FieldTrace, example: Any) -> None:
+    for number, tensor in enumerate(tree_leaves(example)):
+        fields.source(tensor, number)
+
+
+def _on_meta(model: Model) -> Model:
     """A copy whose tensors are on the meta device; nothing is copied but the structure."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):
         shadow = torch.empty_like(tensor, device="meta", requires_grad=False)
-        memo[id(tensor)] = nn.Parameter(shadow, requires_grad=False) if isinstance(tensor, nn.Parameter) else shadow
-    return copy.deepcopy(model, memo)
-
-
-def _dtype(model: nn.Module) -> torch.dtype:
-    return next((p.dtype for p in model.parameters()), torch.get_default_dtype())
+        memo[id(tensor)] = nn.Parameter(shadow, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shadow
+    probe = copy.deepcopy(model, memo)
+    for module in probe.modules():  # whoever watches the network is not to see the copy
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+    return probe
 
 
 @contextmanager
-def _watched(model: nn.Module, note: Any) -> Iterator[None]:
-    """Call `note(name, module, output)` after each module that has no modules of its own, or has its own parameters."""
-    handles = [
-        module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
-        for name, module in model.named_modules()
-        if not any(module.children()) or any(True for _ in module.parameters(recurse=False))
-    ]
+def _reading(probe: nn.Module, shape: Sequence[Any], batch: int) -> Iterator[Any]:
+    """A tensor, or a pair of them, on the meta device; whatever the network says against it becomes a `ValueError`."""
+    dtype = next((p.dtype for p in probe.parameters()), torch.get_default_dtype())
+
+    def example(one: Sequence[int]) -> Tensor:
+        return torch.empty((batch, *one), device="meta", dtype=dtype)
+
+    pair = bool(shape) and isinstance(shape[0], Sequence)
     try:
-        yield
+        yield tuple(map(example, shape)) if pair else example(shape)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{type(probe).__name__} cannot take an input of shape {tuple(shape)}: {error}") from error
+
+
+@contextmanager
+def _running(model: nn.Module, finish: Callable[[_Call, Tensor], None]) -> Iterator[tuple[_Calls, list[_Call]]]:
+    """The runs so far, and the modules running now, the innermost last. `finish` gets each run and its first output."""
+    calls: _Calls = {}
+    stack: list[_Call] = []
+    runs: dict[str, int] = {}
+
+    def enter(name: str, module: nn.Module) -> None:
+        stack.append(_Call(name, module))
+
+    def leave(output: Any) -> None:
+        call = stack.pop()
+        runs[call.name] = runs.get(call.name, -1) + 1
+        tensor = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
+        if tensor is not None:
+            call.output = tuple(tensor.shape[1:])
+            finish(call, tensor)
+        calls[call.name, runs[call.name]] = call
+
+    handles = []
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_pre_hook(lambda module, _, name=name: enter(name, module)))
+        handles.append(module.register_forward_hook(lambda _, __, output: leave(output)))
+    try:
+        yield calls, stack
     finally:
         for handle in handles:
             handle.remove()
