@@ -7,8 +7,8 @@ inflated one have the same name and differ by the time dimension alone.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.blocks import Block, Ops
-from labkit.models.network import Network
+from labkit.models.blocks import Block, kaiming
+from labkit.models.convolutions import OPS, Ops
+from labkit.models.network import Network, at_least_one, one_of
 from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
 
 
@@ -145,12 +146,11 @@ LAYERS = {
 }
 
 
-def _without_scale(norm: type[nn.Module], channels: int, **options: float) -> nn.Module:
+def _without_scale(norm: Callable[..., nn.Module], channels: int, **options: float) -> nn.Module:
     """A batch norm that learns an offset alone, as the original does: its scale is a constant 1, not saved."""
     made = norm(channels, **options)
-    ones = made.weight
     del made.weight
-    made.register_buffer("weight", ones.detach(), persistent=False)
+    made.register_buffer("weight", torch.ones(channels), persistent=False)
     return made
 
 
@@ -159,20 +159,51 @@ def same_ops(dims: Literal[2, 3], *, scale: bool = True, momentum: float = 0.001
 
     `scale=False` takes the scale out of batch norm. `momentum` is PyTorch's, 1 minus TensorFlow's decay.
     """
-    norm = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dims]
-    return Ops(
-        dims,
-        {2: SameConv2d, 3: SameConv3d}[dims],
-        partial(norm if scale else partial(_without_scale, norm), eps=1e-3, momentum=momentum),
-        {2: SameMaxPool2d, 3: SameMaxPool3d}[dims],
-        {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}[dims],
+    plain = one_of(OPS, dims=dims)
+    norm = plain.norm if scale else partial(_without_scale, plain.norm)
+    return replace(
+        plain,
+        conv={2: SameConv2d, 3: SameConv3d}[dims],
+        norm=partial(norm, eps=1e-3, momentum=momentum),
+        max_pool={2: SameMaxPool2d, 3: SameMaxPool3d}[dims],
     )
+
+
+class Trunk(nn.Sequential):
+    """The layers from the input to the last feature map, by their published names: what all these networks begin with.
+
+    `width` is the channels of the first convolution; all others scale with it. Shapes stand in `Inception`.
+    """
+
+    def __init__(self, ops: Ops, *, in_channels: int = 3, width: int = 64) -> None:
+        super().__init__()
+        at_least_one(in_channels=in_channels, width=width)
+        self.out_channels = in_channels
+        for name, layer in LAYERS.items():
+            scaled = (max(1, each * width // 64) for each in layer.channels)
+            block: Block = layer.block(ops, self.out_channels, *scaled, **layer.geometry)
+            self.add_module(name, block)
+            self.out_channels = block.out_channels
+        kaiming(self)
+
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each layer's name and output."""
+        for name, block in self.named_children():
+            x = block(x)
+            yield name, x
+
+
+def check_input(x: Tensor, channels: int, *, dims: int = 3, reader: str = "this network") -> None:
+    """Raises `ValueError`, saying what is read, where `x` is of another rank, has other channels or nothing in it."""
+    if x.ndim != dims + 2 or x.shape[1] != channels or 0 in x.shape:
+        wanted = f"(B, {channels}, T, H, W)" if dims == 3 else f"(B, {channels}, H, W)"
+        raise ValueError(f"{reader} reads {wanted}, not a tensor of shape {tuple(x.shape)}")
 
 
 class Inception(Network):
     """Inception-V1 in 2D, I3D in 3D.
 
-    Shapes of I3D at 3x64x224x224; in 2D the same without the second number, and `Logits` has one step:
+    Shapes of I3D at 3x64x224x224; in 2D the same without the second number:
 
         Conv3d_1a_7x7       64 x 32 x 112 x 112    stride 2 in time too
         MaxPool3d_2a_3x3    64 x 32 x  56 x  56    1x3x3: time is left alone
@@ -193,52 +224,45 @@ class Inception(Network):
     logits are averaged over the positions. So any clip works, from a single pixel up.
 
     Args:
-        ops: layers of one dimension, `same_ops(2)` or `same_ops(3)`.
+        dims: 3 for `(B, C, T, H, W)`, 2 for `(B, C, H, W)`.
         num_classes: K.
         in_channels: C; 3 for RGB, 2 for flow.
         width: channels of the first convolution; all others scale with it.
-        dropout: share of features dropped before the classifier while training.
+        dropout: share of features dropped before the classifier while training (0.5 in the published training).
+        scale: whether batch norm has a scale, as in PyTorch ports; the original has an offset alone.
+        momentum: batch norm's, as PyTorch counts it. The original's 0.001 suits a hundred thousand steps; after a few
+            hundred the statistics would still be mostly the first ones: 0.1 suits those.
         clip: how this network wants its clips; kept as `.clip`.
+
+    Raises `ValueError` for numbers below 1.
     """
 
     head = "logits"
 
     def __init__(
         self,
-        ops: Ops,
         *,
+        dims: Literal[2, 3] = 3,
         num_classes: int = 400,
         in_channels: int = 3,
         width: int = 64,
         dropout: float = 0.5,
+        scale: bool = True,
+        momentum: float = 0.001,
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        at_least_one(num_classes=num_classes)
         self.clip = clip or ClipSpec(frames=64, size=224)
-        self.in_channels, self.dims = in_channels, ops.dims
-        channels = in_channels
-        for name, layer in LAYERS.items():
-            scaled = (max(1, each * width // 64) for each in layer.channels)
-            block = layer.block(ops, channels, *scaled, **layer.geometry)
+        self.in_channels, self.dims = in_channels, dims
+        ops = same_ops(dims, scale=scale, momentum=momentum)
+        trunk = Trunk(ops, in_channels=in_channels, width=width)
+        for name, block in trunk.named_children():  # its layers stand in this network by their own, published names
             self.add_module(name, block)
-            channels = block.out_channels
         self.avg_pool = FittingAvgPool(ops.over(2, 7))
         self.dropout = nn.Dropout(dropout)
-        self.logits = nn.Sequential(OrderedDict(conv3d=ops.conv(channels, num_classes, kernel_size=1)))
-        self.initialise()
-
-    def initialise(self) -> None:
-        """Draw all weights anew: Kaiming normal for convolutions before a batch norm, PyTorch's own way elsewhere."""
-        if self.logits.conv3d.weight.is_meta:
-            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Conv3d) and module.bias is None:
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.Conv2d | nn.Conv3d | nn.BatchNorm2d | nn.BatchNorm3d):
-                module.reset_parameters()
+        conv = ops.conv(trunk.out_channels, num_classes, kernel_size=1)
+        self.logits = nn.Sequential(OrderedDict(conv3d=conv))
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -247,43 +271,14 @@ class Inception(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
-        if x.ndim != self.dims + 2 or x.shape[1] != self.in_channels:
-            wanted = f"(B, {self.in_channels}, {'T, ' if self.dims == 3 else ''}H, W)"
-            raise ValueError(f"this network reads {wanted}, not a tensor of shape {tuple(x.shape)}")
+        check_input(x, self.in_channels, dims=self.dims)
         for name in LAYERS:
             x = getattr(self, name)(x)
             yield name, x
         x = self.avg_pool(x)  # (B, 1024, 7, 1, 1)
         yield "features", x
-        over_space = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)
-        steps = over_space.reshape(*over_space.shape[:2], -1)  # (B, K, 7); in 2D (B, K, 1)
+        steps = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)
         yield "Logits", steps
-        logits = steps.mean(dim=2)  # (B, K)
+        logits = steps.reshape(len(steps), steps.shape[1], -1).mean(dim=2)  # (B, K)
         yield "Predictions", logits.softmax(dim=1)
         yield "logits", logits
-
-
-def inception(
-    *,
-    dims: Literal[2, 3] = 3,
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    dropout: float = 0.5,
-    scale: bool = True,
-    momentum: float = 0.001,
-    clip: ClipSpec | None = None,
-) -> Inception:
-    """An `Inception` from plain values, as the zoo's table writes them.
-
-    `scale=False` gives batch norm without a scale, as the original has it; PyTorch ports have one. `momentum` is batch
-    norm's: the original's 0.001 suits a hundred thousand steps, a few hundred steps need 0.1.
-    """
-    return Inception(
-        same_ops(dims, scale=scale, momentum=momentum),
-        num_classes=num_classes,
-        in_channels=in_channels,
-        width=width,
-        dropout=dropout,
-        clip=clip,
-    )

@@ -72,6 +72,8 @@ class ModelEntry:
         if channels != clip.channels:  # flow, say: no published mean belongs to such input
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
+        if "flow" in self.overrides:  # a network of two streams
+            settings["flow"] = overrides.get("flow") or self.flow
         network = self.function(num_classes=num_classes, clip=clip, **settings)
         network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
         return network

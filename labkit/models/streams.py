@@ -1,0 +1,263 @@
+"""Networks of two streams: one sees the pixels, the other the motion (optical flow), and both have a say.
+
+From Carreira, Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017), section 2.3 and 2.4, Figure 2 c to e; the idea is
+that of Simonyan and Zisserman, "Two-Stream Convolutional Networks for Action Recognition in Videos" (NIPS 2014). All
+read the pair `(rgb, flow)` of `(B, 3, T, H, W)` and `(B, 2, T', H, W)`; the two channels of flow are x and y.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, cat, nn
+
+from labkit.clip import ClipSpec
+from labkit.models.blocks import kaiming
+from labkit.models.inception import LAYERS, Inception, Trunk, Unit, check_input, same_ops
+from labkit.models.network import Network, at_least_one
+
+STACK = 10  # flow fields that the flow stream of a 2D design sees at once
+Pair = tuple[Tensor, Tensor]  # (rgb, flow)
+
+
+def as_images(x: Tensor, *, stack: int = 1) -> Tensor:
+    """The frames of clips as images: `(B, C, n * stack, H, W)` to `(B * n, stack * C, H, W)`.
+
+    With `stack=10` ten flow fields become one image of twenty channels: x and y of the first field, of the second, ...
+    (Simonyan & Zisserman 2014, section 3.1).
+    """
+    batch, channels, frames, height, width = x.shape
+    return x.transpose(1, 2).reshape(batch * (frames // stack), stack * channels, height, width)
+
+
+def as_video(x: Tensor, *, batch: int) -> Tensor:
+    """What a 2D network gave for the images of `as_images`, as maps over time: `(B * n, C, ...)` to `(B, C, n, ...)`."""
+    return x.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+def _pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
+    """`(rgb, flow)`, checked: the ranks, the channels, the batch, and flow in whole stacks."""
+    if not isinstance(x, tuple | list) or len(x) != 2:
+        raise ValueError(f"this network reads a pair (rgb, flow), not {type(x).__name__}")
+    rgb, flow = x
+    check_input(rgb, channels[0], reader="the RGB stream")
+    check_input(flow, channels[1], reader="the flow stream")
+    if len(rgb) != len(flow):
+        raise ValueError(f"a pair (rgb, flow) belongs to the same clips, but rgb has {len(rgb)} and flow {len(flow)}")
+    if flow.shape[2] % stack:
+        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {flow.shape[2]} are no whole stacks")
+    return rgb, flow
+
+
+class ImageStream(Inception):
+    """Inception-V1 on every frame of a clip, or on every stack of frames; its logits are averaged over them.
+
+    Every endpoint is a map over time, `(B, C, n, ...)` with n frames or stacks; `logits` is `(B, K)`. Tensor names are
+    those of the 2D network: its weights load as they are.
+    """
+
+    def __init__(self, *, in_channels: int, stack: int = 1, **options: Any) -> None:
+        super().__init__(dims=2, in_channels=in_channels * stack, **options)
+        self.stack = stack
+
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`."""
+        for name, out in super().walk(as_images(x, stack=self.stack)):
+            out = as_video(out, batch=len(x))
+            yield name, out.mean(dim=2) if name == "logits" else out
+
+
+class TwoStream(Network):
+    """Two networks side by side; the logits are the sum of theirs.
+
+        rgb  ─ rgb_stream  ─ logits ─┐
+                                     + ─ logits
+        flow ─ flow_stream ─ logits ─┘
+
+    Endpoints are the streams' own, called `rgb.Mixed_5c`, `flow.Mixed_5c` and so on; `features` is both streams'
+    features, averaged over time and space and joined: `(B, 2048)`. The paper trains each stream by itself (a stream is
+    a network of its own: `model.rgb_stream(rgb)`) and puts them together at test time.
+    """
+
+    head = ("rgb_stream.logits", "flow_stream.logits")
+
+    def __init__(
+        self, rgb_stream: Inception, flow_stream: Inception, *, channels: tuple[int, int], stack: int = 1
+    ) -> None:
+        super().__init__()
+        self.rgb_stream, self.flow_stream = rgb_stream, flow_stream
+        self.channels, self.stack = channels, stack
+        self.clip, self.flow = rgb_stream.clip, flow_stream.clip
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names that `forward_features` answers to, in the order of the computation."""
+        rgb = (f"rgb.{name}" for name in self.rgb_stream.endpoints)
+        return (*rgb, *(f"flow.{name}" for name in self.flow_stream.endpoints), "features", "logits")
+
+    def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`."""
+        rgb, flow = _pair(x, self.channels, stack=self.stack)
+        features, logits = [], []
+        for name, stream, clips in (("rgb", self.rgb_stream, rgb), ("flow", self.flow_stream, flow)):
+            for endpoint, out in stream.walk(clips):
+                yield f"{name}.{endpoint}", out
+                if endpoint == "features":
+                    features.append(out.flatten(2).mean(dim=2))  # (B, 1024)
+            logits.append(out)  # (B, K)
+        yield "features", cat(features, dim=1)  # (B, 2048)
+        yield "logits", logits[0] + logits[1]  # (B, K)
+
+
+class FusedTwoStream(Network):
+    """Two Inception-V1 whose last maps are joined and read by a 3D convolution (Quo Vadis, Figure 2 d).
+
+        5 RGB frames        ─ Inception-V1 ─ 1024 x 5 x 7 x 7 ─┐
+                                                               join ─ conv 3³ ─ BN ─ ReLU ─ max-pool 3³ ─ mean ─ fc
+        5 stacks of 10 flow ─ Inception-V1 ─ 1024 x 5 x 7 x 7 ─┘
+
+        join      2048 x 5 x 7 x 7
+        fusion     512 x 5 x 7 x 7
+        pool       512 x 3 x 4 x 4     stride 2
+        features   512                 mean over time and space
+        logits       K
+
+    Each frame needs its own stack, so flow has ten times as many fields as RGB has frames; the 25 frames and 250
+    fields of the paper's test go through in one piece.
+
+    The paper's text leaves three things open, and its 39M parameters decide two of them. Both trunks have 11.25M; the
+    convolution has 28.31M where it reads both maps joined (as it does where each stream has its own) and 14.16M where
+    it reads their sum, which would be 25.6M in all. A fully connected layer over every position of the pool's output
+    would add 9.8M, 49.4M in all; over the mean of the positions it adds 0.2M. This gives 39.77M, which the paper's
+    table cuts to 39. The stride of the pool changes no count: 2 is that of the network's other 3x3x3 pool.
+    """
+
+    head = "fc"
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        channels: tuple[int, int],
+        width: int,
+        dropout: float,
+        momentum: float,
+        clip: ClipSpec,
+        flow: ClipSpec,
+    ) -> None:
+        super().__init__()
+        at_least_one(num_classes=num_classes)
+        self.clip, self.flow, self.channels = clip, flow, channels
+        flat, deep = same_ops(2, momentum=momentum), same_ops(3, momentum=momentum)
+        self.rgb_trunk = Trunk(flat, in_channels=channels[0], width=width)
+        self.flow_trunk = Trunk(flat, in_channels=channels[1] * STACK, width=width)
+        out = max(1, 512 * width // 64)
+        self.fusion = Unit(deep, 2 * self.rgb_trunk.out_channels, out, kernel=(3, 3))
+        self.pool = deep.max_pool(kernel_size=3, stride=2)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(out, num_classes)
+        kaiming(self.fusion)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names that `forward_features` answers to, in the order of the computation."""
+        streams = (f"{stream}.{name}" for stream in ("rgb", "flow") for name in LAYERS)
+        return (*streams, "fusion", "pool", "features", "logits")
+
+    def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
+        """The computation, endpoint by endpoint: `(name, tensor)`."""
+        rgb, flow = _pair(x, self.channels, stack=STACK)
+        if flow.shape[2] != rgb.shape[2] * STACK:
+            raise ValueError(
+                f"each RGB frame goes with {STACK} flow fields: {rgb.shape[2]} frames need {rgb.shape[2] * STACK} "
+                f"fields, not {flow.shape[2]}"
+            )
+        maps = []
+        for name, trunk, images in (
+            ("rgb", self.rgb_trunk, as_images(rgb)),
+            ("flow", self.flow_trunk, as_images(flow, stack=STACK)),
+        ):
+            for endpoint, out in trunk.walk(images):
+                out = as_video(out, batch=len(rgb))
+                yield f"{name}.{endpoint}", out
+            maps.append(out)  # (B, 1024, 5, 7, 7)
+        joined = self.fusion(cat(maps, dim=1))  # (B, 512, 5, 7, 7)
+        yield "fusion", joined
+        joined = self.pool(joined)  # (B, 512, 3, 4, 4)
+        yield "pool", joined
+        features = joined.mean(dim=(2, 3, 4))  # (B, 512)
+        yield "features", features
+        yield "logits", self.fc(self.dropout(features))  # (B, K)
+
+
+def _specs(clip: ClipSpec | None, flow: ClipSpec | None, frames: int, fields: int) -> tuple[ClipSpec, ClipSpec]:
+    """The clip and flow specs given, or plain ones of so many RGB frames and flow fields."""
+    plain = ClipSpec(frames=frames, size=224)
+    return clip or plain, flow or plain.but(frames=fields, mean=(127.5,) * 2, std=(127.5,) * 2)
+
+
+def two_stream(
+    *,
+    num_classes: int = 400,
+    in_channels: int = 3,
+    width: int = 64,
+    dropout: float = 0.5,
+    momentum: float = 0.001,
+    clip: ClipSpec | None = None,
+    flow: ClipSpec | None = None,
+) -> TwoStream:
+    """Quo Vadis' two-stream network: Inception-V1 on an RGB frame, another on ten flow fields (Figure 2 c).
+
+    It reads one frame and ten fields, or several frames and several stacks of ten, whose logits are averaged: 25 and
+    250 in the paper's test. Flow has as many channels as `flow` says.
+    """
+    clip, flow = _specs(clip, flow, 1, STACK)
+    options: dict[str, Any] = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
+    return TwoStream(
+        ImageStream(in_channels=in_channels, clip=clip, **options),
+        ImageStream(in_channels=flow.channels, stack=STACK, clip=flow, **options),
+        channels=(in_channels, flow.channels),
+        stack=STACK,
+    )
+
+
+def two_stream_i3d(
+    *,
+    num_classes: int = 400,
+    in_channels: int = 3,
+    width: int = 64,
+    dropout: float = 0.5,
+    momentum: float = 0.001,
+    clip: ClipSpec | None = None,
+    flow: ClipSpec | None = None,
+) -> TwoStream:
+    """I3D on RGB and I3D on flow (Quo Vadis, Figure 2 e). Published weights load stream by stream: `model.rgb_stream`."""
+    clip, flow = _specs(clip, flow, 64, 64)
+    options: dict[str, Any] = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
+    return TwoStream(
+        Inception(in_channels=in_channels, clip=clip, **options),
+        Inception(in_channels=flow.channels, clip=flow, **options),
+        channels=(in_channels, flow.channels),
+    )
+
+
+def fused_two_stream(
+    *,
+    num_classes: int = 400,
+    in_channels: int = 3,
+    width: int = 64,
+    dropout: float = 0.5,
+    momentum: float = 0.001,
+    clip: ClipSpec | None = None,
+    flow: ClipSpec | None = None,
+) -> FusedTwoStream:
+    """Quo Vadis' 3D-fused two-stream network: five RGB frames ten apart and the fifty flow fields along them."""
+    clip, flow = _specs(clip, flow, 5, 5 * STACK)
+    return FusedTwoStream(
+        num_classes=num_classes,
+        channels=(in_channels, flow.channels),
+        width=width,
+        dropout=dropout,
+        momentum=momentum,
+        clip=clip,
+        flow=flow,
+    )
