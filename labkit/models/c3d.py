@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.network import Network
+from labkit.models.network import Network, at_least_one, check_rank
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ class C3D(Network):
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
         self.clip = clip or ClipSpec()
         self.halve_time = design.halve_time
         self.grid = self.pooled(self.clip.frames, self.clip.size, self.clip.size)
@@ -175,8 +173,7 @@ class C3D(Network):
         yield "logits", self.fc8(self.dropout(x))  # (B, K)
 
     def _check(self, x: Tensor) -> None:
-        if x.ndim != 5:
-            raise ValueError(f"this network reads (B, C, T, H, W), not a tensor of shape {tuple(x.shape)}")
+        check_rank(x, self.get_submodule("conv1a"))
         frames, height, width = x.shape[2:]
         if self.pooled(frames, height, width) != self.grid:
             wanted = f"{self.clip.frames} frames of {self.clip.size}x{self.clip.size}"

@@ -11,9 +11,9 @@ from itertools import count
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.blocks import SHORTCUTS, Block
+from labkit.models.blocks import SHORTCUTS, Block, kaiming
 from labkit.models.convolutions import OPS, Ops, Size, full
-from labkit.models.network import Network
+from labkit.models.network import Network, at_least_one, check_rank, one_of
 
 Layer = Callable[[Tensor], Tensor]
 Arrangement = Callable[[Layer, Layer, Tensor], Tensor]  # (spatial, temporal, x) -> both applied to x
@@ -70,7 +70,7 @@ class PseudoBottleneck(Block):
         self.relu = nn.ReLU(inplace=True)
         same = stride == 1 and in_channels == self.out_channels
         self.downsample = nn.Identity() if same else SHORTCUTS["B"](ops, in_channels, self.out_channels, (1, stride))
-        self.kind, self.arrange = kind, ARRANGEMENTS[kind]
+        self.kind, self.arrange = kind, one_of(ARRANGEMENTS, kind=kind)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in, T, H, W)` to `(B, width * expansion, T, H/s, W/s)`, sizes rounded up; `(B, in, H, W)` in 2D."""
@@ -121,9 +121,7 @@ class P3D(Network):
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
         self.clip = clip or ClipSpec(size=160)
         self.stem = _unit(OPS[3], in_channels, width, (1, 7), (1, 2))
         self.pool = nn.MaxPool3d((2, 3, 3), stride=2, padding=(0, 1, 1))
@@ -149,12 +147,8 @@ class P3D(Network):
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw the convolutions anew: Kaiming normal over the outgoing connections, as in our other residual networks."""
-        if self.fc.weight.is_meta:
-            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        """Draw all weights anew, see `blocks.kaiming`."""
+        kaiming(self)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -163,8 +157,7 @@ class P3D(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
-        if x.ndim != 5:
-            raise ValueError(f"this network reads (B, C, T, H, W), not a tensor of shape {tuple(x.shape)}")
+        check_rank(x, self.stem)
         least = 2 ** len(self.stages)
         if x.shape[2] < least:
             raise ValueError(f"P3D halves time {len(self.stages)} times: it needs {least} frames, not {x.shape[2]}")
@@ -184,25 +177,3 @@ class P3D(Network):
         x = x.mean((2, 3, 4))  # (B, 2048)
         yield "features", x
         yield "logits", self.fc(self.dropout(x))  # (B, K)
-
-
-def p3d(
-    *,
-    depths: Sequence[int],
-    kinds: Sequence[str] = ("A", "B", "C"),
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    dropout: float = 0.5,
-    clip: ClipSpec | None = None,
-) -> P3D:
-    """A `P3D` from plain values, as the zoo's table writes them."""
-    return P3D(
-        depths,
-        kinds=kinds,
-        num_classes=num_classes,
-        in_channels=in_channels,
-        width=width,
-        dropout=dropout,
-        clip=clip,
-    )

@@ -173,7 +173,7 @@ C3D_BN = ModelEntry(
 def _p3d(depth: int, depths: tuple[int, ...], **more: Any) -> ModelEntry:
     return ModelEntry(
         name=f"p3d_{depth}",
-        builder="p3d:p3d",
+        builder="p3d:P3D",
         architecture={"depths": depths, "kinds": ("A", "B", "C")},
         clip=ClipSpec(size=160, mean=(123.0, 117.0, 104.0)),  # the published network's, there in the order BGR
         paper="qiu-2017-p3d",
@@ -208,6 +208,23 @@ P3D = (
             "source": "Table 5",
         },
     ),
+)
+ST_MULTIPLIER = ModelEntry(
+    name="st_multiplier",
+    builder="multiplier:MultiplierNetwork",
+    architecture={"depths": (3, 4, 6, 3)},
+    clip=ClipSpec(frames=5, stride=10, size=224, mean=(123.675, 116.28, 103.53)),  # published: 5 to 35 apart
+    flow=ClipSpec(frames=50, size=224, mean=(128.0, 128.0), std=(1.0, 1.0)),
+    paper="feichtenhofer-2017-multiplier",
+    table="section 3 and the published code",
+    note="ResNet-50 in both streams; reads 10 flow fields with each of 5 frames",
+    published={
+        "paper": "hara-2018-retrace",
+        "model": "ST Multiplier Net",
+        "dataset": "UCF-101",
+        "metric": "top-1",
+        "source": "Table 5",
+    },
 )
 # Carreira & Zisserman 2017, Table 1: Inception-V1 in 2D and 3D, and the designs made of it. Pixels go to [-1, 1]; so
 # does flow, which is clipped to ±20 pixels and kept as bytes around 127.5.
@@ -254,7 +271,7 @@ QUO_VADIS = (
     ),
     _quo_vadis("two_stream_i3d", "streams:two_stream_i3d", "I3D", clip=INCEPTION, flow=FLOW),
 )
-BASELINES = (C3D, C3D_BN, *P3D)
+BASELINES = (C3D, C3D_BN, *P3D, ST_MULTIPLIER)
 
 _ENTRIES = {each.name: each for each in (*RESNETS, *R2PLUS1D, *VIDEO, *TWINS, RESNET20_2D, *BASELINES, *QUO_VADIS)}
 
