@@ -1,11 +1,19 @@
-"""Residual networks: shapes, published counts, gradients, and 2D and 3D as the same lines."""
+"""Residual networks: shapes, published counts and names, gradients, and the same numbers as other implementations."""
+
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
+from published_checkpoints import names_and_shapes
 from torch import nn
+from torchvision import models as torchvision
+from twins import largest_difference, random_tensors
 
-from labkit.models import create_model
-from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Bottleneck, ZeroPadShortcut
+from labkit.models import ResNet, create_model, list_models
+from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Bottleneck, PreActivation, ZeroPadShortcut
+from labkit.models.convolutions import factored, flat, full, grouped, middle_width
+from labkit.models.resnet import PLANS, Plan
 
 # Counted by running the published code, 400 classes.
 PARAMETERS = {
@@ -18,7 +26,35 @@ PARAMETERS = {
     ("resnet101", "B"): 86_064_720,
     ("resnet152", "B"): 118_223_440,
     ("resnet200", "B"): 127_423_056,
+    ("preact_resnet200", "B"): 127_419_088,
+    ("wide_resnet50", "B"): 158_248_272,
+    ("resnext101", "B"): 48_340_816,
+    ("r2plus1d_18", "B"): 33_421_164,
+    ("r2plus1d_34", "B"): 63_747_500,
+    ("r2plus1d_50", "B"): 47_035_382,
+    ("torchvision_r3d_18", "B"): 33_371_472,
+    ("torchvision_mc3_18", "B"): 11_695_440,
+    ("torchvision_r2plus1d_18", "B"): 31_505_325,
 }
+NETWORKS = sorted({name for name, _ in PARAMETERS})
+
+# torchvision's names -> ours
+VIDEO = (
+    (r"^stem\.0\.", "conv1."),
+    (r"^stem\.1\.", "bn1."),
+    (r"\.conv(\d)\.0\.", r".conv\1."),
+    (r"\.conv(\d)\.1\.", r".bn\1."),
+)
+FACTORED = (
+    (r"^stem\.0\.", "conv1.spatial."),
+    (r"^stem\.1\.", "conv1.bn."),
+    (r"^stem\.3\.", "conv1.temporal."),
+    (r"^stem\.4\.", "bn1."),
+    (r"\.conv(\d)\.0\.0\.", r".conv\1.spatial."),
+    (r"\.conv(\d)\.0\.1\.", r".conv\1.bn."),
+    (r"\.conv(\d)\.0\.3\.", r".conv\1.temporal."),
+    (r"\.conv(\d)\.1\.", r".bn\1."),
+)
 
 
 def small(name="resnet18", **overrides):
@@ -64,7 +100,7 @@ def test_odd_clip_sizes_work(size, shortcut):
     assert network(torch.randn(2, 3, *size)).shape == (2, 5)
 
 
-@pytest.mark.parametrize("name", ["resnet18_2d", "resnet34_2d", "resnet20_2d"])
+@pytest.mark.parametrize("name", [*list_models("*resnet*_2d")])
 def test_2d_twins_read_images(name):
     assert small(name)(torch.randn(2, 3, 33, 35)).shape == (2, 5)
 
@@ -106,9 +142,12 @@ def test_gradients_flow_through_shortcut_a():
     assert torch.equal(x.grad, expected)
 
 
-@pytest.mark.parametrize("shortcut", ["A", "B"])
-def test_every_parameter_gets_a_gradient(shortcut):
-    network = small(shortcut=shortcut)
+@pytest.mark.parametrize(
+    ("name", "shortcut"),
+    [("resnet18", "A"), *((n, "B") for n in ("resnet18", "resnet50", "resnext101", "preact_resnet200", "r2plus1d_18"))],
+)
+def test_every_parameter_gets_a_gradient(name, shortcut):
+    network = small(name, shortcut=shortcut)
     network(torch.randn(4, 3, 8, 32, 32)).square().sum().backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
@@ -137,7 +176,7 @@ def test_dropout_acts_in_training_only():
     assert not torch.equal(network(clip), network(clip))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "wide_resnet50"])
 def test_2d_twin_is_the_3d_network_with_kernels_of_one_frame(name):
     """On one frame every 3D kernel meets only its middle slice: cut the others off and the 2D twin remains."""
     deep, flat = small(name).eval().double(), small(f"{name}_2d").eval().double()
@@ -163,15 +202,186 @@ def test_initialise_starts_anew_and_forgets_statistics():
     assert not network.bn1.running_mean.any()
 
 
-def test_tensor_names_are_those_of_the_published_checkpoints():
-    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    names = {"conv1.weight", "fc.weight", "fc.bias", *(f"bn1.{tensor}" for tensor in norm)}
-    for block in (f"layer{stage}.{index}" for stage in (1, 2, 3, 4) for index in (0, 1)):
-        names |= {f"{block}.conv{i}.weight" for i in (1, 2)}
-        names |= {f"{block}.bn{i}.{tensor}" for i in (1, 2) for tensor in norm}
+@pytest.mark.parametrize(
+    ("checkpoint", "name", "shortcut"),
+    [
+        ("resnet18_a", "resnet18", "A"),
+        ("resnet18_b", "resnet18", "B"),
+        ("resnet50", "resnet50", "B"),
+        ("preact_resnet200", "preact_resnet200", "B"),
+        ("wide_resnet50", "wide_resnet50", "B"),
+        ("resnext101", "resnext101", "B"),
+    ],
+)
+def test_tensors_are_those_of_the_published_checkpoints(checkpoint, name, shortcut):
     with torch.device("meta"):
-        assert set(create_model("resnet18").state_dict()) == names
-        for stage in (2, 3, 4):
-            names |= {f"layer{stage}.0.downsample.0.weight"}
-            names |= {f"layer{stage}.0.downsample.1.{tensor}" for tensor in norm}
-        assert set(create_model("resnet18", shortcut="B").state_dict()) == names
+        ours = {key: tuple(t.shape) for key, t in create_model(name, shortcut=shortcut).state_dict().items()}
+    assert ours == names_and_shapes(checkpoint, prefix="module.")
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("resnet18_2d", torchvision.resnet18),
+        ("resnet34_2d", torchvision.resnet34),
+        ("resnet50_2d", torchvision.resnet50),
+    ],
+)
+def test_2d_networks_with_shortcut_b_compute_what_torchvisions_do(name, theirs):
+    with torch.device("meta"):
+        ours, theirs = create_model(name, 7, shortcut="B"), theirs(num_classes=7)
+    assert largest_difference(ours, theirs, (), (3, 33, 35)) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("wide_resnet50", {"width_per_group": 128}), ("resnext101", {"groups": 32, "width_per_group": 4})],
+)
+def test_wide_and_grouped_blocks_compute_what_torchvisions_do(name, options):
+    """The same blocks and stages in a shorter network: the full ones have 70 million parameters in 2D."""
+    plan, depths = PLANS[name], (1, 2, 1, 1)
+    short = Plan(plan.block, depths, convs=plan.convs, widening=plan.widening)
+    with torch.device("meta"):
+        ours = ResNet(short, dims=2, num_classes=7)
+        theirs = torchvision.ResNet(torchvision.resnet.Bottleneck, list(depths), num_classes=7, **options)
+    assert largest_difference(ours, theirs, (), (3, 33, 35)) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "renames"),
+    [
+        ("torchvision_r3d_18", torchvision.video.r3d_18, VIDEO),
+        ("torchvision_mc3_18", torchvision.video.mc3_18, VIDEO),
+        ("torchvision_r2plus1d_18", torchvision.video.r2plus1d_18, FACTORED),
+    ],
+)
+def test_video_networks_compute_what_torchvisions_do(name, theirs, renames):
+    with torch.device("meta"):
+        ours, theirs = create_model(name, 7), theirs(num_classes=7)
+    assert largest_difference(ours, theirs, renames, (3, 5, 19, 17)) < 1e-10
+
+
+def test_a_pre_activation_block_computes_batch_norm_relu_and_convolution_in_that_order():
+    with torch.device("meta"):
+        block = PreActivation(OPS[3], 6, 2, stride=2, shortcut=SHORTCUTS["B"]).double().eval()
+    w = random_tensors(block)
+    block.load_state_dict(w, assign=True)
+    x = torch.randn(2, 6, 5, 7, 7, dtype=torch.float64)
+
+    def norm(x, name):
+        return F.batch_norm(x, *(w[f"{name}.{t}"] for t in ("running_mean", "running_var", "weight", "bias")))
+
+    out = F.conv3d(F.relu(norm(x, "bn1")), w["conv1.weight"])
+    out = F.conv3d(F.relu(norm(out, "bn2")), w["conv2.weight"], stride=2, padding=1)
+    out = F.conv3d(F.relu(norm(out, "bn3")), w["conv3.weight"])
+    beside = norm(F.conv3d(x, w["downsample.0.weight"], stride=2), "downsample.1")  # of x itself, not of bn1's output
+    torch.testing.assert_close(block(x), out + beside, rtol=0, atol=1e-12)
+
+
+def test_the_pre_activation_network_ends_in_a_sum_without_batch_norm_or_relu():
+    network = small("preact_resnet200").eval()
+    last = network.forward_features(torch.randn(2, 3, 4, 16, 16), "layer4")
+    assert (last < 0).any()
+    assert not any(name.startswith("bn2") for name, _ in network.named_modules())
+
+
+def test_a_factored_convolution_has_the_parameters_of_the_whole_one():
+    for channels in ((64, 64), (64, 128), (512, 512)):
+        halves, whole = (
+            sum(p.numel() for name, p in conv(OPS[3], *channels).named_parameters() if not name.startswith("bn"))
+            for conv in (factored, full)
+        )
+        assert 0.99 * whole < halves <= whole
+
+
+def test_middle_widths_are_those_of_the_papers_formula():
+    assert middle_width(64, 64) == 144
+    assert middle_width(64, 128) == 230
+    assert middle_width(3, 64, kernel=7) == 110  # the stem of Hara et al., factored
+    with torch.device("meta"):
+        published, torchvisions = create_model("r2plus1d_18"), create_model("torchvision_r2plus1d_18")
+    assert published.conv1.spatial.out_channels == 110
+    assert torchvisions.conv1.spatial.out_channels == 45
+    second = [network.layer2[0].conv2.spatial.out_channels for network in (published, torchvisions)]
+    assert second == [288, 230]  # by convolution, by block
+
+
+def test_stages_of_mc3_after_the_first_leave_time_alone():
+    with torch.device("meta"):
+        network, clip = create_model("torchvision_mc3_18"), torch.empty(1, 3, 16, 112, 112)
+        trace = {name: tuple(out.shape[2:]) for name, out in network.walk(clip)}
+    assert [trace[f"layer{i}"] for i in (1, 2, 3, 4)] == [(16, s, s) for s in (56, 28, 14, 7)]
+    assert network.layer1[0].conv1.kernel_size == (3, 3, 3)
+    assert network.layer2[0].conv1.kernel_size == (1, 3, 3)
+
+
+def test_resnext_has_32_groups_of_the_published_widths_and_depths():
+    """Table 1 of the paper prints 24 and 36 blocks in the middle stages: an erratum."""
+    with torch.device("meta"):
+        network = create_model("resnext101")
+    stages = [getattr(network, name) for name in network.stages]
+    assert [len(stage) for stage in stages] == [3, 4, 23, 3]
+    assert {block.conv2.groups for stage in stages for block in stage} == {32}
+    assert [stage[0].conv2.out_channels for stage in stages] == [128, 256, 512, 1024]
+
+
+def test_a_thin_network_has_as_many_groups_as_divide_its_channels():
+    conv = partial(grouped, cardinality=32)
+    assert [conv(OPS[3], c, c).groups for c in (128, 32, 8, 12)] == [32, 32, 8, 4]
+
+
+@pytest.mark.parametrize("conv", [full, flat, factored, partial(grouped, cardinality=4)])
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck, PreActivation])
+@pytest.mark.parametrize("stride", [1, 2, (1, 2)])
+def test_any_block_takes_any_convolution_and_stride(block, conv, stride):
+    made = block(OPS[3], 8, 4, stride=stride, shortcut=SHORTCUTS["B"], conv=conv)
+    time, space = (stride, stride) if isinstance(stride, int) else stride
+    assert made(torch.randn(2, 8, 5, 7, 7)).shape == (
+        2,
+        made.out_channels,
+        -(-5 // time),
+        -(-7 // space),
+        -(-7 // space),
+    )
+    flat_made = block(OPS[2], 8, 4, stride=stride, shortcut=SHORTCUTS["B"], conv=conv)
+    assert flat_made(torch.randn(2, 8, 7, 7)).shape == (2, flat_made.out_channels, -(-7 // space), -(-7 // space))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_runs_forward_and_backward_at_the_papers_clip_size(name):
+    with torch.device("meta"):
+        network, clips = create_model(name), torch.empty(2, 3, 16, 112, 112)
+        network(clips).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_answers_at_every_endpoint_on_odd_sizes(name):
+    network, clip = small(name).eval(), torch.randn(1, 3, 5, 19, 17)
+    walked = dict(network.walk(clip))
+    assert tuple(walked) == network.endpoints
+    for endpoint in ("stem", "layer2", "features"):
+        assert torch.equal(network.forward_features(clip, endpoint), walked[endpoint])
+    assert network(clip).shape == (1, 5)
+    assert network(torch.randn(1, 3, 1, 1, 1)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_width_scales_every_layer(name):
+    def channels(width):  # those between the halves of a factored convolution follow from the rest
+        with torch.device("meta"):
+            network = create_model(name, width=width)
+        return [
+            m.num_features
+            for key, m in network.named_modules()
+            if key.split(".")[-1].removeprefix("bn").isdigit() and isinstance(m, nn.BatchNorm3d)
+        ]
+
+    assert channels(64) == [4 * c for c in channels(16)]
+
+
+def test_unknown_plans_and_dimensions_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="unknown plan 'resnet19': choose from resnet10, resnet18"):
+        ResNet("resnet19")
+    with pytest.raises(ValueError, match="unknown dims 4: choose from 2, 3"):
+        ResNet("resnet18", dims=4)

@@ -8,6 +8,7 @@ import torch
 
 from labkit.clip import ClipSpec
 from labkit.models import create_model, entry, list_models
+from labkit.survey import cite, papers
 
 
 def test_list_models_takes_a_pattern():
@@ -26,13 +27,29 @@ def test_every_entry_has_a_clip_and_a_source():
     assert entry("resnet18_2d").clip.frames == 1
 
 
+def test_every_entry_stands_in_a_paper_of_the_library():
+    assert {entry(name).paper for name in list_models()} <= set(papers()["id"])
+
+
+@pytest.mark.parametrize("name", [name for name in list_models() if entry(name).published])
+def test_published_finds_one_accuracy_printed_for_the_network(name):
+    wanted = dict(entry(name).published)
+    result = cite(wanted.pop("paper"), **wanted)
+    assert result.unit == "%"
+    assert 20 < result.value < 100
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_every_entry_builds_on_the_meta_device_and_reads_its_own_clip(name):
     with torch.device("meta"):
         network, shape = create_model(name, num_classes=7), entry(name).shape
         two_streams = isinstance(shape[0], tuple)
         x = tuple(torch.empty(2, *each) for each in shape) if two_streams else torch.empty(2, *shape)
-        assert network(x).shape == (2, 7)
+        walked = list(network.walk(x))
+    assert tuple(endpoint for endpoint, _ in walked) == network.endpoints
+    assert {"features", "logits"} <= set(network.endpoints)
+    assert walked[-1][0] == "logits"
+    assert walked[-1][1].shape == (2, 7)
     assert all(p.is_meta for p in network.parameters())
 
 
