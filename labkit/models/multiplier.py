@@ -23,7 +23,7 @@ from labkit.clip import ClipSpec
 from labkit.models.blocks import SHORTCUTS, Bottleneck, kaiming
 from labkit.models.convolutions import OPS, flat, full
 from labkit.models.network import Network, at_least_one
-from labkit.models.streams import STACK, Pair
+from labkit.models.streams import STACK, Pair, check_pair, check_stack_per_frame
 
 
 class IdentityInTime(nn.Conv3d):
@@ -155,9 +155,10 @@ class MultiplierNetwork(Network):
             raise ValueError(f"the gate sits before the second unit of each stage: depths of {tuple(depths)} have none")
         self.clip = clip or ClipSpec(frames=5, size=224)
         self.flow = flow or self.clip.but(frames=STACK * self.clip.frames, mean=(0.0, 0.0), std=(1.0, 1.0))
+        self.channels = (in_channels, self.flow.channels)
         stream = partial(Stream, depths, num_classes=num_classes, width=width)
         self.rgb_stream = stream(in_channels=in_channels)
-        self.flow_stream = stream(in_channels=2 * STACK)
+        self.flow_stream = stream(in_channels=self.flow.channels * STACK)
         self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
         self.dropout = nn.Dropout(dropout)
         self.initialise()
@@ -177,7 +178,8 @@ class MultiplierNetwork(Network):
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
-        rgb, flow = self._checked(x)
+        rgb, flow = check_pair(x, self.channels)
+        check_stack_per_frame(rgb, flow)
         a, m = self.rgb_stream.stem(rgb), self.flow_stream.stem(fields_as_channels(flow))  # (B, 64, T, H/4, W/4) each
         yield "rgb.stem", a
         yield "flow.stem", m
@@ -191,19 +193,6 @@ class MultiplierNetwork(Network):
         yield "rgb.logits", a
         yield "flow.logits", m
         yield "logits", (a + m) / 2
-
-    def _checked(self, x: Pair) -> tuple[Tensor, Tensor]:
-        if not (isinstance(x, tuple | list) and len(x) == 2 and all(each.ndim == 5 for each in x)):
-            got = tuple(x.shape) if isinstance(x, Tensor) else [tuple(each.shape) for each in x]
-            raise ValueError(
-                f"this network reads a pair (rgb, flow) of (B, 3, T, H, W) and (B, 2, T', H, W), not {got}"
-            )
-        rgb, flow = x
-        if flow.shape[2] != STACK * rgb.shape[2]:
-            raise ValueError(
-                f"{rgb.shape[2]} frames need {STACK * rgb.shape[2]} flow fields, {STACK} each, not {flow.shape[2]}"
-            )
-        return rgb, flow
 
 
 def fields_as_channels(flow: Tensor) -> Tensor:

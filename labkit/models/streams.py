@@ -34,7 +34,7 @@ def as_video(x: Tensor, *, batch: int) -> Tensor:
     return x.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
-def _pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
+def check_pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
     """`(rgb, flow)`, checked: the ranks, the channels, the batch, and flow in whole stacks."""
     if not isinstance(x, tuple | list) or len(x) != 2:
         raise ValueError(f"this network reads a pair (rgb, flow), not {type(x).__name__}")
@@ -46,6 +46,15 @@ def _pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
     if flow.shape[2] % stack:
         raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {flow.shape[2]} are no whole stacks")
     return rgb, flow
+
+
+def check_stack_per_frame(rgb: Tensor, flow: Tensor) -> None:
+    """Raises `ValueError` where flow has not one stack of fields for each RGB frame."""
+    if flow.shape[2] != rgb.shape[2] * STACK:
+        raise ValueError(
+            f"each RGB frame goes with {STACK} flow fields: {rgb.shape[2]} frames need {rgb.shape[2] * STACK} "
+            f"fields, not {flow.shape[2]}"
+        )
 
 
 class ImageStream(Inception):
@@ -96,7 +105,7 @@ class TwoStream(Network):
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
-        rgb, flow = _pair(x, self.channels, stack=self.stack)
+        rgb, flow = check_pair(x, self.channels, stack=self.stack)
         features, logits = [], []
         for name, stream, clips in (("rgb", self.rgb_stream, rgb), ("flow", self.flow_stream, flow)):
             for endpoint, out in stream.walk(clips):
@@ -165,12 +174,8 @@ class FusedTwoStream(Network):
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
-        rgb, flow = _pair(x, self.channels, stack=STACK)
-        if flow.shape[2] != rgb.shape[2] * STACK:
-            raise ValueError(
-                f"each RGB frame goes with {STACK} flow fields: {rgb.shape[2]} frames need {rgb.shape[2] * STACK} "
-                f"fields, not {flow.shape[2]}"
-            )
+        rgb, flow = check_pair(x, self.channels, stack=STACK)
+        check_stack_per_frame(rgb, flow)
         maps = []
         for name, trunk, images in (
             ("rgb", self.rgb_trunk, as_images(rgb)),
