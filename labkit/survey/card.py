@@ -110,10 +110,12 @@ class CardFile:
         ends = [one.start for one in found[1:]] + [len(self.text)]
         first = found[0].start if found else len(self.text)
         made = [Section("", 0, None, False, self.text[start:first], start, start, first, self._line(start))]
+        titled = [one.level for one in found].count(1) == 1 and found[0].level == 1 and len(found) > 1
         around: list[tuple[int, Role | None]] = []  # the headings that the next one stands below
         for one, end in zip(found, ends, strict=True):
             around = [(level, role) for level, role in around if level < one.level]
-            own = role_of(one.text)
+            # A paper's title may have "method" or "dataset" in it.
+            own = role_exactly(one.text) if titled and one is found[0] else role_of(one.text)
             role = own or next((role for _, role in reversed(around) if role), None)
             around.append((one.level, role))
             text = self.text[one.end : end]

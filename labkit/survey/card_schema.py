@@ -158,9 +158,9 @@ class Card(Record):
     version: Annotated[int, Field(ge=1)] = 1
     date: Day | None = None
     keywords: tuple[NonEmpty, ...] = ()
-    next: tuple[Annotated[NextPaper, BeforeValidator(_text_alone)], ...] = ()
+    next: tuple[Annotated[NextPaper, BeforeValidator(_text_alone, json_schema_input_type=str | NextPaper)], ...] = ()
     claims: tuple[CardClaim, ...] = ()
-    questions: tuple[Annotated[Question, BeforeValidator(_text_alone)], ...] = ()
+    questions: tuple[Annotated[Question, BeforeValidator(_text_alone, json_schema_input_type=str | Question)], ...] = ()
     history: tuple[Revision, ...] = ()
     imported: Import | None = None
 

@@ -120,7 +120,7 @@ TEMPLATES: dict[CardFormat, tuple[Asked, ...]] = {
     ),
     # The abstract, the same in another language, where it is.
     "abstract": (
-        Asked("what", "Abstract", "要旨", "초록", "摘要"),
+        Asked("what", "Abstract", "Abstract", "Abstract", "Abstract"),
         Asked("what", "Abstract (translated)", "要旨（翻訳）", "초록 (번역)", "摘要（翻译）"),
         Asked("links", "URL", "URL", "URL", "URL"),
         Asked("links", "PDF", "PDF", "PDF", "PDF"),
@@ -147,7 +147,7 @@ HEADINGS: dict[Role, str] = {
     "method": """method, methods, methodology, approach, proposed method, proposed approach, model, models, architecture,
         network architecture, network architectures, architectures, network, framework, implementation, implementation details,
         training, training details, technical details, details, algorithm, loss, loss function, loss functions, key point of the method,
-        key of the technique, heart of the method, experimental configuration, optimization, inference, recognition, action classification architectures,
+        key of the technique, heart of the method, optimization, inference,
         技術や手法の肝は, 技術や手法のキモはどこ, 技術や手法のキモは, 技術や手法の肝, 技術の手法や肝は, 技術の手法や肝, 技術の手法や肝はどこ,
         手法の肝, 手法のキモ, 手法, 提案手法, 方法, アプローチ, モデル, アーキテクチャ, ネットワーク構造, ネットワーク, 実装, 実装の詳細, 学習,
         学習方法, 学習の詳細, 損失関数, アルゴリズム, 手法の詳細, 技術の詳細, 방법, 방법론, 제안 방법, 제안하는 방법, 제안 기법, 접근 방법, 접근법, 모델, 모델 구조, 구조, 아키텍처,
@@ -155,14 +155,14 @@ HEADINGS: dict[Role, str] = {
         기술 세부, 알고리즘, 세부 사항, 方法, 方法概述, 方法对比, 方法比较, 方法介绍, 方法细节, 本文方法, 提出的方法, 所提方法, 技术细节, 技术方案,
         网络架构, 网络结构, 网络, 模型, 模型结构, 模型架构, 架构, 实现, 实现细节, 训练, 训练细节, 训练方法, 训练过程, 损失函数, 算法, 框架, 整体框架""",
     "dataset": """dataset, datasets, data, data set, data sets, benchmark, benchmarks, データセット, データ, 使用データセット, 데이터셋,
-        데이터 세트, 데이터, 数据集, 数据, 数据集介绍, the kinetics dataset, the dataset""",
+        데이터 세트, 데이터, 数据集, 数据, 数据集介绍""",
     "results": """results, result, experiments, experiment, experimental results, experiments and results, results and analysis,
         evaluation, performance, comparison, comparison with the state of the art, comparison with state-of-the-art, ablation,
         ablation study, ablation studies, findings, 結果, 実験, 実験結果, 評価結果, 性能, 比較, 比較実験, 定量評価, 定性評価, アブレーション,
         결과, 실험, 실험 결과, 실험 및 결과, 성능, 성능 비교, 비교, 비교 실험, 분석 결과, 평가 결과, 결과 분석, 실험 분석, 结果, 实验, 实验结果, 实验与结果, 实验分析,
         实验结果与分析, 结果分析, 性能, 性能对比, 对比实验, 消融实验, 比较""",
     "validation": """validation, verification, how was it validated, how was it verified, how did they verify that it works,
-        evaluation method, evaluation protocol, experimental setup, experimental settings, experiment setup, setup, どうやって有効だと検証した,
+        evaluation method, evaluation protocol, experimental configuration, experimental setup, experimental settings, experiment setup, setup, どうやって有効だと検証した,
         どうやって有効だと検証したか, どうやって有効だと検証したの, 有効性の検証, 検証, 検証方法, 評価, 評価方法, 実験設定, 実験条件, 검증,
         검증 방법, 어떻게 검증했나, 유효성 검증, 실험 설정, 실험 환경, 평가, 평가 방법, 验证, 验证方法, 有效性验证, 实验设置, 实验设定, 评估,
         评估方法, 评价""",
@@ -215,6 +215,12 @@ def _known() -> dict[str, Role]:
             known.setdefault(_key(str(heading)), asked.role)
     known.pop("", None)
     return known
+
+
+def looked_up(heading: str) -> str:
+    """A heading as it is compared, without its numbering."""
+    words = unicodedata.normalize("NFKC", heading[:LONGEST]).casefold()
+    return _key(_NUMBERING.sub("", words, count=1)) or _key(words)
 
 
 def role_exactly(heading: str) -> Role | None:

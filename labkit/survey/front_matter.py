@@ -17,6 +17,7 @@ from labkit.survey.library import Loader, Place, SummaryError, parse_yaml
 MARK = "\ufeff"  # a byte-order mark, as it looks after decoding
 _OPENING = re.compile(rf"{MARK}?---[ \t]*(\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML wants them escaped
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -75,7 +76,8 @@ def written(value: Any) -> str:
     # What YAML would read as a number, a date or a word of its own needs quotes.
     if bare and yaml.load(value, Loader) == value:
         return value
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f").replace("\x85", "\\x85")
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)
 
 
 def put(text: str, key: str, value: Any) -> str:

@@ -97,15 +97,17 @@ def _stamp(path: Path) -> tuple[int, int]:
     return about.st_mtime_ns, about.st_size
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
+    """The text of a file, without a byte-order mark. Raises `SummaryError` where it is empty, huge or in another encoding."""
     data = path.read_bytes()
     if len(data) > LARGEST:
         raise SummaryError(path, f"{len(data):,} bytes is more than a summary can be ({LARGEST:,})")
     try:
-        text = data.decode("utf-8-sig")  # a byte-order mark is harmless
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise SummaryError(path, f"not UTF-8 (byte {data[error.start]:#04x}); save it as UTF-8", line) from None
+        name = "UTF-8" if encoding == "utf-8-sig" else encoding
+        raise SummaryError(path, f"not {name} (byte {data[error.start]:#04x}); save it as UTF-8", line) from None
     if not text.strip():
         raise SummaryError(path, "the file is empty")
     return text
@@ -113,7 +115,7 @@ def _text(path: Path) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
-    data, lines = parse_yaml(path, _text(path))
+    data, lines = parse_yaml(path, read_text(path))
     if not isinstance(data, dict):
         raise SummaryError(path, "expected keys and values, such as `id: hara-2018-retrace`", 1)
     if data.get("id") != path.parent.name:
@@ -128,7 +130,7 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
 
 @functools.lru_cache(maxsize=1024)
 def _read_results(path: Path, stamp: tuple[int, int], paper_id: str, cited_as: str) -> tuple[Result, ...]:
-    rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     columns = rows.fieldnames or []
     for column in columns:
         free = [name for name in RESULT_COLUMNS if name not in columns]

@@ -60,7 +60,12 @@ class Text(Record):
 
 
 # `en: The title` is short for `en: {text: The title}`.
-ShortText = Annotated[Text, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)]
+ShortText = Annotated[
+    Text,
+    BeforeValidator(
+        lambda value: {"text": value} if isinstance(value, str) else value, json_schema_input_type=str | Text
+    ),
+]
 
 
 class Person(Record):
