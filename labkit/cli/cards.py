@@ -1,0 +1,215 @@
+"""Commands of the cards: begin one, import a review, export it again, tell which papers it names, schemas for editors."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labkit.cli.app import group, plainly
+
+if TYPE_CHECKING:
+    from labkit.survey.card import CardFile
+    from labkit.survey.references import Names
+
+card_app = group("card", "One reader's card of a paper: begin one, import a review, export it.")
+
+
+@card_app.command("new")
+@plainly
+def card_new(
+    paper: Annotated[str, typer.Argument(help="The paper's id; its title or arXiv number do as well.")],
+    reader: Annotated[str, typer.Option(help="Who reads: small letters, digits, hyphens.")],
+    language: Annotated[str, typer.Option(help="en, ja, ko, zh.")] = "en",
+    format: Annotated[str, typer.Option(help="ochiai, cvpaper, paper-review, insight, abstract.")] = "ochiai",
+    mode: Annotated[str, typer.Option(help="skim (15-30 minutes) or close (an hour or more).")] = "skim",
+    institution: Annotated[str, typer.Option(help="For the ranking per head.")] = "",
+) -> None:
+    """Begin a card: a file with the questions of a format, in a language. Prints its path; never overwrites.
+
+    Example: `labkit card new hara-2018-retrace --format ochiai --language ja --reader reader-a`
+    """
+    from labkit.survey.writing import new_card
+
+    asked: Any = {"format": format, "language": language, "mode": mode}
+    print(new_card(_paper_id(paper), reader=reader, institution=institution, **asked))
+
+
+@card_app.command("import")
+@plainly
+def card_import(
+    files: Annotated[list[Path], typer.Argument(help="Reviews: Markdown, with front matter or without.")],
+    paper: Annotated[str, typer.Option(help="The paper's id; its title or arXiv number do as well.")],
+    reader: Annotated[str, typer.Option(help="Who wrote it: small letters, digits, hyphens.")],
+    language: Annotated[str | None, typer.Option(help="en, ja, ko, zh. Default: what it looks like.")] = None,
+    format: Annotated[str | None, typer.Option(help="Default: the one whose headings it has.")] = None,
+    institution: Annotated[str, typer.Option(help="For the ranking per head.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of the files: cp949, cp932, gb18030.")] = "utf-8",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take papers to read next that are beyond doubt; do not ask.")
+    ] = False,
+) -> None:
+    """Make cards of reviews, byte for byte, and say what each heading was taken for. Prints the paths.
+
+    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. A file that
+    cannot be used is named with its line, the others go on, and the exit code is 1.
+
+    Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
+    """
+    from labkit.survey.importing import import_review
+    from labkit.survey.library import SummaryError
+    from labkit.survey.references import library_names
+    from labkit.survey.writing import write_new
+
+    names, failed = library_names(), 0
+    asked: Any = {"language": language, "format": format, "encoding": encoding}
+    asked |= {"paper": _paper_id(paper, names), "reader": reader, "institution": institution}
+    for file in files:
+        try:
+            data = file.read_bytes()
+            card = import_review(data, source=file, **asked)
+            found = _next_papers(card, names, yes=yes)
+            card = import_review(data, source=file, next_papers=found, **asked)
+            path = write_new(card)
+        except (SummaryError, OSError) as error:
+            failed += 1
+            print(f"labkit: {error}", file=sys.stderr)
+            continue
+        _tell(card)
+        print(path)
+    if failed:
+        raise typer.Exit(1)
+
+
+@card_app.command("export")
+@plainly
+def card_export(
+    card: Annotated[Path, typer.Argument(help="A card that was imported.")],
+    to: Annotated[Path | None, typer.Option(help="A file that is not there yet. Default: standard output.")] = None,
+) -> None:
+    """Give back the review that a card was imported from, with what was edited since.
+
+    Example: `labkit card export summaries/hara-2018-retrace/cards/ko-reader-b.md --to review.md`
+    """
+    from labkit.survey.card import read_card
+    from labkit.survey.importing import export_review
+    from labkit.survey.writing import create
+
+    data = export_review(read_card(card))
+    if to is None:
+        sys.stdout.buffer.write(data)
+    else:
+        print(create(to, lambda temporary: temporary.write_bytes(data)))
+
+
+@card_app.command("resolve")
+@plainly
+def card_resolve(
+    card: Annotated[Path, typer.Argument(help="A card whose section on what to read next lists papers.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Take those that are beyond doubt; do not ask.")] = False,
+) -> None:
+    """Look up what a card wants read next, ask about each match, and write the answers into its front matter.
+
+    Example: `labkit card resolve summaries/hara-2018-retrace/cards/ja-reader-a.md`
+    """
+    from labkit.survey.card import read_card
+    from labkit.survey.references import library_names
+
+    read = read_card(card)
+    resolved = {one.text for one in read.about.next if one.paper}
+    found = [one for one in _next_papers(read, library_names(), yes=yes) if one["text"] not in resolved]
+    kept = [
+        one.model_dump(exclude_none=True) for one in read.about.next if one.text not in {new["text"] for new in found}
+    ]
+    if found:
+        print(read.put("next", kept + found).save())
+    else:
+        print("nothing new to read next")
+
+
+@card_app.command("schema")
+@plainly
+def card_schema(
+    name: Annotated[str, typer.Argument(help="paper, card or result.")] = "card",
+    write: Annotated[bool, typer.Option("--write", help="Write all three into `summaries/schema`.")] = False,
+) -> None:
+    """Print the JSON Schema of a file that people edit, for their editor.
+
+    Examples: `labkit card schema paper`, `labkit card schema --write`
+    """
+    from labkit.survey.editor_schema import SCHEMAS, schema_text, write_schemas
+    from labkit.survey.schema import did_you_mean
+
+    if write:
+        print(*write_schemas(), sep="\n")
+    elif name not in SCHEMAS:
+        raise ValueError(f"no schema {name!r}{did_you_mean(name, SCHEMAS)} There are {', '.join(SCHEMAS)}")
+    else:
+        print(schema_text(name), end="")
+
+
+def _paper_id(given: str, names: "Names | None" = None) -> str:
+    """The id of a paper given by id, title, short name or number. Raises `LookupError` with what it may be."""
+    from labkit.survey.library import paper_ids
+    from labkit.survey.references import library_names, resolve, settled
+
+    if given in paper_ids():
+        return given
+    candidates = resolve(given, names or library_names())
+    best = settled(candidates)
+    if best:
+        return best.paper
+    from labkit.survey.library import read_paper
+
+    if candidates:
+        listed = "\n".join(f"  {one.paper}: {one.matched}" for one in candidates)
+        raise LookupError(f"no paper {given!r}; it may be\n{listed}")
+    return read_paper(given).id  # raises, with the nearest id
+
+
+def _next_papers(card: "CardFile", names: "Names", *, yes: bool) -> list[dict[str, str]]:
+    """What a card wants read next, each with the paper of the library that the user says it is."""
+    from labkit.survey.references import listed_titles
+
+    found = []
+    for title in listed_titles(card.role("next")):
+        paper = _confirmed(title, names, yes=yes)
+        found.append({"text": title, "paper": paper} if paper else {"text": title})
+    return found
+
+
+def _confirmed(title: str, names: "Names", *, yes: bool) -> str | None:
+    """The paper that is meant, by confirmation; nobody there to answer is a no."""
+    from labkit.survey.references import resolve, settled
+
+    candidates = resolve(title, names)
+    best = settled(candidates)
+    if not candidates or (yes and not best):
+        print(f"  {title}: {'more than one fits' if candidates else 'not in the library'}", file=sys.stderr)
+        return None
+    if best and yes:
+        print(f"  {title}: {best.paper} ({best.matched})", file=sys.stderr)
+        return best.paper
+    print(f"  {title}", file=sys.stderr)
+    for number, one in enumerate(candidates, start=1):
+        print(f"    {number}  {one.score:.2f}  {one.paper}  {one.matched}", file=sys.stderr)
+    try:
+        answer = typer.prompt("  which one (0: none)", default="1" if best else "0", err=True)
+    except typer.Abort:
+        return None
+    place = int(answer) if answer.strip().isdecimal() else 0
+    return candidates[place - 1].paper if 1 <= place <= len(candidates) else None
+
+
+def _tell(card: "CardFile") -> None:
+    """What the import took the headings for, and which it left alone."""
+    headed = [one for one in card.sections if one.heading]
+    known = [one for one in headed if one.role]
+    about = card.about
+    print(
+        f"{about.imported.file if about.imported else card.path}: {about.language}, {about.format}; "
+        f"{len(known)} of {len(headed)} headings have a role",
+        file=sys.stderr,
+    )
+    for one in headed:
+        print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)

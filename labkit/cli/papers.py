@@ -1,0 +1,69 @@
+"""Commands of paper lists: a venue's list as a reading queue."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli.app import console, group, plainly
+
+papers_app = group("papers", "Lists of papers: read a venue's list into a queue, show it by session.")
+
+
+@papers_app.command("import")
+@plainly
+def papers_import(
+    file: Annotated[Path, typer.Argument(help="A list: BibTeX (.bib) or a table (.csv, .tsv).")],
+    venue: Annotated[str, typer.Option(help="Whose list it is: 'CVPR 2018'.")],
+    session: Annotated[str, typer.Option(help="For papers whose session the list does not name.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of the file.")] = "utf-8-sig",
+) -> None:
+    """Add a venue's list to its reading queue, `summaries/queue/<venue>.csv`; what is queued already stays as it is.
+
+    Papers of the library are recognised by number or whole title. An entry that cannot be used is named with its line,
+    the others go on, and the exit code is 1.
+
+    Example: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`
+    """
+    from labkit.survey.references import library_names
+    from labkit.survey.venue import enqueue, read_list
+
+    listed = read_list(file, session=session, encoding=encoding)
+    names = library_names()
+    path, added, problems = enqueue(venue, listed, names)
+    for problem in problems:
+        print(f"labkit: {problem}", file=sys.stderr)
+    known = sum(one.id in names.numbers for one in added)
+    print(f"{len(added)} papers added, {known} of them in the library", file=sys.stderr)
+    print(path)
+    if problems:
+        raise typer.Exit(1)
+
+
+@papers_app.command("queue")
+@plainly
+def papers_queue(
+    venue: Annotated[str | None, typer.Argument(help="Whose queue. Default: list the venues.")] = None,
+) -> None:
+    """Show a venue's reading queue by session, and which of its papers the library has.
+
+    Example: `labkit papers queue "CVPR 2018"`
+    """
+    from labkit.survey.library import paper_ids
+    from labkit.survey.venue import queued, venues
+    from labkit.terminal import table
+
+    if venue is None:
+        print("\n".join(venues()) or "no queues yet; `labkit papers import LIST --venue NAME` makes one")
+        return
+    known = set(paper_ids())
+    sessions: dict[str, int] = {}
+    papers = queued(venue)
+    for one in papers:
+        sessions.setdefault(one.session, len(sessions))
+    rows = [
+        (one.session, one.id, one.title, "in the library" if one.id in known else "")
+        for one in sorted(papers, key=lambda one: sessions[one.session])
+    ]
+    console().print(table(("session", "id", "title", ""), rows))
