@@ -1,26 +1,49 @@
 """Commands of the networks: the zoo as a list, one network layer by layer."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from labkit.cli.app import console, plainly
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.clip import ClipSpec
+    from labkit.models import ModelEntry
+    from labkit.models.network import Network
+    from labkit.survey.schema import Result
+
 
 @plainly
-def models(pattern: Annotated[str, typer.Argument(help="A shell pattern: `resnet*`.")] = "*") -> None:
-    """List the networks, their input and where they come from.
+def models(pattern: Annotated[str, typer.Argument(help="A name, or a shell pattern: `resnet*`.")] = "*") -> None:
+    """List the networks: what they read, what they cost for one example at 400 classes, and how well they did.
+
+    Accuracies are those that the papers print, with the table; a network without one has none in the papers kept here.
 
     Example: `labkit models "resnet*"`
     """
     from labkit.models import entry, list_models
+    from labkit.survey.schema import did_you_mean
     from labkit.terminal import table
 
     entries = [entry(name) for name in list_models(pattern)]
     if not entries:
-        raise ValueError(f"no network is called like {pattern!r}; `labkit models` lists all")
-    rows = [(one.name, f"{one.clip.frames} x {one.clip.size} x {one.clip.size}", one.source) for one in entries]
-    console().print(table(("name", "frames x height x width", "source"), rows))
+        hint = did_you_mean(pattern, list_models()).rstrip(".")
+        raise ValueError(f"no network is called like {pattern!r}{hint}; `labkit models` lists all")
+    notes: dict[str, int] = {}  # what an accuracy is of -> its number below the table
+    rows = []
+    for one, (parameters, macs) in _counted(entries):
+        published = _published(one)
+        note = notes.setdefault(_about(published), len(notes) + 1) if published else 0
+        accuracy = f"{published.number} [{note}]" if published else ""
+        rows.append((one.name, _reads(one), f"{parameters / 1e6:.2f}", f"{macs / 1e9:.2f}", accuracy, one.paper))
+    columns = ("name", "reads", "M params", "GMACs", "accuracy", "paper")
+    console().print(table(columns, rows, right=columns[2:4]))
+    for text, number in notes.items():
+        print(f"[{number}] {text}")
 
 
 @plainly
@@ -28,39 +51,144 @@ def model(
     name: Annotated[str, typer.Argument(help="A network's name; `labkit models` lists them.")],
     classes: Annotated[int, typer.Option(min=1, help="Classes to tell apart.")] = 400,
     parameter: Annotated[list[str] | None, typer.Option("-p", help="`name=value`: width=16, shortcut=A.")] = None,
-    layers: Annotated[bool, typer.Option(help="Show every layer, not the totals alone.")] = True,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames in a clip. Default: the paper's.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. Default: the paper's.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Examples per training step, for the memory.")] = 1,
+    layers: Annotated[bool, typer.Option(help="Show every layer, not endpoints and totals alone.")] = True,
 ) -> None:
-    """Show a network's layers, with parameters and multiply-accumulates for one clip. Builds no weights.
+    """Show a network layer by layer: shapes, costs, receptive fields, and memory for training. Builds no weights.
 
-    Example: `labkit model resnet18 --classes 12 -p width=16 --no-layers`
+    `MB kept` is what a training step keeps of a layer for the way back. `sees` is the receptive field, frames × pixels,
+    and `apart` how far two neighbouring positions look apart (0: all look at the same); of a network of two streams
+    both are shown, RGB first.
+
+    Example: `labkit model resnet18 --classes 12 -p width=16 --batch 32 --no-layers`
     """
     import torch
 
-    from labkit.models import create_model, entry
-    from labkit.models.profile import profile, totals
+    from labkit.models import create_model
+    from labkit.models.profile import profile, totals, trace
     from labkit.runs.notebook import split_assignments
-    from labkit.terminal import table
 
     overrides = {key: _number(value) for key, value in split_assignments(parameter or []).items()}
     with torch.device("meta"):
         network = create_model(name, num_classes=classes, **overrides)
-    shape = entry(name).shape
-    counted = profile(network, shape)
+    one = _resized(name, network, frames, size)
+    counted = profile(network, one.shape, batch)
     if layers:
-        rows = [
-            (
-                row["name"],
-                row["type"],
-                " x ".join(map(str, row["output"])),
-                f"{row['parameters']:,}",
-                f"{row['macs']:,}",
-            )
-            for row in counted.to_dict("records")
-        ]
-        columns = ("layer", "type", "output", "parameters", "multiply-accumulates")
-        console().print(table(columns, rows, right=columns[2:]))
-    total = totals(counted)
-    print(f"{name}: {total.parameters:,} parameters, {total.macs:,} multiply-accumulates for one {tuple(shape)}")
+        _show_layers(counted)
+        print()
+    _show_endpoints(trace(cast("Network", network), one.shape))
+    sums = totals(counted)
+    print(f"\n{name} reads {_reads(one)} and tells {classes} classes apart ({one.source})")
+    print(f"{sums.parameters:,} parameters, {sums.macs:,} multiply-accumulates for one {one.shape}")
+    held = 3 * sum(p.numel() * p.element_size() for p in network.parameters())
+    print(
+        f"training with a batch of {batch} keeps {_bytes(sums.activations)} of activations, "
+        f"and {_bytes(held)} of weights, gradients and momentum"
+    )
+    published = _published(one)
+    if published:
+        print(f"published: {published.number}, {_about(published)}")
+
+
+def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tuple[int, int]]]:
+    """Each network with its parameters and multiply-accumulates; a bar shows how far it is."""
+    import torch
+    from rich.progress import track
+
+    from labkit.models.profile import costs
+
+    screen = console(error=True)
+    for one in track(entries, "counting", console=screen, transient=True, disable=not screen.is_terminal):
+        with torch.device("meta"):
+            network = one.build()
+        yield one, costs(network, one.shape)
+
+
+def _resized(name: str, network: Any, frames: int | None, size: int | None) -> "ModelEntry":
+    """The network's entry with the clip that it is asked about."""
+    from labkit.models import entry
+
+    one = replace(entry(name), clip=network.clip, flow=network.flow)
+    if frames is not None:
+        if one.flow is not None or len(one.shape) == 3:
+            which = "two streams of their own lengths" if one.flow is not None else "single frames"
+            raise ValueError(f"{name} reads {which}; there is no --frames to choose")
+        one = replace(one, clip=one.clip.but(frames=frames))
+    if size is not None:
+        flow = one.flow.but(size=size) if one.flow is not None else None
+        one = replace(one, clip=one.clip.but(size=size), flow=flow)
+    return one
+
+
+def _published(one: "ModelEntry") -> "Result | None":
+    """The accuracy that a paper prints for this network."""
+    from labkit.survey import cite
+
+    filters = dict(one.published)
+    return cite(filters.pop("paper"), **filters) if filters else None
+
+
+def _about(published: "Result") -> str:
+    what = ", ".join(part for part in (published.metric, published.dataset, published.input) if part)
+    return f"{what}: {published.origin}"
+
+
+def _show_layers(counted: "pd.DataFrame") -> None:
+    from labkit.terminal import table
+
+    rows = [
+        (
+            row["name"] or "(itself)",
+            row["type"],
+            _extent(row["output"]),
+            f"{row['parameters']:,}",
+            f"{row['macs'] / 1e6:,.2f}",
+            f"{row['activations'] / 1e6:,.1f}",
+            _sight(row["field"]),
+        )
+        for row in counted.to_dict("records")
+    ]
+    columns = ("layer", "type", "output", "parameters", "M MACs", "MB kept", "sees")
+    console().print(table(columns, rows, right=columns[3:6]))
+
+
+def _show_endpoints(traced: "pd.DataFrame") -> None:
+    from labkit.terminal import table
+
+    rows = [
+        (row["endpoint"], _extent(row["output"]), _sight(row["field"]), _sight(row["jump"]))
+        for row in traced.to_dict("records")
+    ]
+    console().print(table(("endpoint", "output", "sees", "apart"), rows))
+
+
+def _reads(one: "ModelEntry") -> str:
+    """`16×112²`, frames and pixels; of two streams `1×224² + 10×224²`, RGB and flow."""
+
+    def clip(spec: "ClipSpec") -> str:
+        return f"{spec.frames}×{spec.size}²"
+
+    return clip(one.clip) if one.flow is None else f"{clip(one.clip)} + {clip(one.flow)}"
+
+
+def _extent(sizes: Iterable[int]) -> str:
+    """`64×16×56²`: sizes along each axis, height and width as one where they are equal."""
+    numbers = list(map(str, sizes))
+    if len(numbers) > 1 and numbers[-1] == numbers[-2]:
+        numbers[-2:] = [f"{numbers[-1]}²"]
+    return "×".join(numbers)
+
+
+def _sight(sizes: Sequence[Any]) -> str:
+    """A receptive field, or two of them."""
+    pair = bool(sizes) and isinstance(sizes[0], tuple)
+    return " + ".join(map(_extent, sizes)) if pair else _extent(sizes)
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e9:,.2f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
 def _number(text: str) -> Any:

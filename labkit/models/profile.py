@@ -71,6 +71,23 @@ def totals(table: pd.DataFrame) -> pd.Series:
     return table[list(TOTALS)].sum()
 
 
+def costs(model: nn.Module, shape: Sequence[Any]) -> tuple[int, int]:
+    """Parameters and multiply-accumulates for one example: the sums of `profile` alone, in a fraction of its time.
+
+    Raises as `profile` does.
+    """
+    counted: list[int] = []
+    probe = model if all(p.is_meta for p in model.parameters()) else _on_meta(model)  # copying takes the longest
+    modes = [(module, module.training) for module in probe.modules()]
+    try:
+        with _reading(probe.eval(), shape, batch=1) as example, torch.no_grad(), _Multiplications(counted.append):
+            probe(example)
+    finally:
+        for module, training in modes:
+            module.training = training
+    return sum(p.numel() for p in model.parameters()), sum(counted)
+
+
 def trace(network: Network, shape: Sequence[Any]) -> pd.DataFrame:
     """One row per endpoint: `endpoint`, `output` (shape without the batch), and `field` and `jump` as in `profile`.
 
@@ -101,6 +118,9 @@ class _Call:
     def is_layer(self) -> bool:
         return not any(self.module.children()) or any(True for _ in self.module.parameters(recurse=False))
 
+    def add(self, macs: int) -> None:
+        self.macs += macs
+
     def row(self, parameters: int) -> tuple[Any, ...]:
         sizes = _sizes_and_jumps(self.field)
         kind = type(self.module).__name__
@@ -118,7 +138,7 @@ def _predict(probe: nn.Module, shape: Sequence[Any]) -> _Calls:
         def finish(call: _Call, output: Tensor) -> None:
             call.field = fields.field(output)
 
-        with _running(probe, finish) as (calls, stack), _Multiplications(stack):
+        with _running(probe, finish) as (calls, stack), _Multiplications(lambda macs: stack[-1].add(macs)):
             probe(example)
     return calls
 
@@ -142,17 +162,17 @@ def _train(probe: nn.Module, shape: Sequence[Any], batch: int) -> _Calls:
 
 
 class _Multiplications(TorchDispatchMode):
-    """Count multiply-accumulates, operation by operation, on account of the module that is running."""
+    """Tell `add` the multiply-accumulates of each operation."""
 
-    def __init__(self, stack: Sequence[_Call]) -> None:
+    def __init__(self, add: Callable[[int], None]) -> None:
         super().__init__()
-        self._stack = stack
+        self._add = add
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         count = MULTIPLICATIONS.get(func._schema.name)
         if count is not None:
-            self._stack[-1].macs += count(out, *args)
+            self._add(count(out, *args))
         return out
 
 
