@@ -106,6 +106,9 @@ class DenseNet(Network):
         features    1024                      BN - ReLU - mean over T, H, W
         logits         K
 
+    Layers in the four blocks (Huang et al. 2017, Table 1): 6 12 24 16 in DenseNet-121, 6 12 32 32 in DenseNet-169,
+    6 12 48 32 in DenseNet-201. Hara et al. 2018 train the first and the last.
+
     Any clip size works; the transitions round down, as published, but never to nothing.
 
     Args:

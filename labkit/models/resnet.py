@@ -37,6 +37,7 @@ from labkit.models.convolutions import (
 )
 from labkit.models.network import Network, at_least_one, check_rank, one_of
 
+T = TypeVar("T")
 # (ops, in_channels, width, stride=, shortcut=, conv=) -> a block
 BlockBuilder = Callable[..., Block]
 
@@ -76,7 +77,7 @@ _thin = partial(Bottleneck, expansion=2)  # half as many channels out, for twice
 _r2plus1d = partial(Plan, stem=Stem(conv=factored), convs=(factored,))
 
 PLANS = {
-    # Hara et al. 2018, Table 1
+    # Hara et al. 2018, Table 1, and ResNet-10 of the published code
     "resnet10": Plan(BasicBlock, (1, 1, 1, 1)),
     "resnet18": Plan(BasicBlock, (2, 2, 2, 2)),
     "resnet34": Plan(BasicBlock, (3, 4, 6, 3)),
@@ -86,7 +87,7 @@ PLANS = {
     "resnet200": Plan(Bottleneck, (3, 24, 36, 3)),
     "preact_resnet200": Plan(PreActivation, (3, 24, 36, 3)),
     "wide_resnet50": Plan(_thin, (3, 4, 6, 3), widening=2),
-    # Table 1 prints 3, 24, 36, 3 blocks for it. That would be 200 layers: an erratum, the published code has these.
+    # not the 3, 24, 36, 3 that Table 1 prints: an erratum, see ResNet
     "resnext101": Plan(_thin, (3, 4, 23, 3), convs=(partial(grouped, cardinality=32),), widening=2),
     # Tran et al. 2018, on the plan above
     "r2plus1d_18": _r2plus1d(BasicBlock, (2, 2, 2, 2)),
@@ -122,6 +123,21 @@ class ResNet(Network):
         logits   K
 
     Any clip size works: sizes are rounded up when halved, and one frame stays one.
+
+    The networks of Hara et al. 2018, Table 1 (F is the width inside a block, N the number of blocks):
+
+        network                block            F in layers 1-4      out    N in layers 1-4
+        ResNet-18              basic            64 128 256  512       F      2  2  2  2
+        ResNet-34              basic            64 128 256  512       F      3  4  6  3
+        ResNet-50              bottleneck       64 128 256  512      4 F     3  4  6  3
+        ResNet-101             bottleneck       64 128 256  512      4 F     3  4 23  3
+        ResNet-152             bottleneck       64 128 256  512      4 F     3  8 36  3
+        ResNet-200             bottleneck       64 128 256  512      4 F     3 24 36  3
+        pre-act ResNet-200     pre-activation   64 128 256  512      4 F     3 24 36  3
+        WRN-50                 bottleneck      128 256 512 1024      2 F     3  4  6  3
+        ResNeXt-101            32 groups       128 256 512 1024      2 F     3  4 23  3
+
+    For ResNeXt-101 the table prints N = 3 24 36 3. That would make 200 layers: an erratum, and not what was published.
 
     Args:
         plan: what makes it the network it is: a `Plan`, or the name of one in `PLANS`.
@@ -208,9 +224,6 @@ def _stage(
         blocks.append(block)
         channels = block.out_channels
     return blocks, channels
-
-
-T = TypeVar("T")
 
 
 def _at(choices: Sequence[T], index: int) -> T:
