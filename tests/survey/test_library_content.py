@@ -105,6 +105,15 @@ def test_a_quoted_number_is_the_one_that_the_quoting_paper_prints(paper_id):
         assert "as quoted there" in result.note
 
 
+def test_every_network_that_the_two_papers_compare_with_has_the_numbers_that_they_quote():
+    own = {"ResNeXt-101", "I3D"}
+    quoted = {(r.model, r.source) for name in PAPERS for r in read_results(name) if "Table 5" in r.source}
+    for author, paper_id in QUOTED_AS.items():
+        for result in read_results(paper_id):
+            if result.source == "Table 5" and result.model not in own:
+                assert (result.model, f"{author}, Table 5") in quoted
+
+
 def test_a_card_stands_where_its_front_matter_says(card):
     assert card.path.name == card.about.file_name
     assert card.path.parent.parent.name == card.about.paper
