@@ -254,7 +254,6 @@ class Inception(Network):
         super().__init__()
         at_least_one(num_classes=num_classes)
         self.clip = clip or ClipSpec(frames=64, size=224)
-        self.in_channels, self.dims = in_channels, dims
         ops = same_ops(dims, scale=scale, momentum=momentum)
         trunk = Trunk(ops, in_channels=in_channels, width=width)
         for name, block in trunk.named_children():  # its layers stand in this network by their own, published names
@@ -271,7 +270,8 @@ class Inception(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
-        check_input(x, self.in_channels, dims=self.dims)
+        first = next(self.parameters())
+        check_input(x, first.shape[1], dims=first.ndim - 2)
         for name in LAYERS:
             x = getattr(self, name)(x)
             yield name, x

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labkit.models.inception import Inception, Mixed, same_ops
 from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
-from labkit.models.zoo import create_model
+from labkit.models.zoo import create_model, entry
 
 # Carreira & Zisserman's published network at 3x64x224x224, in order; Predictions has one row of scores.
 SHAPES = {
@@ -306,7 +306,7 @@ def test_a_laptop_sized_network_reads_16_frames_of_56_pixels_and_learns_with_all
 def test_forward_and_backward_run_at_the_papers_clip_size(name):
     with torch.device("meta"):
         network = create_model(name)
-        shape = network.clip.shape if network.dims == 3 else (3, 224, 224)
+        shape = entry(name).shape
         network(torch.empty(2, *shape)).sum().backward()
     assert all(p.grad is not None for p in network.parameters())
 
