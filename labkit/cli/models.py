@@ -89,7 +89,7 @@ def model(
     )
     published = _published(one)
     if published:
-        print(f"published: {published.number}, {_about(published)}")
+        print(f"the paper's own network: {published.number} {_about(published)}")
 
 
 def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tuple[int, int]]]:

@@ -6,6 +6,7 @@ as it predicts, to count, and once as it trains, to see what autograd keeps for 
 
 import copy
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ def totals(table: pd.DataFrame) -> pd.Series:
 def costs(model: nn.Module, shape: Sequence[Any]) -> tuple[int, int]:
     """Parameters and multiply-accumulates for one example: the sums of `profile` alone, in a fraction of its time.
 
+    A network on the meta device is read in place, hooks and all; another one is copied there.
     Raises as `profile` does.
     """
     counted: list[int] = []
@@ -145,20 +147,31 @@ def _predict(probe: nn.Module, shape: Sequence[Any]) -> _Calls:
 
 def _train(probe: nn.Module, shape: Sequence[Any], batch: int) -> _Calls:
     """Every run of every module while the network trains, with the bytes that autograd keeps from it."""
-    owned = {tensor.untyped_storage()._cdata for tensor in (*probe.parameters(), *probe.buffers())}
-    kept: dict[int, Tensor] = {}  # alive until the end, so that no storage takes the place of another
+    packed: list[tuple[weakref.ref[_Kept], _Call]] = []
     with _reading(probe.train(), shape, batch) as example, _running(probe, lambda *_: None) as (calls, stack):
 
-        def keep(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage._cdata not in owned and storage._cdata not in kept:
-                kept[storage._cdata] = tensor
-                stack[-1].activations += storage.nbytes()
-            return tensor
+        def keep(tensor: Tensor) -> _Kept:
+            kept = _Kept(tensor.detach())  # a result kept with its own graph would keep itself alive
+            packed.append((weakref.ref(kept), stack[-1]))
+            return kept
 
-        with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-            probe(example)
+        with torch.enable_grad(), saved_tensors_hooks(keep, lambda kept: kept.tensor):
+            result = probe(example)
+    counted = {tensor.untyped_storage()._cdata for tensor in (*probe.parameters(), *probe.buffers())}
+    for reference, call in packed:
+        kept = reference()  # gone where nothing that leads to the result needs it
+        if kept is not None and (storage := kept.tensor.untyped_storage())._cdata not in counted:
+            counted.add(storage._cdata)
+            call.activations += storage.nbytes()
+    del result  # until here it held the graph, and the graph what is kept
     return calls
+
+
+class _Kept:
+    """What autograd holds in place of a tensor: it lives as long as the way back may need it."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
 
 
 class _Multiplications(TorchDispatchMode):
