@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 import torch
 import torchvision
@@ -126,14 +127,15 @@ def _drop_auxiliary_classifiers(network: Any) -> None:
 
 
 def _from_the_zoo(name: str, options: Mapping[str, Any]) -> Source:
-    """Our own 2D networks. torchvision's residual networks have the same tensor names, and shortcut B."""
+    """Our own 2D networks. Where torchvision has the same one, its weights are read, with shortcut B as it has them."""
     row = entry(name)
-    published = name.removesuffix("_2d")
+    published = {"wide_resnet50_2d": "wide_resnet50_2"}.get(name, name.removesuffix("_2d"))
     if published not in _torchvision_names():
         categories = CIFAR10 if name == "resnet20_2d" else ()
-        return Source(lambda num_classes: row.build(num_classes, **options), row.clip, categories)
+        return Source(lambda num_classes: row.build(num_classes, **options), options.get("clip", row.clip), categories)
     source = _torchvision(published, {})
-    settings = {"shortcut": "B", "clip": source.clip, **options}
+    residual = {"shortcut": "B"} if "shortcut" in row.overrides else {}
+    settings = {"clip": source.clip, **residual, **options}
     return Source(
         lambda num_classes: row.build(num_classes, **settings), settings["clip"], source.categories, source.url
     )
@@ -177,7 +179,7 @@ def _published_file(name: str, url: str, progress: bool) -> Path:
     except RuntimeError as error:  # torch's word for another checksum
         raise DownloadError(f"{url} gave something else than the published {name}: {error}. {way_out}") from None
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+        reason = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
         raise DownloadError(f"the weights of {name} could not be had from {url} ({reason}). {way_out}") from None
     return file
 

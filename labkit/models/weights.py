@@ -55,7 +55,7 @@ class Loaded:
         said = f"{self.tensors} tensors from {self.path.name}"
         if self.unused:
             said += f"; the head is new ({', '.join(self.unused)} of the file left out)"
-        counters = [name for name in self.fresh if name.endswith(COUNTER)]
+        counters = [name for name in self.fresh if _is_counter(name)]
         if counters:
             said += f"; the file lacks {len(counters)} batch counters ({COUNTER}), which stay as they were"
         return f"{said}. {self.warning}" if self.warning else said
@@ -102,7 +102,7 @@ def load_weights(
         raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
     fit = fit.without_head() if warning or new_head else fit
     if fit.faults:
-        raise WeightsError(path, f"these weights are not of this network. Tensors: {fit.faults}")
+        raise WeightsError(path, f"these weights are not of this network{_part(model, tensors)}. Tensors: {fit.faults}")
     model.load_state_dict(dict(fit.found), strict=False)  # strict is what `faults` was
     fresh = tuple(name for name in wanted if name not in fit.found)
     unused = tuple(sorted(theirs for name, theirs in names.items() if name not in fit.found))
@@ -149,7 +149,7 @@ class _Fit:
 
     @property
     def missing(self) -> list[str]:
-        absent = [name for name in self.wanted if name not in self.found and not name.endswith(f".{COUNTER}")]
+        absent = [name for name in self.wanted if name not in self.found and not _is_counter(name)]
         return [name for name in absent if not (self.headless and name.startswith(self.heads))]
 
     @property
@@ -199,6 +199,20 @@ def _matched(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> d
         if len(way) == len(set(found)):  # no two of the file's tensors become one
             ways.append(way)
     return min(ways, key=lambda way: len(way.keys() ^ set(wanted)))
+
+
+def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    """Which part of the network the tensors are all of, if there is one: a stream of two, say."""
+    theirs = {_renamed(name, EVERYWHERE): tensor.shape for name, tensor in tensors.items() if not _is_counter(name)}
+    for name, child in model.named_children():
+        ours = {each: tensor.shape for each, tensor in child.state_dict().items() if not _is_counter(each)}
+        if ours and ours == theirs:
+            return f", but of its part {name}: load them into network.{name}"
+    return ""
+
+
+def _is_counter(name: str) -> bool:
+    return name.rpartition(".")[2] == COUNTER
 
 
 def _renamed(name: str, renames: Renames) -> str:

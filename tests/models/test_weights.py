@@ -169,6 +169,17 @@ def test_the_head_of_torchvisions_own_networks_is_found(name):
     assert differing == {f"{head}.weight", f"{head}.bias"}
 
 
+def test_a_file_for_one_stream_of_two_says_where_it_goes(tmp_path):
+    network, single = create_model("two_stream_i3d", 5, width=4), create_model("i3d", 5, width=4)
+    path = save_weights(single, tmp_path / "rgb.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"not of this network, but of its part rgb_stream: load them into network\."
+    ):
+        load_weights(network, path)
+    load_weights(network.rgb_stream, path)
+    assert same(network.rgb_stream, single)
+
+
 def test_a_file_with_a_prefix_and_the_same_name_without_it_hides_neither(tmp_path):
     tensors = published(small())
     tensors["fc.bias"] = torch.zeros(5)
