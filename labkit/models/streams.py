@@ -43,9 +43,14 @@ def check_pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
     check_input(flow, channels[1], reader="the flow stream")
     if len(rgb) != len(flow):
         raise ValueError(f"a pair (rgb, flow) belongs to the same clips, but rgb has {len(rgb)} and flow {len(flow)}")
-    if flow.shape[2] % stack:
-        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {flow.shape[2]} are no whole stacks")
+    check_stacks(flow, stack)
     return rgb, flow
+
+
+def check_stacks(x: Tensor, stack: int) -> None:
+    """Raises `ValueError` where the frames of a clip are no whole stacks."""
+    if x.shape[2] % stack:
+        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} are no whole stacks")
 
 
 def check_stack_per_frame(rgb: Tensor, flow: Tensor) -> None:
@@ -66,10 +71,12 @@ class ImageStream(Inception):
 
     def __init__(self, *, in_channels: int, stack: int = 1, **options: Any) -> None:
         super().__init__(dims=2, in_channels=in_channels * stack, **options)
-        self.stack = stack
+        self.in_channels, self.stack = in_channels, stack
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
+        check_input(x, self.in_channels, reader="this stream")
+        check_stacks(x, self.stack)
         for name, out in super().walk(as_images(x, stack=self.stack)):
             out = as_video(out, batch=len(x))
             yield name, out.mean(dim=2) if name == "logits" else out
@@ -84,7 +91,8 @@ class TwoStream(Network):
 
     Endpoints are the streams' own, called `rgb.Mixed_5c`, `flow.Mixed_5c` and so on; `features` is both streams'
     features, averaged over time and space and joined: `(B, 2048)`. The paper trains each stream by itself (a stream is
-    a network of its own: `model.rgb_stream(rgb)`) and puts them together at test time.
+    a network of its own: `model.rgb_stream(rgb)`) and puts them together at test time. The sum is that of the published
+    code; it ranks the classes as the average of the logits does.
     """
 
     head = ("rgb_stream.logits", "flow_stream.logits")
@@ -137,7 +145,8 @@ class FusedTwoStream(Network):
     convolution has 28.31M where it reads both maps joined (as it does where each stream has its own) and 14.16M where
     it reads their sum, which would be 25.6M in all. A fully connected layer over every position of the pool's output
     would add 9.8M, 49.4M in all; over the mean of the positions it adds 0.2M. This gives 39.77M, which the paper's
-    table cuts to 39. The stride of the pool changes no count: 2 is that of the network's other 3x3x3 pool.
+    table cuts to 39, as it cuts the 79.65M of its 3D ConvNet to 79. The stride of the pool changes no count: 2 is that
+    of the network's other 3x3x3 pool.
     """
 
     head = "fc"
