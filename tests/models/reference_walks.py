@@ -156,3 +156,20 @@ def i3d(p, x):
     yield "Logits", logits
     yield "Predictions", logits.mean(2).softmax(1)
     yield "logits", logits.mean(2)
+
+
+def c3d(p, x):
+    """C3D as its PyTorch ports name it."""
+    for stage in (("conv1",), ("conv2",), ("conv3a", "conv3b"), ("conv4a", "conv4b"), ("conv5a", "conv5b")):
+        for name in stage:
+            x = F.relu(F.conv3d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding=1))
+            yield name if len(name) > 5 else f"{name}a", x
+        number = stage[0][4]
+        time = 1 if number == "1" else 2
+        x = F.max_pool3d(x, (time, 2, 2), padding=(0, 1, 1) if number == "5" else 0)
+        yield f"pool{number}", x
+    x = F.relu(linear(p, x.flatten(1), "fc6"))
+    yield "fc6", x
+    x = F.relu(linear(p, x, "fc7"))
+    yield "features", x
+    yield "logits", linear(p, x, "fc8")

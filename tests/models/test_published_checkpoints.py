@@ -11,6 +11,7 @@ import torchvision
 from published_checkpoints import names_and_shapes
 from twins import random_tensors
 
+from labkit.clip import ClipSpec
 from labkit.models import WeightsError, create_model, load_weights
 from labkit.models.weights import _matched
 
@@ -203,6 +204,22 @@ def test_later_releases_of_2plus1d_networks_load(tmp_path, name, kind, depths):
     assert load_weights(network, tmp_path / "r2p1d.pth").tensors == len(tensors)
     clip, block = images(), walks.basic if kind == "basic" else walks.bottleneck
     found = differences(network, walks.residual(tensors, clip, block, depths, how=walks.in_two), clip)
+    assert max(found.values()) < 1e-10, found
+
+
+def test_c3d_loads_under_the_names_of_its_pytorch_ports(tmp_path):
+    channels = {"conv1": (3, 4), "conv2": (4, 8), "conv3a": (8, 16), "conv3b": (16, 16), "conv4a": (16, 32)}
+    channels |= dict.fromkeys(("conv4b", "conv5a", "conv5b"), (32, 32))
+    shapes = {f"{name}.weight": (c_out, c_in, 3, 3, 3) for name, (c_in, c_out) in channels.items()}
+    shapes |= {f"{name}.bias": (c_out,) for name, (_, c_out) in channels.items()}
+    for name, (c_in, c_out) in {"fc6": (32 * 4, 256), "fc7": (256, 256), "fc8": (256, 487)}.items():
+        shapes |= {f"{name}.weight": (c_out, c_in), f"{name}.bias": (c_out,)}
+    tensors = drawn(shapes)
+    torch.save(tensors, tmp_path / "c3d.pickle")
+    network = create_model("c3d", 487, width=4, clip=ClipSpec(size=32)).double()
+    assert load_weights(network, tmp_path / "c3d.pickle").tensors == len(tensors)
+    clip = images(frames=16)
+    found = differences(network, walks.c3d(tensors, clip), clip)
     assert max(found.values()) < 1e-10, found
 
 
