@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.models.inflate import Inflated as Inflated
+    from labkit.models.inflate import check_inflation as check_inflation
     from labkit.models.inflate import inflate_conv as inflate_conv
     from labkit.models.inflate import inflate_modules as inflate_modules
     from labkit.models.resnet import ResNet as ResNet
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
     from labkit.models.zoo import entry as entry
     from labkit.models.zoo import list_models as list_models
 
-# Name -> module. `profile` is not here: `labkit.models.profile` is the module, and holds the function of that name.
+# Name -> module. `profile` and `inflate` are not here: `labkit.models.profile` is the module, and holds the function of
+# that name; so with `labkit.models.inflate`.
 _HOMES = {
+    "Inflated": "inflate",
     "ResNet": "resnet",
     "ModelEntry": "zoo",
     "WeightsError": "weights",
+    "check_inflation": "inflate",
     "create_model": "zoo",
     "entry": "zoo",
     "inflate_conv": "inflate",

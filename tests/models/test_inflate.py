@@ -185,7 +185,7 @@ def test_pools_are_inflated_too():
 def test_a_module_without_a_rule_is_refused_by_name():
     with pytest.raises(ValueError, match=r"no rule to inflate LPPool2d \(0\.1\)"):
         inflate_modules(nn.Sequential(nn.Sequential(nn.ReLU(), nn.LPPool2d(2, 2))))
-    with pytest.raises(ValueError, match="unknown preset 'i4d': choose from hara"):
+    with pytest.raises(ValueError, match="unknown preset 'i4d': choose from i3d, hara"):
         inflate_modules(nn.Sequential(), "i4d")
 
 

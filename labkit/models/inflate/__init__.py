@@ -1,0 +1,23 @@
+"""Inflation: 2D networks become 3D ones (Carreira & Zisserman, CVPR 2017, section 2.4).
+
+A video that repeats one image is a *boring* video. `inflate` makes a 3D network that gives on it what the 2D network
+gives on the image; `check_inflation` looks whether one does, layer by layer and frame by frame.
+
+In reading order: `conv` (one convolution: weights and padding), `pools`, `layers` (a rule for each kind of layer),
+`policy` (what layers do in time), `signal`, `functions` and `follow` (what a network does with its tensors), `network`
+(all of it together), `check` and `reasons`.
+"""
+
+from labkit.models.inflate.check import InflationReport as InflationReport
+from labkit.models.inflate.check import check_inflation as check_inflation
+from labkit.models.inflate.conv import Placement as Placement
+from labkit.models.inflate.conv import TimePaddedConv3d as TimePaddedConv3d
+from labkit.models.inflate.conv import TimePadding as TimePadding
+from labkit.models.inflate.conv import inflate_conv as inflate_conv
+from labkit.models.inflate.conv import inflate_weight as inflate_weight
+from labkit.models.inflate.intime import InTime as InTime
+from labkit.models.inflate.network import Inflated as Inflated
+from labkit.models.inflate.network import inflate as inflate
+from labkit.models.inflate.network import inflate_modules as inflate_modules
+from labkit.models.inflate.policy import PRESETS as PRESETS
+from labkit.models.inflate.policy import Policy as Policy

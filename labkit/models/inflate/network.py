@@ -1,0 +1,171 @@
+"""A whole network: followed, decided, and only then built."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pandas as pd
+from torch import fx, nn
+
+from labkit.models.inflate import layers
+from labkit.models.inflate.conv import Placement, TimePadding, check_choices
+from labkit.models.inflate.follow import Plan, Rewrite, Step, follow
+from labkit.models.inflate.intime import InTime
+from labkit.models.inflate.policy import PRESETS, Place, Policy
+from labkit.models.network import one_of
+
+
+class Inflated(NamedTuple):
+    """The 3D network, and what each layer became."""
+
+    network: nn.Module
+    table: pd.DataFrame
+
+
+def inflate(
+    model2d: nn.Module,
+    preset: str = "i3d",
+    *,
+    policy: Policy | None = None,
+    placement: Placement = "mean",
+    time_padding: TimePadding = "replicate",
+) -> Inflated:
+    """A 3D network from a 2D one: on a boring video, one image repeated, it gives what `model2d` gives on the image.
+
+        network, table = inflate(torchvision.models.resnet50(weights="DEFAULT"))
+        network(clip)                                       # (B, 3, T, H, W) -> (B, 1000)
+
+    Layer by layer, N×N becomes t×N×N with the weights inflated (Carreira & Zisserman 2017, section 2.4). `preset` says
+    what each layer does in time: `"i3d"` (time is halved with the first, fourth and fifth halving of space), `"hara"`
+    (time as space, all frames kept by the first convolution) or `"every_frame"` (no stride in time). `policy` has the
+    last word: a function of (name, 2D layer) that gives an `InTime`, or None to leave the layer to the preset.
+
+    `placement` and `time_padding` are those of `inflate_conv`. Pools always repeat the clip's ends. Global pools take
+    all of time, also those inside squeeze-and-excite blocks: what is global in space becomes global in time, as kernels
+    do (`policy` can give them `InTime(1)`: each frame by itself). With `placement="centre"`, no strides and such pools
+    the network is, until its last pool, the 2D network on every frame.
+
+    Names are kept: a layer of `model2d` and its counterpart answer to one name. `model2d` is left as it is; tensors
+    keep device, dtype and `requires_grad`, modules their mode. Hooks on layers that are replaced are not taken along.
+
+    Raises `ValueError` before anything is built: for an unknown choice, and with its name for an operator (layer or
+    function in a `forward`) that has no rule, or for strides that keep branches from meeting.
+    """
+    check_choices(placement=placement, time_padding=time_padding)
+    choose = one_of(PRESETS, preset=preset)
+
+    def decide(place: Place) -> InTime:
+        chosen = policy(place.name, place.layer) if policy else None
+        time = chosen or choose(place)
+        return replace(time, placement=time.placement or placement, padding=time.padding or time_padding)
+
+    plan = follow(model2d, decide)
+    made = _new_parts(model2d, plan)
+    network = _copy_with(model2d, made, plan)
+    return Inflated(network, _table(plan, network))
+
+
+def _new_parts(model2d: nn.Module, plan: Plan) -> dict[int, Any]:
+    """By the id of the old one: the 3D layers, and the weights of another shape."""
+    made: dict[int, Any] = {}
+    for name, module in model2d.named_modules():
+        if layers.rule(module) is not None:
+            made[id(module)] = layers.becomes(module, plan.times.get(name, InTime()))
+    for name, tensor in (*model2d.named_parameters(), *model2d.named_buffers()):
+        if name in plan.weights:
+            shaped = tensor.detach().clone().reshape(plan.weights[name])
+            kept = nn.Parameter(shaped, requires_grad=tensor.requires_grad)
+            made[id(tensor)] = kept if isinstance(tensor, nn.Parameter) else shaped
+    return made
+
+
+def _copy_with(model2d: nn.Module, made: dict[int, Any], plan: Plan) -> nn.Module:
+    """A copy of the network in which `made` stands for what it was made from, wherever that is used.
+
+    `copy.deepcopy` asks its memory for what it has copied already; we tell it of the new parts beforehand. Modules
+    with another `forward` are made from the inside out.
+    """
+    modules = dict(model2d.named_modules())
+    for name in sorted(plan.rewrites, key=lambda name: -name.count(".") if name else 1):
+        old = modules[name]
+        made[id(old)] = _rewritten(copy.deepcopy(old, made), plan.rewrites[name])
+    network = copy.deepcopy(model2d, made)
+    if "dims" in vars(network):
+        network.dims = 3  # type: ignore[assignment]  # our own networks check their input by it
+    return network
+
+
+def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
+    """The module with its graph for a `forward`, changed where axes are counted."""
+    graph = rewrite.graph
+    for node in list(graph.nodes):
+        if node.name in rewrite.rest:
+            node.args, node.kwargs = (*node.args[:1], *rewrite.rest[node.name]), {}
+        elif node.name in rewrite.layers:
+            name = node.name
+            while hasattr(module, name):
+                name += "_"
+            layer, time = rewrite.layers[node.name]
+            module.add_module(name, layers.becomes(layer, time))
+            with graph.inserting_before(node):
+                call = graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+            node.replace_all_uses_with(call)
+            graph.erase_node(node)
+    made = fx.GraphModule(module, graph, class_name=type(module).__name__)
+    for attribute, value in vars(module).items():  # what the graph does not use is part of the module all the same
+        if attribute in ("_modules", "_parameters", "_buffers") or attribute not in vars(made):
+            made.__dict__[attribute] = value
+    made.training = module.training
+    return made
+
+
+# The table
+
+
+def _table(plan: Plan, network: nn.Module) -> pd.DataFrame:
+    """What each layer became, in the order of the computation; layers that ask for no dimension are left out."""
+    modules = dict(network.named_modules())
+    return pd.DataFrame([_row(step, modules.get(step.name)) for step in plan.steps.values()]).set_index("layer")
+
+
+def _row(step: Step, made: nn.Module | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"layer": step.name, "2D": _described(step.before), "3D": step.after or _described(made)}
+    time = step.time
+    convolution = isinstance(step.before, layers.CONVOLUTIONS)
+    wide = time is not None and time.kernel not in (1, None)
+    padding = (
+        {"none": "none"}.get(time.padding or "", "replicate") if time and not convolution else time and time.padding
+    )
+    return row | {
+        "kernel": "" if time is None else "all" if time.kernel is None else str(time.kernel),
+        "stride": "" if time is None else str(time.stride),
+        "placement": time.placement if time and convolution and wide else "",
+        "padding": padding if wide else "",
+    }
+
+
+def _described(layer: Any) -> str:
+    if isinstance(layer, str):
+        return layer
+    text = type(layer).__name__
+    for attribute, before in (("kernel_size", " "), ("kernel", " "), ("stride", ", stride "), ("output_size", " to ")):
+        value = getattr(layer, attribute, None)
+        if value is None or (attribute == "stride" and value in (1, (1, 1), (1, 1, 1))):
+            continue
+        dims = 3 if "3d" in text else 2
+        sizes = value if isinstance(value, tuple | list) else (value,) * dims
+        text += before + "×".join("all" if size is None else str(size) for size in sizes)
+    return text
+
+
+def inflate_modules(
+    model2d: nn.Module,
+    preset: str | Callable[[str, int, int], InTime] = "hara",
+    *,
+    placement: Placement = "mean",
+    time_padding: TimePadding = "replicate",
+) -> nn.Module:
+    """`inflate(...).network`, under its former name and with Hara's preset as the default."""
+    assert isinstance(preset, str)
+    return inflate(model2d, preset, placement=placement, time_padding=time_padding).network
