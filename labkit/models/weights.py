@@ -163,8 +163,11 @@ class _Fit:
 
     @property
     def only_head_differs(self) -> bool:
+        """Everything fits, but the classifiers are for another number of classes."""
         names = self.misshapen
-        return bool(names) and not self.missing and not self.left_over and all(n.startswith(self.heads) for n in names)
+        same_features = all(self.found[name].shape[1:] == self.wanted[name].shape[1:] for name in names)
+        in_head = all(name.startswith(self.heads) for name in names)
+        return bool(names) and same_features and in_head and not self.missing and not self.left_over
 
     @property
     def class_counts(self) -> str:

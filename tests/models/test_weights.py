@@ -136,6 +136,13 @@ def test_a_new_head_hides_no_other_fault(tmp_path, new_head):
         load_weights(small(num_classes=7), tmp_path / "w.pth", new_head=new_head)
 
 
+def test_a_head_that_reads_other_features_is_a_fault_not_another_class_count(tmp_path):
+    tensors = small().state_dict() | {"fc.weight": torch.zeros(5, 64)}
+    torch.save(tensors, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"1 of another shape: fc\.weight \(5, 64\) for \(5, 32\)"):
+        load_weights(small(), tmp_path / "w.pth")
+
+
 def test_all_heads_of_a_network_with_several_are_replaced_together(tmp_path):
     class Two(torch.nn.Module):
         head = ("rgb.fc", "flow.fc")
