@@ -5,6 +5,7 @@ import functools
 import io
 import os
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
 class SummaryError(ValueError):
     """A file in `summaries/` that cannot be used: which file, which line, why."""
 
-    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
+    def __init__(self, path: Path, reason: str, line: int | None = None, parts: Sequence["SummaryError"] = ()) -> None:
         super().__init__(f"{path}{f', line {line}' if line else ''}: {reason}")
         self.path, self.reason, self.line = path, reason, line
+        self.parts = tuple(parts) or (self,)  # everything that is wrong with the file, each with its own line
 
 
 def summaries_folder() -> Path:
@@ -99,7 +101,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
     """The text of a file, without a byte-order mark. Raises `SummaryError` where it is empty, huge or in another encoding."""
-    data = path.read_bytes()
+    return decoded(path, path.read_bytes(), encoding)
+
+
+def decoded(path: Path, data: bytes, encoding: str = "utf-8-sig") -> str:
+    """The text of a file's bytes, as `read_text` gives it."""
     if len(data) > LARGEST:
         raise SummaryError(path, f"{len(data):,} bytes is more than a summary can be ({LARGEST:,})")
     try:
@@ -115,7 +121,12 @@ def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
-    data, lines = parse_yaml(path, read_text(path))
+    return parse_paper(path, read_text(path))
+
+
+def parse_paper(path: Path, text: str) -> Paper:
+    """The paper that a `paper.yaml` tells of; the path says which folder it is in. Raises `SummaryError`."""
+    data, lines = parse_yaml(path, text)
     if not isinstance(data, dict):
         raise SummaryError(path, "expected keys and values, such as `id: hara-2018-retrace`", 1)
     if data.get("id") != path.parent.name:
@@ -130,27 +141,47 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
 
 @functools.lru_cache(maxsize=1024)
 def _read_results(path: Path, stamp: tuple[int, int], paper_id: str, cited_as: str) -> tuple[Result, ...]:
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
-    columns = rows.fieldnames or []
-    for column in columns:
-        free = [name for name in RESULT_COLUMNS if name not in columns]
-        if column not in RESULT_COLUMNS and nearest(column, free):
-            raise SummaryError(path, f"unknown column {column!r}{did_you_mean(column, free)}", 1)
-    if missing := {"metric", "value", "source"} - set(columns):
-        raise SummaryError(
-            path, f"no column {', '.join(sorted(missing))}; the columns are {', '.join(RESULT_COLUMNS)}", 1
-        )
-    results = []
+    results, errors = parse_results(path, read_text(path), paper=paper_id, cited_as=cited_as)
+    if errors:
+        raise errors[0]
+    return results
+
+
+def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ...], tuple[SummaryError, ...]]:
+    """The rows of a `results.csv` that can be used, and what is wrong with the others. `about` goes into every row."""
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    results: list[Result] = []
+    errors: list[SummaryError] = []
     try:
+        columns = rows.fieldnames or []
+        if refused := _refused_columns(columns):
+            return (), (SummaryError(path, refused, 1),)
         for row in rows:
             if None in row or None in row.values():
-                raise SummaryError(path, f"not {len(columns)} fields, as the header has", rows.line_num)
-            about = {"paper": paper_id, "cited_as": cited_as, "line": rows.line_num}
-            results.append(Result.model_validate({**row, **about}))
-    except (ValidationError, csv.Error) as error:
-        reason = _reason(error) if isinstance(error, ValidationError) else str(error)
-        raise SummaryError(path, reason, rows.line_num) from None
-    return tuple(results)
+                errors.append(SummaryError(path, f"not {len(columns)} fields, as the header has", rows.line_num))
+                continue
+            try:
+                results.append(Result.model_validate({**row, **about, "line": rows.line_num}))
+            except ValidationError as error:
+                errors.append(SummaryError(path, _reason(error), rows.line_num))
+    except csv.Error as error:
+        # What follows a quote that is never closed is no row any more.
+        errors.append(SummaryError(path, str(error), rows.line_num))
+    return tuple(results), tuple(errors)
+
+
+def _refused_columns(columns: Sequence[str]) -> str:
+    """What is wrong with the header of a `results.csv`; empty where nothing is."""
+    free = [name for name in RESULT_COLUMNS if name not in columns]
+    for column in columns:
+        if column not in RESULT_COLUMNS and nearest(column, free):
+            return f"unknown column {column!r}{did_you_mean(column, free)}"
+    twice = [column for column in RESULT_COLUMNS if list(columns).count(column) > 1]
+    if twice:
+        return f"column {twice[0]!r} twice"
+    missing = {"metric", "value", "source"} - set(columns)
+    listed = f"no column {', '.join(sorted(missing))}; the columns are {', '.join(RESULT_COLUMNS)}"
+    return listed if missing else ""
 
 
 def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
@@ -197,10 +228,12 @@ def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
 
 
 def explain(path: Path, error: ValidationError, lines: dict[Place, int]) -> SummaryError:
-    """What a schema refused, as an error that names the file and the line of the value."""
-    first = error.errors()[0]
-    place = (*first["loc"], *([first["ctx"]["key"]] if first["type"] == "unknown_key" else []))
-    return SummaryError(path, _reason(error), _line_of(place, lines))
+    """What a schema refused, as an error that names the file and the line of the first value, with all others as parts."""
+    parts = []
+    for one in error.errors():
+        place = (*one["loc"], *([one["ctx"]["key"]] if one["type"] == "unknown_key" else []))
+        parts.append(SummaryError(path, _complaint(one), _line_of(place, lines)))
+    return SummaryError(path, _reason(error), parts[0].line, parts)
 
 
 def _line_of(place: Place, lines: dict[Place, int]) -> int | None:
@@ -212,9 +245,13 @@ def _line_of(place: Place, lines: dict[Place, int]) -> int | None:
 
 
 def _reason(error: ValidationError) -> str:
-    """Pydantic's first complaint in one line, without its traceback-like frame; how many more there are."""
+    """Pydantic's first complaint, and how many more there are."""
     complaints = error.errors()
-    place = ".".join(str(part) for part in complaints[0]["loc"])
-    message = complaints[0]["msg"].removeprefix("Value error, ")
-    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return f"{f'{place}: ' if place else ''}{message}{more}"
+    return _complaint(complaints[0]) + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else "")
+
+
+def _complaint(one: Any) -> str:
+    """One complaint of pydantic in one line, without its traceback-like frame."""
+    place = ".".join(str(part) for part in one["loc"])
+    message = one["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else str(message)
