@@ -96,10 +96,13 @@ class CardFile:
         """The front matter as it stands, with everybody's keys, checked for nothing but being YAML."""
         return self._front[0]
 
-    @property
+    @functools.cached_property
     def body_start(self) -> int:
-        """Where the Markdown begins."""
-        front = self._front[2]
+        """Where the Markdown begins: after the front matter, whatever that says; at the top where it is never closed."""
+        try:
+            front = front_matter.find(self.text)
+        except ValueError:
+            front = None
         return front.end if front else int(self.text.startswith(front_matter.MARK))
 
     @functools.cached_property
@@ -107,8 +110,7 @@ class CardFile:
         """All sections in order; together with the front matter they are the whole text."""
         start = self.body_start
         found = list(headings(self.text, start, lambda words: role_exactly(words) is not None))
-        ends = [one.start for one in found[1:]] + [len(self.text)]
-        first = found[0].start if found else len(self.text)
+        first, *ends = [*(one.start for one in found), len(self.text)]
         made = [Section("", 0, None, False, self.text[start:first], start, start, first, self._line(start))]
         titled = [one.level for one in found].count(1) == 1 and found[0].level == 1 and len(found) > 1
         around: list[tuple[int, Role | None]] = []  # the headings that the next one stands below

@@ -157,7 +157,7 @@ HEADINGS: dict[Role, str] = {
     "dataset": """dataset, datasets, data, data set, data sets, benchmark, benchmarks, データセット, データ, 使用データセット, 데이터셋,
         데이터 세트, 데이터, 数据集, 数据, 数据集介绍""",
     "results": """results, result, experiments, experiment, experimental results, experiments and results, results and analysis,
-        evaluation, performance, comparison, comparison with the state of the art, comparison with state-of-the-art, ablation,
+        evaluation, experimental evaluation, performance, comparison, comparison with the state of the art, comparison with state-of-the-art, ablation,
         ablation study, ablation studies, findings, 結果, 実験, 実験結果, 評価結果, 性能, 比較, 比較実験, 定量評価, 定性評価, アブレーション,
         결과, 실험, 실험 결과, 실험 및 결과, 성능, 성능 비교, 비교, 비교 실험, 분석 결과, 평가 결과, 결과 분석, 실험 분석, 结果, 实验, 实验结果, 实验与结果, 实验分析,
         实验结果与分析, 结果分析, 性能, 性能对比, 对比实验, 消融实验, 比较""",
@@ -197,6 +197,7 @@ _NUMBERING = re.compile(
 _PARENTHESES = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|【([^【】]*)】|「([^「」]*)」")
 _SEPARATORS = re.compile(r"[/|:;,·・、,—–]| - |&| and | 및 |와 |과 |与|和|及|・")
 LONGEST = 80  # characters of a heading that is looked up; a longer line is a sentence
+LONGEST_IN_PARTS = 50  # a longer heading is a title, which may well end in "dataset"
 
 
 def _key(words: str) -> str:
@@ -249,11 +250,12 @@ def role_of(heading: str) -> Role | None:
     words = _NUMBERING.sub("", words, count=1)
     inside = [part for match in _PARENTHESES.findall(words) for part in match if part]
     outside = _PARENTHESES.sub(" ", words)
-    for part in (outside, *inside, *_SEPARATORS.split(outside)):
+    whole = len(outside) > LONGEST_IN_PARTS
+    for part in (outside, *inside, *(() if whole else _SEPARATORS.split(outside))):
         role = role_exactly(part)
         if role:
             return role
-    return _by_its_ends(outside)
+    return None if whole else _by_its_ends(outside)
 
 
 def _by_its_ends(words: str) -> Role | None:

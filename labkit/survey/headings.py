@@ -83,7 +83,8 @@ def _heading(line: str, known: Callable[[str], bool]) -> tuple[str, int] | None:
         words = rest.strip()
         bare = words.rstrip("#")
         words = bare.rstrip() if not bare or bare[-1].isspace() else words  # `## Method ##`
-        if not rest or rest[0].isspace() or known(words):
+        plain = "＃" not in found[1] and (not rest or rest[0] in " \t")
+        if plain or known(words):
             return words, len(found[1])
     found = _DECORATED.match(line)
     if found:

@@ -6,7 +6,7 @@ review. Nothing else changes, so `export_review` takes the marked lines out and 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from labkit.survey.writing import reader_id
 
 BEGIN = "# labkit: the lines from here were added by the import"
 END = "# labkit: up to here"
-# What a file that is no UTF-8 may be, by the script that it then shows.
-_ENCODINGS = {
-    "cp949": ("Korean", r"[\uac00-\ud7a3]"),
-    "cp932": ("Japanese", r"[\u3040-\u30ff]"),
-    "euc_jp": ("Japanese", r"[\u3040-\u30ff]"),
-    "gb18030": ("Chinese", r"[\u4e00-\u9fa5]"),
-    "big5": ("Chinese", r"[\u4e00-\u9fa5]"),
-    "cp1252": ("Western European", r"[a-zA-Z\u00c0-\u00ff]"),
+# What a file that is no UTF-8 may be, and the letters that then show: a script, or the commoner half of a Chinese set.
+_ENCODINGS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "cp949": ("Korean", lambda letter: "\uac00" <= letter <= "\ud7a3"),
+    "cp932": ("Japanese", lambda letter: "\u3040" <= letter <= "\u30ff"),
+    "euc_jp": ("Japanese", lambda letter: "\u3040" <= letter <= "\u30ff"),
+    "gb18030": ("Chinese", lambda letter: b"\xb0" <= letter.encode("gb2312", "ignore")[:1] <= b"\xd7"),
+    "big5": ("Chinese", lambda letter: b"\xa4" <= letter.encode("big5", "ignore")[:1] <= b"\xc6"),
+    "cp1252": ("Western European", lambda letter: "\u00c0" <= letter <= "\u00ff"),
 }
 _MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -129,13 +129,13 @@ def likely_encodings(data: bytes) -> tuple[str, ...]:
         if data.startswith(mark):
             return (name,)
     scores = {}
-    for name, (_, script) in _ENCODINGS.items():
+    for name, (_, shows) in _ENCODINGS.items():
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
         beyond = [letter for letter in text if not letter.isascii()]
-        scores[name] = sum(bool(re.match(script, letter)) for letter in beyond) / max(len(beyond), 1)
+        scores[name] = sum(map(shows, beyond)) / max(len(beyond), 1)
     return tuple(sorted(scores, key=lambda name: -scores[name]))
 
 
