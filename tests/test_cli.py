@@ -1,6 +1,7 @@
 """The command line: quick to answer, one line for an error, exit codes that a script can read."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,6 +62,9 @@ def test_every_command_is_listed_and_explains_itself(command):
         (["course", "-p", "sed=3"], "the course has no parameter 'sed'; did you mean 'seed'?"),
         (["runs"], "there is no folder"),
         (["models", "vgg*"], "no network is called like 'vgg*'"),
+        (["models", "resnet19"], "did you mean 'resnet18'?"),
+        (["model", "resnet18_2d", "--frames", "8"], "resnet18_2d reads single frames"),
+        (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
         (["model", "resnet19"], "did you mean 'resnet18'"),
         (["model", "resnet18", "-p", "widht=3"], "did you mean 'width'"),
     ],
@@ -140,6 +144,44 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_half_made(tmp_path):
     assert errors.splitlines()[-1] == "labkit: stopped"
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_zoo_is_listed_with_costs_and_published_accuracies_and_their_tables():
+    done = labkit("models", "resnet[13]*")
+    assert done.returncode == 0
+    assert done.stderr == ""  # no bar where nobody sees it move
+    lines = done.stdout.splitlines()
+    row = next(line for line in lines if line.startswith("resnet18 "))
+    assert row.split() == ["resnet18", "16×112²", "33.24", "8.30", "54.2", "%", "[1]", "hara-2018-retrace"]
+    assert "%" not in next(line for line in lines if line.startswith("resnet10 "))  # no paper kept here prints one
+    assert lines[-1] == "[1] top-1, Kinetics-400, RGB: Hara et al. 2018, Table 2, validation"
+
+
+def test_a_network_is_shown_by_layer_and_by_endpoint():
+    done = labkit("model", "resnet18", "--batch", "32")
+    assert done.returncode == 0, done.stderr
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert max(map(len, lines)) <= 100
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert rows["conv1"] == ["Conv3d", "64×16×56²", "65,856", "3,304.39", "77.1", "7×7²"]
+    assert rows["layer2"] == ["128×4×14²", "53×99²", "4×8²"]
+    assert "33,235,280 parameters, 8,296,275,968 multiply-accumulates for one (3, 16, 112, 112)" in lines
+    assert "training keeps 1.60 GB of activations for a batch of 32," in lines
+
+
+def test_what_a_network_reads_can_be_chosen_and_its_layers_left_out():
+    settings = ["-p", "width=8", "-p", "in_channels=2", "--classes", 5, "--frames", 8, "--size", 56, "--no-layers"]
+    shown = labkit("model", "resnet18", *settings).stdout
+    assert "resnet18 reads 8×56² and tells 5 classes apart" in shown
+    assert "for one (2, 8, 56, 56)" in shown
+    assert "BatchNorm3d" not in shown
+
+
+def test_a_network_of_two_streams_shows_what_both_see():
+    shown = labkit("model", "two_stream", "--size", 64, "-p", "width=8", "--no-layers").stdout
+    assert "two_stream reads 1×64² + 10×64²" in shown
+    last = next(line for line in shown.splitlines() if line.startswith("logits"))
+    assert re.search(r"1×\d+² \+ 10×\d+²", last)
 
 
 def test_a_warning_is_one_line_without_code(tmp_path):

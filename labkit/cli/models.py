@@ -83,10 +83,8 @@ def model(
     print(f"\n{name} reads {_reads(one)} and tells {classes} classes apart ({one.source})")
     print(f"{sums.parameters:,} parameters, {sums.macs:,} multiply-accumulates for one {one.shape}")
     held = 3 * sum(p.numel() * p.element_size() for p in network.parameters())
-    print(
-        f"training with a batch of {batch} keeps {_bytes(sums.activations)} of activations, "
-        f"and {_bytes(held)} of weights, gradients and momentum"
-    )
+    print(f"training keeps {_bytes(sums.activations)} of activations for a batch of {batch},")
+    print(f"and {_bytes(held)} of weights, gradients and momentum")
     published = _published(one)
     if published:
         print(f"the paper's own network: {published.number} {_about(published)}")
