@@ -37,7 +37,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from labkit.survey.schema import Record, Slug, Sourced
+from labkit.survey.schema import Check, Record, Slug, Sourced
 
 CardLanguage = Literal["en", "ja", "ko", "zh"]
 CardFormat = Literal["ochiai", "cvpaper", "paper-review", "insight", "abstract"]
@@ -90,7 +90,7 @@ class NextPaper(Record):
 class CardClaim(Sourced):
     """What the reader says the paper shows; a notebook's cell may run it. A claim that `disputes` another gives evidence.
 
-    `disputes` names a claim of `paper.yaml`, or quotes what is disputed.
+    `disputes` names a claim of `paper.yaml`, or quotes what is disputed. `check` says the claim in numbers.
     """
 
     id: Slug | None = None
@@ -99,6 +99,7 @@ class CardClaim(Sourced):
     cell: str = ""  # the cell's id or tag in that notebook
     disputes: str = ""
     evidence: str = ""
+    check: Check | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -25,9 +25,17 @@ Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
 class SummaryError(ValueError):
     """A file in `summaries/` that cannot be used: which file, which line, why."""
 
-    def __init__(self, path: Path, reason: str, line: int | None = None, parts: Sequence["SummaryError"] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reason: str,
+        line: int | None = None,
+        parts: Sequence["SummaryError"] = (),
+        suggestion: str = "",
+    ) -> None:
         super().__init__(f"{path}{f', line {line}' if line else ''}: {reason}")
         self.path, self.reason, self.line = path, reason, line
+        self.suggestion = suggestion  # what to do about it, where one can say
         self.parts = tuple(parts) or (self,)  # everything that is wrong with the file, each with its own line
 
 
@@ -163,7 +171,8 @@ def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ..
             try:
                 results.append(Result.model_validate({**row, **about, "line": rows.line_num}))
             except ValidationError as error:
-                errors.append(SummaryError(path, _reason(error), rows.line_num))
+                found = error.errors()[0]
+                errors.append(SummaryError(path, _reason(error), rows.line_num, suggestion=_suggestion(found)))
     except csv.Error as error:
         # What follows a quote that is never closed is no row any more.
         errors.append(SummaryError(path, str(error), rows.line_num))
@@ -199,7 +208,10 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise SummaryError(path, f"{error.problem or error}", mark.line + 1 if mark else None) from None
+        line = mark.line + 1 if mark else None
+        tab = line is not None and any("\t" in one for one in text.splitlines()[line - 1 : line])
+        hint = "YAML wants spaces where this line has a tab" if tab else ""
+        raise SummaryError(path, f"{error.problem or error}", line, suggestion=hint) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, SummaryError):
             raise
@@ -232,8 +244,8 @@ def explain(path: Path, error: ValidationError, lines: dict[Place, int]) -> Summ
     parts = []
     for one in error.errors():
         place = (*one["loc"], *([one["ctx"]["key"]] if one["type"] == "unknown_key" else []))
-        parts.append(SummaryError(path, _complaint(one), _line_of(place, lines)))
-    return SummaryError(path, _reason(error), parts[0].line, parts)
+        parts.append(SummaryError(path, _complaint(one), _line_of(place, lines), suggestion=_suggestion(one)))
+    return SummaryError(path, _reason(error), parts[0].line, parts, parts[0].suggestion)
 
 
 def _line_of(place: Place, lines: dict[Place, int]) -> int | None:
@@ -255,3 +267,15 @@ def _complaint(one: Any) -> str:
     place = ".".join(str(part) for part in one["loc"])
     message = one["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else str(message)
+
+
+def _suggestion(one: Any) -> str:
+    """What to write instead of what pydantic refused, where one can say."""
+    given, name = one.get("input"), str(one["loc"][-1]) if one["loc"] else ""
+    if one["type"] == "missing":
+        return f"add `{name}: ...`"
+    if one["type"] == "literal_error":
+        near = nearest(str(given), re.findall(r"'([^']+)'", one["ctx"]["expected"]))
+        return f"write {near}" if near else ""
+    number = re.fullmatch(r"(\d{1,3}([.,]\d+)?)\s*%?", str(given).strip()) if name == "value" else None
+    return f"write {number[1].replace(',', '.')}" if number else ""

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from labkit.survey.arithmetic import parse
+
 Status = Literal["printed", "corrected", "unsure"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]  # ASCII, safe as a folder's name
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # ISO 639: en, ja, ko, zh
@@ -113,20 +115,87 @@ class Link(Record):
 
 
 class Erratum(Record):
-    """Something printed wrongly: what is printed, what is right (empty: nobody can say), and how one knows."""
+    """Something printed wrongly: what is printed, what is right (empty: nobody can say), and how one knows.
 
+    `claim` names the paper's claim that it corrects, if it is one of those listed.
+    """
+
+    claim: Slug | None = None
     where: Annotated[str, Field(min_length=1)]
     printed: Annotated[str, Field(min_length=1)]
     correct: str = ""
     evidence: Annotated[str, Field(min_length=1)]
 
 
+class Quoted(Record):
+    """A published number, named by columns of `results.csv` as for `cite`; "" means that the table does not say.
+
+    `paper` is the one whose table it stands in, by default the one that the claim is about. `value` is what the claim
+    says it is.
+    """
+
+    paper: Slug | None = None
+    value: float | None = None
+    model: str | None = None
+    variant: str | None = None
+    dataset: str | None = None
+    dataset_copy: str | None = None
+    split: str | None = None
+    level: str | None = None
+    metric: str | None = None
+    frames: int | None = None
+    input: str | None = None
+    pretraining: str | None = None
+    protocol: str | None = None
+    source: str | None = None
+
+    def fits(self, result: "Result") -> bool:
+        """Whether a row is one that this may mean, by everything but its value."""
+        named = {name: getattr(self, name) for name in self.model_fields_set - {"paper", "value"}}
+        return all(value is None or getattr(result, name, None) == value for name, value in named.items())
+
+
+class Check(Record):
+    """What a claim says in numbers, so that it can be recomputed.
+
+    ```
+    check: {says: 64 * 224² / (16 * 112²) = 64}        # also ~ (of that order of magnitude), <, >
+    check:
+      one_model: true                                  # these numbers are of one model, trained in one way
+      numbers:
+        ucf: {value: 98.0, model: I3D, dataset: UCF-101, source: Table 5}
+        hmdb: {value: 80.9, model: I3D, dataset: HMDB-51, source: Table 5}
+    check:
+      says: kinetics / ucf > 2
+      numbers: {kinetics: {paper: datasets, dataset: Kinetics-400, ...}, ucf: {paper: datasets, dataset: UCF-101, ...}}
+    ```
+    """
+
+    says: str = ""
+    numbers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Quoted] = {}
+    one_model: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if not self.says and not self.numbers:
+            raise ValueError("a check needs what it `says`, or `numbers`")
+        if self.says and (unknown := sorted(parse(self.says).names - set(self.numbers))):
+            raise ValueError(f"no number is called {unknown[0]!r}{did_you_mean(unknown[0], self.numbers)}")
+        if self.one_model and len(self.numbers) < 2:
+            raise ValueError("one_model needs two numbers or more")
+        return self
+
+
 class Claim(Sourced):
-    """What the paper says it found, in our words; `notebook` names the one that runs it in miniature."""
+    """What the paper says it found, in our words; `notebook` names the one that runs it in miniature.
+
+    `check` says it in numbers, for the proofreader.
+    """
 
     id: Slug
     text: Annotated[str, Field(min_length=1)]
     notebook: str = ""
+    check: Check | None = None
 
 
 class Paper(Record):
@@ -160,6 +229,9 @@ class Paper(Record):
         names = [claim.id for claim in self.claims]
         if len(set(names)) != len(names):
             raise ValueError(f"two claims share an id: {names}")
+        for erratum in self.errata:
+            if erratum.claim and erratum.claim not in names:
+                raise ValueError(f"an erratum is about the claim {erratum.claim!r}{did_you_mean(erratum.claim, names)}")
         return self
 
     @property

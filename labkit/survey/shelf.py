@@ -117,11 +117,11 @@ class Shelf:
         kinds: tuple[Kind, ...] = ("paper", "results", "card")
         for kind in kinds:
             for item, data in self.read_items(kind):
-                found += [SummaryError(item.path, reason, line) for line, reason in data["errors"]]
+                found += [SummaryError(item.path, why, line, suggestion=hint) for line, why, hint in data["errors"]]
         return tuple(sorted(found, key=lambda error: (str(error.path), error.line or 0)))
 
     def read_items(self, kind: Kind) -> Iterator[tuple[Item, Any]]:
-        """Each file of a kind with what was read of it: `about` or `rows`, and `errors` as pairs of line and reason."""
+        """Each file of a kind with what was read of it: `about` or `rows`, and `errors`: line, reason, suggestion."""
         items = self.items(kind)
         return zip(items, self._read[kind], strict=True)
 
@@ -228,7 +228,7 @@ def _read_results(item: Item, data: bytes) -> dict[str, Any]:
         return {"rows": [], "errors": _told(error)}
     own = {"paper", "cited_as"}
     kept_rows = [{name: value for name, value in row if name not in own and value not in ("", None)} for row in rows]
-    return {"rows": kept_rows, "errors": [pair for error in errors for pair in _told(error)]}
+    return {"rows": kept_rows, "errors": [part for error in errors for part in _told(error)]}
 
 
 def _read_card(item: Item, data: bytes) -> dict[str, Any]:
@@ -253,5 +253,5 @@ def _as_json(item: Item, record: Paper | Card) -> str:
         raise SummaryError(item.path, f"holds something that is no text, number or date ({error})") from None
 
 
-def _told(error: SummaryError) -> list[tuple[int | None, str]]:
-    return [(part.line, part.reason) for part in error.parts]
+def _told(error: SummaryError) -> list[tuple[int | None, str, str]]:
+    return [(part.line, part.reason, part.suggestion) for part in error.parts]
