@@ -67,3 +67,33 @@ def papers_queue(
         for one in sorted(papers, key=lambda one: sessions[one.session])
     ]
     console().print(table(("session", "id", "title", ""), rows))
+
+
+@papers_app.command("search")
+@plainly
+def papers_search(
+    words: Annotated[list[str], typer.Argument(help="What to look for, in any of the four languages.")],
+    kind: Annotated[str, typer.Option(help="paper or card.")] = "",
+    language: Annotated[str, typer.Option(help="Of the cards: en, ja, ko, zh.")] = "",
+    role: Annotated[str, typer.Option(help="Sections about this alone: method, results, limitation, ….")] = "",
+    reader: Annotated[str, typer.Option(help="Whose cards.")] = "",
+    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+) -> None:
+    """Search titles, abstracts, keywords and cards; the best first, each with its best place.
+
+    Examples: `labkit papers search 動画 認識`, `labkit papers search overfit --role results`
+    """
+    from rich.text import Text
+
+    from labkit.survey.search import search
+
+    hits = search(" ".join(words), kind=kind, language=language, role=role, reader=reader, limit=limit)
+    if not hits:
+        print("nothing was found")
+        raise typer.Exit(1)
+    for hit in hits:
+        console().print(Text.assemble((hit.paper, "bold"), f"  {hit.where}"))
+        snippet = Text(f"    {hit.snippet}")
+        for start, end in hit.marks:
+            snippet.stylize("bold reverse", start + 4, end + 4)
+        console().print(snippet)
