@@ -30,8 +30,8 @@ from labkit.survey.library import SummaryError, decoded, parse_paper, parse_resu
 from labkit.survey.schema import Paper, Result
 
 Kind = Literal["paper", "results", "card"]
-# Folders of a library that are no papers: the schemas for editors, what git and tools keep.
-NO_PAPERS = frozenset({"schema"})
+# Folders of a library that are no papers: the schemas for editors, the reading queues of venues.
+NO_PAPERS = frozenset({"schema", "queue"})
 
 
 @dataclass(frozen=True)
