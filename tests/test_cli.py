@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from labkit.cli import app
 from labkit.data.encode import write_video
 
-COMMANDS = ["doctor", "run", "runs", "course", "findings", "models", "model", "video", "data", "card", "papers"]
+COMMANDS = ["doctor", "run", "runs", "course", "findings", "models", "model", "video", "data", "card", "papers", "group"]
 
 
 def labkit(*arguments: object, cwd=None) -> subprocess.CompletedProcess:
@@ -48,7 +48,7 @@ def test_every_command_is_listed_and_explains_itself(command):
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0
     # Every command teaches by an example, or is one itself.
-    assert f"labkit {command} " in told.output or command in ("doctor", "data", "card", "papers")
+    assert f"labkit {command} " in told.output or command in ("doctor", "data", "card", "papers", "group")
 
 
 @pytest.mark.parametrize(

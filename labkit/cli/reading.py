@@ -1,0 +1,400 @@
+"""Commands of the reading group: take a paper, read it with the stopwatch, check it off with a card, see how it goes."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labkit.cli.app import console, group, plainly
+
+if TYPE_CHECKING:
+    from labkit.survey.group.claiming import Claimed
+    from labkit.survey.group.state import Group
+    from labkit.survey.library import SummaryError
+
+reading_app = group(
+    "group",
+    "Read together: claim papers, read with a stopwatch, check them off, see how it goes.\n\n"
+    "Each member writes one file, `summaries/group/log/<reader>.jsonl`; commit it with your cards, and pull others'. "
+    "Say once who you are: `git config labkit.reader reader-a`.\n\n"
+    "A session: `labkit group claim --random`, `labkit group start PAPER`, read, `labkit group stop`, "
+    "`labkit card new PAPER --reader reader-a`, write, `labkit group done PAPER`.",
+)
+
+Reader = Annotated[str | None, typer.Option("--reader", help="Who you are. Default: LABKIT_READER, git config.")]
+Paper = Annotated[str, typer.Argument(help="The paper's id, as `labkit group list` shows it.")]
+About = Annotated[str, typer.Option("--paper", help="The paper it is about.")]
+Minutes = Annotated[float | None, typer.Option(help="How long you remember reading, in place of the stopwatch.")]
+Forget = Annotated[bool, typer.Option("--forget", help="The stopwatch was forgotten: count nothing.")]
+
+
+@reading_app.command("init")
+@plainly
+def group_init(
+    zone: Annotated[str, typer.Option(help="Whose midnight ends the group's day: Asia/Tokyo, Europe/Berlin.")],
+    name: Annotated[str, typer.Option(help="What the group is called.")] = "",
+) -> None:
+    """Begin a group: write `summaries/group/group.yaml` and print its path. Without it days are counted in UTC.
+
+    Example: `labkit group init --zone Asia/Tokyo`
+    """
+    from labkit.survey.group.settings import new_group
+
+    print(new_group(zone, name=name))
+
+
+@reading_app.command("join")
+@plainly
+def group_join(
+    institution: Annotated[str, typer.Argument(help="Where you are from: it gets your cards, and one head more.")],
+    reader: Reader = None,
+) -> None:
+    """Say of which institution you are, for the ranking per head.
+
+    Example: `labkit group join "Group A" --reader reader-a`
+    """
+    from labkit.survey.group.settings import who_am_i
+    from labkit.survey.group.speaking import join
+
+    me = who_am_i(reader)
+    join(institution, reader=me)
+    print(f"{me} is of {institution}")
+
+
+@reading_app.command("leave")
+@plainly
+def group_leave(reader: Reader = None) -> None:
+    """Leave your institution: from the next period on you are none of its heads. Your cards stay.
+
+    Example: `labkit group leave`
+    """
+    from labkit.survey.group.settings import who_am_i
+    from labkit.survey.group.speaking import leave
+
+    me = who_am_i(reader)
+    print(f"{me} has left {leave(reader=me)}; thank you for reading with us")
+
+
+@reading_app.command("list")
+@plainly
+def group_list(
+    everything: Annotated[bool, typer.Option("--all", help="Every paper, those that are done and left too.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what you hold or have done.")] = False,
+    reader: Reader = None,
+) -> None:
+    """Show how many papers there are, are done and are left, and who holds which since when.
+
+    Examples: `labkit group list`, `labkit group list --all`, `labkit group list --mine`
+    """
+    from labkit.survey.group import telling
+    from labkit.survey.group.overview import overview, titles
+    from labkit.survey.group.settings import local_now, who_am_i
+    from labkit.terminal import table
+
+    now, state = local_now(), _group()
+    listed = overview(state, titles())
+    rows = listed.of(who_am_i(reader)) if mine else listed.rows
+    shown = rows if everything or mine else telling.first_rows(rows)
+    print(telling.totals(listed))
+    columns = ("", "paper", "title", "who")
+    console().print(table(columns, [telling.row(one, now) for one in shown]))
+    if len(shown) < len(rows):
+        print(f"… and {len(rows) - len(shown)} more: `labkit group list --all`")
+
+
+@reading_app.command("claim")
+@plainly
+def group_claim(
+    paper: Annotated[str | None, typer.Argument(help="The paper's id. Not needed with --random.")] = None,
+    random: Annotated[bool, typer.Option("--random", help="Any that nobody holds and nobody has done.")] = False,
+    seed: Annotated[int | None, typer.Option(help="With --random: the same seed, the same paper.")] = None,
+    reader: Reader = None,
+) -> None:
+    """Take a paper. Others may hold it too; you are told who, and whose cards of it are done.
+
+    Examples: `labkit group claim hara-2018-retrace`, `labkit group claim --random`
+    """
+    from labkit.survey.group.claiming import claim, known_papers, pick
+    from labkit.survey.group.settings import who_am_i
+
+    me = who_am_i(reader)
+    if (paper is None) != random:
+        raise ValueError("name a paper, or say --random; `labkit group list` shows what is left")
+    if paper is None:
+        paper = pick(_group(), known_papers(), seed=seed)
+    taken = claim(paper, reader=me)
+    _tell_claim(taken)
+
+
+@reading_app.command("release")
+@plainly
+def group_release(paper: Paper, reader: Reader = None) -> None:
+    """Give a paper back, so that somebody else takes it.
+
+    Example: `labkit group release hara-2018-retrace`
+    """
+    from labkit.survey.group.claiming import release
+    from labkit.survey.group.settings import who_am_i
+
+    release(paper, reader=who_am_i(reader))
+    print(f"{paper} is free again")
+
+
+@reading_app.command("start")
+@plainly
+def group_start(
+    paper: Paper,
+    mode: Annotated[str | None, typer.Option(help="skim (15-30 minutes) or close (an hour or more).")] = None,
+    reader: Reader = None,
+) -> None:
+    """Start the stopwatch, and show where to look first. Claims the paper if you do not hold it.
+
+    Examples: `labkit group start hara-2018-retrace`, `labkit group start hara-2018-retrace --mode close`
+    """
+    from labkit.survey.group.settings import local_now, who_am_i
+    from labkit.survey.group.timer import LOOK_HERE_FIRST, band_of, start
+
+    asked: Any = mode
+    taken = start(paper, reader=who_am_i(reader), mode=asked, now=local_now())
+    _tell_claim(taken)
+    reading = taken.reading
+    print(f"\nThe stopwatch runs. Meant as: {reading.mode}, {band_of(reading.mode)}.")
+    print("Look here first:")
+    for number, line in enumerate(LOOK_HERE_FIRST[reading.mode], start=1):
+        print(f"  {number}. {line}")
+
+
+@reading_app.command("stop")
+@plainly
+def group_stop(minutes: Minutes = None, forget: Forget = False, reader: Reader = None) -> None:
+    """Stop the stopwatch, and say whether that was a skim or a close reading.
+
+    Examples: `labkit group stop`, `labkit group stop --minutes 25` (when it ran on through lunch)
+    """
+    from labkit.survey.group.settings import who_am_i
+    from labkit.survey.group.telling import stopped
+    from labkit.survey.group.timer import stop
+
+    print(stopped(stop(reader=who_am_i(reader), minutes=minutes, forget=forget)))
+
+
+@reading_app.command("timer")
+@plainly
+def group_timer(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep it on the screen until Ctrl-C.")] = False,
+    reader: Reader = None,
+) -> None:
+    """Show how long your stopwatch has run.
+
+    Examples: `labkit group timer`, `labkit group timer --watch`
+    """
+    from labkit.survey.group.settings import local_now, who_am_i
+    from labkit.survey.group.telling import running
+
+    me = who_am_i(reader)
+    own = _group().running(me)
+    if own is None:
+        print("no stopwatch of yours runs; `labkit group start PAPER` starts one")
+    elif watch and sys.stdout.isatty():
+        _watch(lambda: running(own, local_now()))
+    else:
+        print(running(own, local_now()))
+
+
+@reading_app.command("done")
+@plainly
+def group_done(
+    paper: Paper,
+    language: Annotated[str | None, typer.Option(help="Which of your cards, where you have several.")] = None,
+    minutes: Minutes = None,
+    forget: Forget = False,
+    reader: Reader = None,
+) -> None:
+    """Check a paper off. Your card of it must exist and check; it gets the status done. A running stopwatch stops.
+
+    Example: `labkit group done hara-2018-retrace`
+    """
+    from labkit.survey.group.finishing import done
+    from labkit.survey.group.settings import who_am_i
+    from labkit.survey.group.telling import stopped
+
+    me = who_am_i(reader)
+    finished = done(paper, reader=me, language=language, minutes=minutes, forget=forget)
+    if finished.stopped:
+        print(stopped(finished.stopped))
+    print(f"{paper} is {'still ' if finished.again else ''}done. Commit your card and your log together:")
+    print(finished.card)
+
+
+@reading_app.command("idea")
+@plainly
+def group_idea(
+    text: Annotated[str | None, typer.Argument(help="The idea. Without one, all ideas are listed.")] = None,
+    paper: About = "",
+    keep: Annotated[str, typer.Option(help="The id of an idea to keep; its first letters will do.")] = "",
+    reject: Annotated[str, typer.Option(help="The id of an idea to reject; it stays on the list.")] = "",
+    because: Annotated[str, typer.Option(help="Why it is kept or rejected.")] = "",
+    reader: Reader = None,
+) -> None:
+    """Write an idea down, keep or reject one with a reason, or list them all, rejects too.
+
+    Examples: `labkit group idea "Train on half the frames" --paper hara-2018-retrace`,
+    `labkit group idea --reject 3f2a --because "the clips are too short"`, `labkit group idea`
+    """
+    from labkit.survey.group import telling
+    from labkit.survey.group.settings import group_zone, who_am_i
+    from labkit.survey.group.speaking import judge_idea, note_idea
+    from labkit.terminal import table
+
+    if sum(map(bool, (text, keep, reject))) > 1:
+        raise ValueError("one thing at a time: a new idea, --keep or --reject")
+    if keep or reject:
+        judged = judge_idea(keep or reject, keep=bool(keep), reason=because, reader=who_am_i(reader))
+        print(f"{judged.id} {'kept' if keep else 'rejected'}: {telling.clean(judged.text)}")
+    elif text:
+        print(f"{note_idea(text, paper=paper, reader=who_am_i(reader)).id} noted")
+    elif ideas := _group().ideas:
+        columns = ("id", "", "idea", "paper", "from", "why")
+        console().print(table(columns, [telling.idea(one, group_zone()) for one in ideas]))
+    else:
+        print('no ideas yet; `labkit group idea "..."` writes one down')
+
+
+@reading_app.command("ranking")
+@plainly
+def group_ranking(
+    month: Annotated[str | None, typer.Option(help="2018-03. Default: this month.")] = None,
+    week: Annotated[str | None, typer.Option(help="2018-W10: Monday to Sunday.")] = None,
+    this_week: Annotated[bool, typer.Option("--this-week", help="The week that runs.")] = False,
+    zone: Annotated[str | None, typer.Option(help="Whose midnight counts. Default: the group's.")] = None,
+) -> None:
+    """Rank a month or a week: cards by person, and by institution per head. Praise of that time stands below.
+
+    Examples: `labkit group ranking`, `labkit group ranking --month 2018-03 --zone Asia/Tokyo`, `labkit group ranking --this-week`
+    """
+    from labkit.survey.group import ranking as made
+    from labkit.survey.group import telling
+    from labkit.survey.group.settings import group_zone, local_now
+    from labkit.terminal import table
+
+    if sum((month is not None, week is not None, this_week)) > 1:
+        raise ValueError("one of --month, --week, --this-week")
+    clock = group_zone(zone)
+    if month or week:
+        period = made.month(month, clock) if month else made.week(week or "", clock)
+    else:
+        period = (made.week_of if this_week else made.month_of)(local_now(), clock)
+    state = _group()
+    ranked = made.ranking(state, period)
+    print(f"{period.name}: {period.first} to {period.last}, by the clock of {clock.key}\n")
+    if not ranked.people:
+        print("no cards were done then")
+    for columns, rows, right in telling.ranking(ranked):
+        if rows:
+            console().print(table(columns, rows, right=right))
+            print()
+    for one in state.praise:
+        if one.at in period:
+            print(telling.praise(one, clock))
+
+
+@reading_app.command("praise")
+@plainly
+def group_praise(
+    to: Annotated[str | None, typer.Argument(help="Who did well. Without anybody, all praise is listed.")] = None,
+    text: Annotated[str, typer.Argument(help="What was good.")] = "",
+    paper: About = "",
+    reader: Reader = None,
+) -> None:
+    """Say what somebody did well; everybody sees it, here and below the ranking.
+
+    Examples: `labkit group praise reader-b "The table of splits saved me an hour" --paper hara-2018-retrace`, `labkit group praise`
+    """
+    from labkit.survey.group import speaking, telling
+    from labkit.survey.group.settings import group_zone, who_am_i
+
+    if to is not None:
+        speaking.praise(to, text, paper=paper, reader=who_am_i(reader))
+    said = _group().praise
+    for one in said[-1:] if to is not None else said:
+        print(telling.praise(one, group_zone()))
+    if not said:
+        print("no praise yet; somebody's last card surely deserves some")
+
+
+@reading_app.command("care")
+@plainly
+def group_care(reader: Reader = None) -> None:
+    """See who has become quieter than they themselves used to be, so that you can ask how they are.
+
+    Worked out here, for you alone: nothing of it is written or sent. Nobody is compared with anybody else.
+
+    Example: `labkit group care`
+    """
+    from labkit.survey.group.care import care_notes, kind_words
+    from labkit.survey.group.settings import local_now, who_am_i
+
+    me = who_am_i(reader)
+    notes = care_notes(_group(), local_now())
+    for note in sorted(notes, key=lambda note: note.person != me):
+        print(kind_words(note, me))
+    if not notes:
+        print("nobody is quieter than they usually are")
+
+
+@reading_app.command("demo")
+@plainly
+def group_demo(
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or is empty.")],
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    readers: Annotated[int, typer.Option(min=2, max=26, help="reader-a, reader-b, ...")] = 6,
+    until: Annotated[str | None, typer.Option(help="The last day, 2018-03-31. Default: today.")] = None,
+    zone: Annotated[str, typer.Option(help="The group's clock.")] = "Asia/Tokyo",
+) -> None:
+    """Make a group to try the commands on: a copy of the library's papers, read by made-up readers for ten weeks.
+
+    Example: `labkit group demo /tmp/season`, then `LABKIT_SUMMARIES=/tmp/season labkit group list`
+    """
+    from datetime import date
+
+    from labkit.survey.group.demo import make_demo
+
+    last = date.fromisoformat(until) if until else None
+    made = make_demo(folder, seed=seed, readers=readers, until=last, zone=zone)
+    print(made)
+    print(f"try: LABKIT_SUMMARIES={made} labkit group list", file=sys.stderr)
+
+
+def _group() -> "Group":
+    """The group as it is; lines of logs that cannot be used are named on stderr."""
+    from labkit.survey.group.log import read_events
+    from labkit.survey.group.state import fold
+
+    def tell(error: "SummaryError") -> None:
+        print(f"labkit: warning: {error}", file=sys.stderr)
+
+    return fold(read_events(on_error=tell))
+
+
+def _tell_claim(taken: "Claimed") -> None:
+    from labkit.survey.group.settings import group_zone
+    from labkit.survey.group.telling import claim
+
+    print("\n".join(claim(taken, group_zone())))
+
+
+def _watch(line: Any) -> None:
+    """Show a line anew every second until Ctrl-C, which only ends the showing."""
+    import time
+
+    from rich.live import Live
+
+    with Live(line(), console=console(), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(1)
+                live.update(line(), refresh=True)
+        except KeyboardInterrupt:
+            pass
+    print("the stopwatch runs on; `labkit group stop` stops it")

@@ -1,0 +1,105 @@
+"""Checking a paper off: only with a card that exists, is the reader's own and checks."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from labkit.survey.card import CardFile, card_paths, read_card
+from labkit.survey.group.claiming import known_paper
+from labkit.survey.group.log import own_log
+from labkit.survey.group.settings import local_now
+from labkit.survey.group.state import read_group
+from labkit.survey.group.timer import Stopped, measured
+from labkit.survey.library import SummaryError, paper_ids, summaries_folder
+from labkit.survey.writing import reader_id
+
+Check = Callable[[CardFile], Sequence[str]]  # what is wrong with a card, a sentence each
+
+
+class Finished(NamedTuple):
+    """A paper that is checked off: the card, and the last run of the stopwatch if it was still running."""
+
+    card: Path
+    again: bool  # the reader had done it before
+    stopped: Stopped | None
+
+
+def body_problems(card: CardFile) -> list[str]:
+    """A card whose headings have no words below them is not done."""
+    below = [one for one in card.sections if one.heading][1:] or list(card.sections)
+    return [] if any(one.text.strip() for one in below) else [f"{card.path}: no words below its headings yet"]
+
+
+def own_card(paper: str, reader: str, language: str | None = None) -> CardFile:
+    """This reader's card of a paper. Raises `FileNotFoundError` with the way to one, `ValueError` where it has several."""
+    if paper not in paper_ids():
+        raise FileNotFoundError(
+            f"{paper} is queued, but the library has no folder of it yet: "
+            f"write {summaries_folder() / paper / 'paper.yaml'}, then `labkit card new {paper} --reader {reader}`"
+        )
+    found = [path for path in card_paths(paper) if path.stem.partition("-")[2] == reader]
+    if language:
+        found = [path for path in found if path.stem.partition("-")[0] == language]
+    if not found:
+        which = f" in {language}" if language else ""
+        raise FileNotFoundError(
+            f"a paper is checked off when its card exists, and you have none of {paper}{which}; "
+            f"`labkit card new {paper} --reader {reader}` begins one"
+        )
+    if len(found) > 1:
+        languages = ", ".join(path.stem.partition("-")[0] for path in found)
+        raise ValueError(f"you have cards of {paper} in {languages}; say which is done: `--language {languages[:2]}`")
+    return read_card(found[0])
+
+
+def done(
+    paper: str,
+    *,
+    reader: str,
+    language: str | None = None,
+    minutes: float | None = None,
+    forget: bool = False,
+    check: Check = body_problems,
+    now: dt.datetime | None = None,
+) -> Finished:
+    """Check a paper off. The card gets the status done and, where it says no time, the minutes of the stopwatch.
+
+    A stopwatch that runs for the paper stops. Raises `LookupError` for an unknown paper, `FileNotFoundError` without a
+    card, `SummaryError` for a card that is wrong, `ForgottenTimer` as `stop` does.
+    """
+    known_paper(paper)
+    reader_id(reader)
+    now = now or local_now()
+    card = own_card(paper, reader, language)
+    _belongs(card, paper, reader)
+    with own_log(reader, now) as log:
+        group = read_group()
+        own = group.reading(paper, reader)
+        took = measured(own, minutes=minutes, forget=forget, now=now) if own.running else 0.0
+        card = _completed(card, own.minutes + took)
+        if wrong := list(check(card)):
+            raise SummaryError(card.path, "not done yet:\n" + "\n".join(f"  {one}" for one in wrong))
+        card.save()
+        if own.running:
+            log.add("stop", paper=paper, minutes=took)
+        log.add("done", paper=paper, card=card.path.name)
+    stopped = Stopped(paper, own.mode, took, own.minutes + took) if own.running else None
+    return Finished(card.path, own.done is not None, stopped)
+
+
+def _belongs(card: CardFile, paper: str, reader: str) -> None:
+    """The front matter has to name the paper and the reader that the file's place names."""
+    for key, says, expected in (("paper", card.about.paper, paper), ("reader", card.about.reader, reader)):
+        if says != expected:
+            raise SummaryError(card.path, f"{key} is {says!r}, not {expected!r}", card.lines.get((key,)))
+
+
+def _completed(card: CardFile, minutes: float) -> CardFile:
+    """The card as it will be saved; only these two values change."""
+    if card.about.status not in ("done", "reviewed"):
+        card = card.put("status", "done")
+    if minutes > 0 and card.about.minutes.spent is None:
+        timing = dict(card.keys.get("minutes") or {})
+        card = card.put("minutes", {**timing, "spent": round(minutes)})
+    return card

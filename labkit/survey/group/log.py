@@ -1,0 +1,166 @@
+"""The files of a group: one per person, only ever added to, a whole line at a time.
+
+A line is written in one go, flushed to the disk, under a lock on the file, so that two terminals of one person wait
+for each other. A last line that a crash cut short is skipped when reading, and closed before the next line.
+"""
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from labkit.records import write_atomically
+from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
+from labkit.survey.library import LARGEST, SummaryError, summaries_folder
+
+# The lines of both sides are kept where git merges two versions of one person's log.
+ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"
+_TICK = dt.timedelta(milliseconds=1)
+_SKEW = dt.timedelta(minutes=2)  # a clock that is set back by this much still tells the order
+
+
+def group_folder() -> Path:
+    """Where the group's files are, or would be: `group/` in the library."""
+    return summaries_folder() / "group"
+
+
+def log_path(person: str) -> Path:
+    """The log of this person. Raises `ValueError` for a name that is no id."""
+    if not ID.fullmatch(person) or len(person) > 80:
+        raise ValueError(f"reader {person!r}: use small ASCII letters, digits and hyphens, such as reader-a")
+    return group_folder() / "log" / f"{person}.jsonl"
+
+
+def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> tuple[Event, ...]:
+    """What everybody did, in order. A line that is no event is left out, and told to `on_error` with file and line."""
+    events: list[Event] = []
+    for path in sorted((group_folder() / "log").glob("*.jsonl")):
+        events += _read(path, on_error)
+    return tuple(in_order(events))
+
+
+def _read(path: Path, on_error: Callable[[SummaryError], object] | None) -> Iterator[Event]:
+    tell = on_error or (lambda error: None)
+    if not ID.fullmatch(path.stem):
+        tell(SummaryError(path, "the name of a log is its reader's: small ASCII letters, digits and hyphens"))
+        return
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if len(data) > LARGEST:
+        tell(SummaryError(path, f"{len(data):,} bytes is more than a log can be ({LARGEST:,})"))
+        return
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield parse_event(path.stem, line.decode("utf-8").strip())
+        except ValueError as error:
+            cut = number == len(lines)
+            reason = "the last line was cut short" if cut else f"skipped: {_plainly(error)}"
+            tell(SummaryError(path, reason, number))
+
+
+def _plainly(error: ValueError) -> str:
+    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+class OwnLog:
+    """A person's log while it is locked: `add` puts an event at its end, later than all before it."""
+
+    def __init__(self, person: str, now: dt.datetime, file: int) -> None:
+        self.person, self.now, self._file = person, now, file
+        self._last: dt.datetime | None = None
+
+    def add(self, kind: str, **about: Any) -> Event:
+        """Write an event of now; raises `ValueError` as `make_event` does, and `OSError` where the disk is full."""
+        event = make_event(self.person, self._later(), kind, **about)
+        self._last = event.at
+        line = self._gap() + event.line.encode("utf-8") + b"\n"
+        written = os.write(self._file, line)
+        if written != len(line):
+            raise OSError(f"only {written} of {len(line)} bytes of the log could be written; is the disk full?")
+        os.fsync(self._file)
+        return event
+
+    def _later(self) -> dt.datetime:
+        """Now, or just after this person's last event, where the clock is no further behind it than clocks are."""
+        if self._last is None:
+            own = [event.at for event in read_events() if event.person == self.person and event.at <= self.now + _SKEW]
+            self._last = max(own, default=None)
+        if self._last is not None and self._last + _TICK > self.now and self._last <= self.now + _SKEW:
+            return (self._last + _TICK).astimezone(self.now.tzinfo)
+        return self.now
+
+    def _gap(self) -> bytes:
+        """A line end, where the last line was cut short."""
+        size = os.lseek(self._file, 0, os.SEEK_END)
+        if size == 0:
+            return b""
+        os.lseek(self._file, size - 1, os.SEEK_SET)
+        return b"" if os.read(self._file, 1) == b"\n" else b"\n"
+
+
+@contextmanager
+def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
+    """This person's log, locked while the block looks and writes. A file that nothing was written to goes again.
+
+    `now` has a zone. Raises `ValueError` for a name that is no id, `OSError` where the folder cannot be written.
+    """
+    path = log_path(person)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_attributes(path.parent.parent / ".gitattributes")
+    file = _open_locked(path)
+    try:
+        yield OwnLog(person, now, file)
+    finally:
+        if os.fstat(file).st_size == 0:
+            with suppress(OSError):  # Windows keeps what is open; an empty log does no harm
+                path.unlink()
+        _unlock(file)
+        os.close(file)
+
+
+def _write_attributes(path: Path) -> None:
+    """Tell git how logs merge. The same words in every clone, so that making it twice is no conflict."""
+    if not path.is_file():
+        write_atomically(path, lambda temporary: temporary.write_bytes(ATTRIBUTES.encode()))
+
+
+def _open_locked(path: Path) -> int:
+    """The file, open for adding and locked; again, where it was replaced while we waited (git does so)."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        _lock(file)
+        try:
+            if os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        _unlock(file)
+        os.close(file)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # a locked byte cannot be read by others, so a byte that no log ever has
+
+    def _lock(file: int) -> None:
+        os.lseek(file, _FAR, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+
+    def _unlock(file: int) -> None:
+        os.lseek(file, _FAR, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _unlock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

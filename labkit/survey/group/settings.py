@@ -1,0 +1,101 @@
+"""Who is asking, and in which time zone the group counts its days: `$LABKIT_READER`, `summaries/group/group.yaml`."""
+
+import datetime as dt
+import json
+import os
+import subprocess
+import zoneinfo
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationError
+
+from labkit.survey.group.log import group_folder
+from labkit.survey.library import explain, parse_yaml, read_text, summaries_folder
+from labkit.survey.schema import Record, did_you_mean
+from labkit.survey.writing import create, reader_id
+
+
+def zone_of(name: str) -> zoneinfo.ZoneInfo:
+    """The time zone of this name, such as Asia/Tokyo or UTC. Raises `ValueError` with the nearest name."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+        city = {zone.rsplit("/", 1)[-1]: zone for zone in known}
+        near = city.get(name.replace(" ", "_").title())
+        hint = f"; did you mean {near!r}?" if near else did_you_mean(name, known)
+        raise ValueError(f"no time zone {name!r}{hint} Names are such as Asia/Tokyo, Europe/Berlin, UTC") from None
+
+
+def _zone_name(value: object) -> str:
+    return zone_of(str(value)).key
+
+
+class Settings(Record):
+    """`group.yaml`: what the members have in common."""
+
+    zone: Annotated[str, BeforeValidator(_zone_name)] = "UTC"  # days, weeks and months begin by this clock
+    name: str = ""
+
+
+def settings_path() -> Path:
+    """The file of the settings; a group without it counts in UTC."""
+    return group_folder() / "group.yaml"
+
+
+def read_settings() -> Settings:
+    """The group's settings. Raises `SummaryError` with the line of what is wrong."""
+    path = settings_path()
+    if not path.is_file():
+        return Settings()
+    data, lines = parse_yaml(path, read_text(path))
+    try:
+        return Settings.model_validate(data or {})
+    except ValidationError as error:
+        raise explain(path, error, lines) from None
+
+
+def new_group(zone: str, *, name: str = "") -> Path:
+    """Write `group.yaml`. Raises `ValueError` for an unknown zone, `FileExistsError` where the group has one."""
+
+    text = f"zone: {zone_of(zone).key} # days, weeks and months begin by this clock\n"
+    text += f"name: {json.dumps(name, ensure_ascii=False)}\n" if name else ""
+    return create(settings_path(), lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def group_zone(name: str | None = None) -> zoneinfo.ZoneInfo:
+    """The zone of this name, or else the group's."""
+    return zone_of(name or read_settings().zone)
+
+
+def local_now() -> dt.datetime:
+    """The time by the group's clock."""
+    return dt.datetime.now(group_zone())
+
+
+def who_am_i(given: str | None = None) -> str:
+    """The reader who asks: as given, else `$LABKIT_READER`, else `git config labkit.reader`. Raises `ValueError`."""
+    name = given or os.environ.get("LABKIT_READER") or _from_git()
+    if not name:
+        raise ValueError(
+            "who are you? Say `--reader reader-a`, or once for this library: `git config labkit.reader reader-a`, "
+            "or for this terminal: LABKIT_READER=reader-a"
+        )
+    return reader_id(name)
+
+
+def _from_git() -> str:
+    """What git knows here; nothing where there is no git."""
+    try:
+        asked = subprocess.run(
+            ["git", "config", "--get", "labkit.reader"],
+            cwd=summaries_folder(),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
