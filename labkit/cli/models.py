@@ -80,14 +80,15 @@ def model(
         print()
     _show_endpoints(trace(cast("Network", network), one.shape))
     sums = totals(counted)
-    print(f"\n{name} reads {_reads(one)} and tells {classes} classes apart ({one.source})")
+    print(f"\n{name} reads {_reads(one)} and tells {classes} classes apart")
+    print(f"from {one.source}")
     print(f"{sums.parameters:,} parameters, {sums.macs:,} multiply-accumulates for one {one.shape}")
     held = 3 * sum(p.numel() * p.element_size() for p in network.parameters())
     print(f"training keeps {_bytes(sums.activations)} of activations for a batch of {batch},")
     print(f"and {_bytes(held)} of weights, gradients and momentum")
     published = _published(one)
     if published:
-        print(f"the paper's own network: {published.number} {_about(published)}")
+        print(f"the paper's own network has {published.number}\n{_about(published)}")
 
 
 def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tuple[int, int]]]:
