@@ -1,0 +1,160 @@
+"""`labkit card` and `labkit papers`: what they print, what they ask, and that one bad file does not stop the rest."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from labkit.cli import app
+from labkit.survey import read_card
+from labkit.survey.editor_schema import SCHEMAS, json_schema, schema_text
+from labkit.survey.library import summaries_folder
+
+REVIEW = """\
+## どんなもの？
+深いネットワーク。
+## 次に読むべき論文は？
+- Quo Vadis, Action Recognition? A New Mo…
+- TSN
+- Unheard of
+"""
+HARA = "hara-2018-retrace"
+
+
+def labkit(*arguments: object, answers: str = "") -> Result:
+    return CliRunner().invoke(app, [str(one) for one in arguments], input=answers)
+
+
+@pytest.fixture
+def review(tmp_path) -> Path:
+    path = tmp_path / "review.md"
+    path.write_bytes(REVIEW.encode())
+    return path
+
+
+def test_new_prints_the_path_and_takes_a_title_or_a_number_for_an_id(library):
+    for reader, paper in (("a", HARA), ("b", "Can Spatiotemporal 3D CNNs…"), ("c", "1711.09577")):
+        done = labkit("card", "new", paper, "--format", "ochiai", "--language", "ja", "--reader", reader)
+        assert done.exit_code == 0, done.output
+        assert Path(done.stdout.strip()) == library / HARA / "cards" / f"ja-{reader}.md"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["TSN", "--reader", "a"], "wang-2016-tsn: TSN"),
+        (["hara-2018-retrac", "--reader", "a"], "did you mean 'hara-2018-retrace'"),
+        ([HARA, "--reader", "A B"], "did you mean 'a-b'"),
+        ([HARA, "--reader", "a", "--format", "ochai"], "did you mean 'ochiai'"),
+    ],
+)
+def test_new_says_what_was_meant(arguments, said, library):
+    done = labkit("card", "new", *arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_import_asks_about_each_match_and_shows_it(library, review):
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", answers="\n2\n")
+    assert done.exit_code == 0, done.output
+    assert "0.95  carreira-2017-quo-vadis  Quo Vadis, Action Recognition? A New Model" in done.stderr
+    assert "2 of 2 headings have a role" in done.stderr
+    card = read_card(Path(done.stdout.strip().splitlines()[-1]))
+    assert [(one.text, one.paper) for one in card.about.next] == [
+        ("Quo Vadis, Action Recognition? A New Mo…", "carreira-2017-quo-vadis"),
+        ("TSN", "wang-2018-tsn"),
+        ("Unheard of", None),
+    ]
+    assert (card.about.language, card.about.format, card.about.status) == ("ja", "ochiai", "done")
+
+
+@pytest.mark.parametrize(
+    ("more", "answers", "papers"), [(["--yes"], "", 1), ([], "", 0), ([], "0\n0\n", 0), ([], "9\nx\n", 0)]
+)
+def test_import_takes_no_match_that_nobody_confirmed(more, answers, papers, library, review):
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", *more, answers=answers)
+    assert done.exit_code == 0, done.output
+    found = [one.paper for one in read_card(Path(done.stdout.strip().splitlines()[-1])).about.next]
+    assert len(found) == 3
+    assert sum(one is not None for one in found) == papers
+
+
+def test_import_names_bad_files_and_goes_on(library, review, tmp_path):
+    (tmp_path / "empty.md").write_bytes(b"")
+    (tmp_path / "korean.md").write_bytes("방법\n합성곱".encode("cp949"))
+    files = [tmp_path / "none.md", tmp_path / "empty.md", tmp_path / "korean.md", review]
+    done = labkit("card", "import", *files, "--paper", HARA, "--reader", "a", "--yes")
+    assert done.exit_code == 1
+    assert "none.md" in done.stderr
+    assert "empty.md: the file is empty" in done.stderr
+    assert "korean.md, line 1: not utf-8" in done.stderr
+    assert "cp949 (Korean)" in done.stderr
+    assert [path.name for path in (library / HARA / "cards").iterdir()] == ["ja-a.md"]
+
+
+def test_import_overwrites_nothing(library, review):
+    arguments = ("card", "import", review, "--paper", HARA, "--reader", "a", "--yes")
+    assert labkit(*arguments).exit_code == 0
+    again = labkit(*arguments)
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+
+
+def test_export_gives_the_review_back(library, review, tmp_path):
+    card = labkit("card", "import", review, "--paper", HARA, "--reader", "a", "--yes").stdout.strip()
+    assert labkit("card", "export", card).stdout_bytes == review.read_bytes()
+    assert labkit("card", "export", card, "--to", tmp_path / "again.md").exit_code == 0
+    assert (tmp_path / "again.md").read_bytes() == review.read_bytes()
+    assert labkit("card", "export", card, "--to", tmp_path / "again.md").exit_code == 2
+
+
+def test_resolve_writes_what_is_confirmed_into_the_front_matter_alone(library):
+    path = Path(labkit("card", "new", HARA, "--language", "ja", "--reader", "a").stdout.strip())
+    read_card(path).edit("next", "- I3D\n- Unheard of").save()
+    before = path.read_bytes()
+    assert labkit("card", "resolve", path, "--yes").exit_code == 0
+    assert path.read_bytes() == before.replace(
+        b"next: []", b"next: [{text: I3D, paper: carreira-2017-quo-vadis}, {text: Unheard of}]"
+    )
+
+
+def test_papers_import_queues_and_names_what_it_cannot_use(library, tmp_path):
+    (tmp_path / "v.csv").write_text(
+        "title,authors,session\nI3D again,Ada Lovelace,Oral\n,No Title,Oral\n", encoding="utf-8"
+    )
+    assert "no queues yet" in labkit("papers", "queue").stdout
+    done = labkit("papers", "import", tmp_path / "v.csv", "--venue", "CVPR 2018")
+    assert done.exit_code == 1
+    assert done.stdout.strip() == str(library / "queue" / "cvpr-2018.csv")
+    assert "v.csv, line 3: no title" in done.stderr
+    assert "1 papers added, 0 of them in the library" in done.stderr
+    assert labkit("papers", "queue").stdout.strip() == "cvpr-2018"
+    shown = labkit("papers", "queue", "CVPR 2018").stdout
+    assert "Oral" in shown
+    assert "lovelace-i3d" in shown
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_committed_schemas_are_those_of_the_records(name, monkeypatch):
+    monkeypatch.delenv("LABKIT_SUMMARIES", raising=False)
+    committed = summaries_folder() / "schema" / f"{name}.schema.json"
+    assert committed.read_text(encoding="utf-8") == schema_text(name), "run `labkit card schema --write`"
+    assert labkit("card", "schema", name).stdout == schema_text(name)
+
+
+def test_schemas_can_be_written_and_unknown_ones_are_named(library):
+    assert labkit("card", "schema", "--write").exit_code == 0
+    assert sorted(path.name for path in (library / "schema").iterdir()) == [
+        f"{name}.schema.json" for name in sorted(SCHEMAS)
+    ]
+    assert "did you mean 'paper'" in labkit("card", "schema", "papre").stderr
+
+
+def test_a_schema_allows_the_short_ways_of_writing_and_other_peoples_keys():
+    paper, card = json_schema("paper"), json_schema("card")
+    assert '{"type": "string"}' in json.dumps(paper["properties"]["titles"])
+    assert paper["additionalProperties"] is True
+    assert {"type": "string"} in card["properties"]["next"]["items"]["anyOf"]
+    assert set(card["required"]) == {"paper", "language", "format", "reader"}
+    assert set(json_schema("result")["properties"]).isdisjoint({"line", "printed", "cited_as"})
