@@ -81,22 +81,23 @@ def _matching(paper_id: str, filters: dict[str, Any]) -> list[Result]:
     if not found:
         raise CiteError(f"{paper_id} has no published numbers: there is no results.csv, or no row in it")
     for name, wanted in filters.items():
-        kept = [result for result in found if _fits(getattr(result, name), wanted)]
+        kept = [result for result in found if fits(getattr(result, name), wanted)]
         if not kept:
             raise CiteError(_nothing(paper_id, name, wanted, filters, found))
         found = kept
     return found
 
 
-def _fits(value: Any, wanted: Any) -> bool:
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a value is what a filter asks for, or one of those; how names are written does not matter."""
     if isinstance(wanted, Iterable) and not isinstance(wanted, str):
-        return any(_fits(value, one) for one in wanted)
+        return any(fits(value, one) for one in wanted)
     if isinstance(value, float):
         return isinstance(wanted, int | float) and value == float(wanted)
-    return _key(value) == _key(wanted)
+    return folded(value) == folded(wanted)
 
 
-def _key(value: Any) -> str:
+def folded(value: Any) -> str:
     """How a name is compared: small letters and digits only, so that "top1" is "top-1"; `+` stays, it joins two things."""
     return re.sub(r"[^\w+]|_", "", "" if value is None else str(value)).casefold()
 

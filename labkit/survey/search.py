@@ -31,15 +31,12 @@ from labkit.survey.card_schema import LANGUAGES
 from labkit.survey.formats import ROLES
 from labkit.survey.schema import Paper, did_you_mean
 from labkit.survey.shelf import Item, Shelf, open_shelf
+from labkit.survey.snippets import Part, snippet
 from labkit.survey.words import Wanted, asked, terms
 
 FIELDS = ("title", "claims", "questions", *ROLES, "other")  # columns of the index; a section counts for its role
 WEIGHTS = {"title": 8.0, "keywords": 4.0, "what": 2.0, "claims": 2.0}  # others 1
 KINDS = ("paper", "card")
-AROUND = 60  # characters of a snippet before the first word that was found
-LENGTH = 180
-
-Part = tuple[str, str, str]  # field, heading, text
 
 
 @dataclass(frozen=True)
@@ -160,13 +157,12 @@ class Index:
 
     def _hit(self, row: Any, wanted: Sequence[Wanted], role: str) -> Hit:
         kind, paper, name, language, reader, parts, score = row
-        field, heading, snippet, marks = _snippet(
-            [part for part in json.loads(parts) if not role or part[0] == role], wanted
-        )
+        own = [part for part in json.loads(parts) if not role or part[0] == role]
+        best = snippet(own, wanted)
         known = self.shelf.papers.get(paper)
         path = self.shelf.folder / paper / name
         title = known.title if known else paper
-        return Hit(kind, paper, title, path, language, reader, field, heading, snippet, marks, -score)
+        return Hit(kind, paper, title, path, language, reader, *best, -score)
 
     def _bring_up_to_date(self) -> None:
         connection, shelf = self._connection, self.shelf
@@ -288,31 +284,3 @@ def plain_text(markdown: str) -> str:
     text = re.sub(r"!?\[([^\]]*)\]\([^()\s]*[^()]*\)", r"\1", text)
     text = re.sub(r"^[ \t]*(?:[-+*>]|#{1,6}|\d+\.)[ \t]+|[*_`]{1,3}", "", text, flags=re.MULTILINE)
     return " ".join(text.split())
-
-
-def _snippet(parts: Sequence[Part], wanted: Sequence[Wanted]) -> tuple[str, str, str, tuple[tuple[int, int], ...]]:
-    """Field, heading, text around the part where most of the words stand, and their places in that text."""
-    best: tuple[int, Part, list[tuple[int, int]]] = (-1, parts[0] if parts else ("other", "", ""), [])
-    for part in parts:
-        found = list(terms(part[2]))
-        places = [list(one.places(found)) for one in wanted]
-        kinds = sum(map(bool, places))
-        if kinds > best[0]:
-            best = (kinds, part, sorted(place for some in places for place in some))
-    _, (field, heading, text), places = best
-    start = max(0, places[0][0] - AROUND) if places else 0
-    if start:
-        space = text.find(" ", start, places[0][0])  # not in the middle of a word, where there are words
-        start = space + 1 if space >= 0 else start
-    shown = text[start : start + LENGTH]
-    lead, tail = "…" if start else "", "…" if start + LENGTH < len(text) else ""
-    marks: list[tuple[int, int]] = []
-    for begin, end in places:
-        begin, end = begin - start + len(lead), end - start + len(lead)
-        if end > len(lead) + len(shown):
-            break
-        if marks and begin <= marks[-1][1]:
-            marks[-1] = (marks[-1][0], max(end, marks[-1][1]))
-        else:
-            marks.append((begin, end))
-    return field, heading, lead + shown + tail, tuple(marks)

@@ -78,7 +78,7 @@ class Wanted(NamedTuple):
 
 def asked(question: str) -> tuple[Wanted, ...]:
     """What a question asks for: words and "phrases"; a run of characters is a phrase of its pairs."""
-    wanted = {}
+    wanted: dict[Wanted, None] = {}
     for quoted, word in re.findall(r'["“”]([^"“”]+)["“”]|([^\s"“”]+)', unicodedata.normalize("NFC", question)):
         found = list(terms(quoted or word))
         if len(found) > 1 and found[-1].single:
