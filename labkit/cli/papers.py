@@ -1,4 +1,4 @@
-"""Commands of paper lists: a venue's list as a reading queue."""
+"""Commands of paper lists: a venue's list as a reading queue, the library for other programs."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,9 @@ import typer
 
 from labkit.cli.app import console, group, plainly
 
-papers_app = group("papers", "Lists of papers: read a venue's list into a queue, show it by session.")
+papers_app = group(
+    "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
+)
 
 
 @papers_app.command("import")
@@ -97,3 +99,27 @@ def papers_search(
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)
         console().print(snippet)
+
+
+@papers_app.command("export")
+@plainly
+def papers_export(
+    to: Annotated[Path, typer.Argument(help="A file that ends in .bib, .csv, .parquet or .jsonld.")],
+    paper: Annotated[list[str] | None, typer.Option(help="A paper's id; give it again for more. Default: all.")] = None,
+) -> None:
+    """Write the library for other programs: references (.bib), published numbers (.csv, .parquet), papers and cards (.jsonld).
+
+    What cannot be read is named and left out, and the exit code is 1. In CSV, text that a spreadsheet would take for a
+    formula has an apostrophe in front. Prints the file's path.
+
+    Examples: `labkit papers export library.bib`, `labkit papers export numbers.csv --paper hara-2018-retrace`
+    """
+    from labkit.survey.export import export
+    from labkit.survey.shelf import open_shelf
+
+    shelf = open_shelf(progress=True)
+    print(export(shelf, to, paper or ()))
+    for error in shelf.errors:
+        print(f"labkit: {error}", file=sys.stderr)
+    if shelf.errors:
+        raise typer.Exit(1)

@@ -17,6 +17,7 @@ from labkit.records import write_atomically
 from labkit.survey.library import SummaryError, read_text, summaries_folder
 from labkit.survey.references import ARXIV, DOI, Names, compared, exactly, settled
 from labkit.survey.schema import did_you_mean
+from labkit.survey.spreadsheet import guarded, unguarded
 from labkit.survey.writing import ascii_id
 
 
@@ -130,7 +131,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
     made = []
     try:
         for row in rows:
-            values = {name: _unguarded(row.get(name) or "") for name in COLUMNS}
+            values = {name: unguarded(row.get(name) or "") for name in COLUMNS}
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", values["id"]):
                 raise SummaryError(
                     path, f"id {values['id']!r} is no id: small ASCII letters, digits, hyphens", rows.line_num
@@ -186,19 +187,13 @@ def _append(path: Path, added: Sequence[Queued]) -> None:
     text = io.StringIO()
     header = next(csv.reader([old.decode("utf-8-sig").splitlines()[0]]))
     rows = csv.DictWriter(text, header, extrasaction="ignore", lineterminator="\n")
-    rows.writerows({name: _guarded(str(value)) for name, value in asdict(one).items()} for one in added)
+    rows.writerows({name: guarded(_on_one_line(str(value))) for name, value in asdict(one).items()} for one in added)
     gap = b"" if old.endswith(b"\n") else b"\n"
     write_atomically(path, lambda temporary: temporary.write_bytes(old + gap + text.getvalue().encode()))
 
 
-def _guarded(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula, on one line."""
-    value = re.sub(r"\s+", " ", value).strip()
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "'") else value
-
-
-def _unguarded(value: str) -> str:
-    return value[1:] if value[:1] == "'" else value
+def _on_one_line(value: str) -> str:
+    return re.sub(r"\s+", " ", value).strip()
 
 
 def _table(path: Path, text: str) -> Listed:

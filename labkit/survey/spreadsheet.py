@@ -1,0 +1,14 @@
+"""Cells of CSV files that no spreadsheet takes for a formula: text that looks like one gets an apostrophe in front."""
+
+# Also the full-width forms, which some spreadsheets take for the plain ones.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def guarded(text: str) -> str:
+    """The text as it is written to a CSV file. `unguarded` gives back what it was."""
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def unguarded(text: str) -> str:
+    """A cell of a CSV file that `guarded` wrote, as it was."""
+    return text[1:] if text.startswith("'") else text
