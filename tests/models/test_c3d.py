@@ -159,6 +159,15 @@ def test_dropout_is_only_there_in_training():
     assert not torch.equal(network.train()(clip), network.train()(clip))
 
 
+def test_dropout_follows_both_hidden_layers():
+    network, clip, dropped = small().eval(), torch.randn(1, 3, 16, 32, 32), []
+    network.dropout.register_forward_hook(lambda module, inputs, output: dropped.append(inputs[0]))
+    network(clip)
+    assert len(dropped) == 2
+    for seen, endpoint in zip(dropped[:2], ("fc6", "features"), strict=True):
+        assert torch.equal(seen, network.forward_features(clip, endpoint))
+
+
 def test_other_input_channels_and_the_head_s_name():
     network = small(in_channels=2)
     assert network(torch.randn(1, 2, 16, 32, 32)).shape == (1, 5)
