@@ -48,7 +48,7 @@ def test_every_command_is_listed_and_explains_itself(command):
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0
     # Every command teaches by an example, or is one itself.
-    assert f"labkit {command} " in told.output or command in ("doctor", "data", "card", "papers", "group")
+    assert f"labkit {command} " in told.output or command in ("doctor", "data", "card", "papers")
 
 
 @pytest.mark.parametrize(
