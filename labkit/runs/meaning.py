@@ -49,6 +49,17 @@ def _model(value: str) -> None:
     entry(value)
 
 
+def _pretrained(value: str) -> None:
+    if value != "shapes":  # the network that learns here; the others' names are torchvision's, which takes seconds to load
+        from labkit.models.pretrained import pretrained_names
+
+        names = pretrained_names()
+        if value not in names:
+            near = get_close_matches(value, [*names, "shapes"], n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "for example resnet18_2d or shapes"
+            raise ValueError(f"there is no 2D network {value!r}; {hint}")
+
+
 def _folder(value: str) -> None:
     if not Path(value).expanduser().is_dir():
         raise FileNotFoundError(f"there is no folder {value!r}")
@@ -102,6 +113,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "device": _device,
     "data": _dataset,
     "model": _model,
+    "pretrained": _pretrained,
     "root": _folder,
     "video": _file,
     "checkpoint": _file,

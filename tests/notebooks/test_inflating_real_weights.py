@@ -8,14 +8,19 @@ from labkit.runs import run_notebook
 
 @pytest.mark.slow
 @pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("pretrained", "weights"),
+    [("resnet20_2d", "resnet20-12fca82f.th"), ("squeezenet1_0_caffe", "squeezenet1_0_imagenet.safetensors")],
+)
 def test_notebook_03_inflates_a_published_network_and_keeps_its_predictions_on_frames_of_a_real_clip(
-    real_data, tmp_path
+    real_data, tmp_path, pretrained, weights
 ):
     run = run_notebook(
         "03_inflating_2d",
         {
             "root": str(generate(tmp_path / "motion", videos=48, progress=False)),
-            "weights": str(real_data / "weights" / "resnet20-12fca82f.th"),
+            "pretrained": pretrained,
+            "weights": str(real_data / "weights" / weights),
             "video": str(real_data / "videos" / "cleaning_pool.mp4"),
             "epochs": 0,
         },

@@ -19,6 +19,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("device", "cuda:99", "no CUDA device number 99"),
         ("data", "ucf11", "did you mean 'ucf101'"),
         ("model", "resnet81", "did you mean 'resnet18'"),
+        ("pretrained", "resnet18_2", "did you mean 'resnet18_2d'"),
+        ("pretrained", "shape", "did you mean 'shapes'"),
         ("root", "nowhere", "no folder 'nowhere'"),
         ("video", "nowhere.mp4", "no file 'nowhere.mp4'"),
         ("checkpoint", "nowhere.safetensors", "no file"),
