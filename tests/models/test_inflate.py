@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
-from labkit.models import create_model, inflate_conv, inflate_modules, load_weights
-from labkit.models.inflate import TimePaddedConv3d, inflate_weight
+from labkit.models import create_model, inflate_conv, inflate_modules
+from labkit.models.inflate import InTime, TimePaddedConv3d, inflate, inflate_weight
 
 
 def boring(images, frames=9):
@@ -189,30 +190,130 @@ def test_a_module_without_a_rule_is_refused_by_name():
         inflate_modules(nn.Sequential(), "i4d")
 
 
-@pytest.mark.real_data
-def test_a_real_cifar_network_keeps_its_predictions_on_repeated_frames_of_real_clips(real_data):
-    import av
+def test_inflation_by_hand_gives_our_i3d():
+    """Preset i3d with zero padding is the very architecture of `i3d`, TensorFlow's padding included."""
+    torch.manual_seed(0)
+    network2d = create_model("inception_v1_2d", num_classes=6, width=8).double()
+    for module in network2d.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    network2d.eval()
+    by_hand = create_model("i3d", num_classes=6, width=8).double().eval()
+    shapes = {name: tensor.shape for name, tensor in by_hand.state_dict().items()}
+    by_hand.load_state_dict(
+        {
+            name: torch.stack([w] * shapes[name][2], dim=2) / shapes[name][2] if w.ndim == 4 else w
+            for name, w in network2d.state_dict().items()
+        }
+    )
+    inflated = inflate(network2d, "i3d", time_padding="zeros").network
+    clip = torch.randn(2, 3, 19, 50, 50, dtype=torch.float64)  # odd sizes: unequal padding
+    for (name, ours), (_, expected) in zip(inflated.walk(clip), by_hand.walk(clip), strict=True):
+        assert relative(ours, expected) < 1e-10, name
 
-    network = create_model("resnet20_2d", num_classes=10)
-    loaded = load_weights(network, real_data / "weights" / "resnet20-12fca82f.th")
-    assert loaded.metadata["best_prec1"] == pytest.approx(91.78)
-    network.eval()
 
-    pixels = []
-    for path in sorted((real_data / "videos").glob("*")):
-        with av.open(str(path)) as container:
-            frames = [frame for _, frame in zip(range(60), container.decode(video=0), strict=False)][::20]
-            pixels += [torch.from_numpy(f.reformat(32, 32, "rgb24").to_ndarray()) for f in frames]
-    images = torch.stack(pixels).permute(0, 3, 1, 2).float()  # (N, 3, 32, 32)
-    mean, std = (torch.tensor(values)[:, None, None] for values in (network.clip.mean, network.clip.std))
-    images = (images - mean) / std
+@pytest.mark.parametrize(
+    ("name", "stem", "pools"),
+    [("inception_v1_2d", "2", ["1 1", "1 1", "3 2", "2 2"]), ("resnet50_2d", "2", ["1 1"])],
+)
+def test_the_table_says_what_each_layer_became(name, stem, pools):
+    table = inflate(create_model(name, width=8)).table
+    assert table.iloc[0]["kernel"] == "7"
+    assert table.iloc[0]["stride"] == stem
+    trunk = table[table["2D"].str.contains("MaxPool") & ~table.index.str.contains("Mixed")]
+    assert [f"{row.kernel} {row.stride}" for row in trunk.itertuples()] == pools
+    convolutions = table[table["2D"].str.contains("Conv2d")]
+    assert set(convolutions["placement"]) == {"mean", ""}  # a kernel of one frame has nothing to place
 
-    with torch.no_grad():
-        expected = network(images)
-        exact = network.double()(images.double())
-        deep = inflate_modules(network)(boring(images.double()))
-        deep32 = inflate_modules(network.float())(boring(images))
-    assert relative(exact[1:], exact[:-1]) > 0.05  # the answers depend on the picture
-    assert relative(deep, exact) < 1e-10
-    assert relative(deep32, exact) < max(1e-5, 10 * relative(expected, exact))
-    assert torch.equal(deep32.argmax(1), expected.argmax(1))
+
+def test_a_policy_has_the_last_word_on_a_layer_and_leaves_the_rest_to_the_preset():
+    def policy(name, layer):
+        return InTime(5, 1, placement="centre", padding="zeros") if name == "conv1" else None
+
+    network, table = inflate(create_model("resnet18_2d", width=8), "hara", policy=policy)
+    assert table.loc["conv1", ["kernel", "placement", "padding"]].tolist() == ["5", "centre", "zeros"]
+    assert network.conv1.kernel_size == (5, 7, 7)
+    assert table.loc["layer1.0.conv1", ["kernel", "placement", "padding"]].tolist() == ["3", "mean", "replicate"]
+
+
+def test_strides_that_keep_branches_from_meeting_are_refused():
+    def policy(name, layer):
+        return InTime(3, 2) if name == "layer1.0.conv1" else None
+
+    with pytest.raises(ValueError, match=r"add in the forward of BasicBlock \(layer1.0\): branches with 1/2 and 1/4"):
+        inflate(create_model("resnet18_2d", width=8), "hara", policy=policy)
+
+
+class Upsamples(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return nn.functional.interpolate(self.conv(x), scale_factor=2)
+
+
+class AsksForHeight(nn.Module):
+    def forward(self, x):
+        return x * x.shape[2]
+
+
+class Decides(nn.Module):
+    def forward(self, x):
+        return x if x.shape[1] > 4 else -x
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.Sequential(nn.ReLU(), nn.Sequential(nn.LPPool2d(2, 2))), r"no rule to inflate LPPool2d \(1\.0\)"),
+        (nn.Sequential(Upsamples()), r"no rule to inflate interpolate in the forward of Upsamples \(0\)"),
+        (nn.Sequential(AsksForHeight()), r"getitem in the forward of AsksForHeight \(0\): it asks for sizes"),
+        (nn.Sequential(Decides()), r"cannot follow the forward of Decides \(0\): .*control flow"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(1), nn.Linear(4, 2)), r"Flatten \(1\): .* not been pooled"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")), r"Conv2d \(0\): .*reflect"),
+        (torchvision.models.swin_t(), "_get_relative_position_bias in the forward of ShiftedWindowAttention"),
+    ],
+)
+def test_an_operator_without_a_rule_is_refused_by_its_name(network, message):
+    with pytest.raises(ValueError, match=message):
+        inflate(network)
+
+
+def test_modules_keep_their_mode_and_weights_their_own_tensors():
+    network2d = torchvision.models.densenet121(num_classes=4).train()
+    network2d.features.denseblock1.eval()
+    network2d.features.conv0.weight.requires_grad_(False)
+    network3d = inflate(network2d).network
+    modes = {name: module.training for name, module in network3d.named_modules()}
+    assert all(modes[name] == module.training for name, module in network2d.named_modules())
+    assert not network3d.features.conv0.weight.requires_grad
+    assert not {id(each) for each in network3d.parameters()} & {id(each) for each in network2d.parameters()}
+    shared = {each.data_ptr() for each in network3d.parameters()} & {each.data_ptr() for each in network2d.parameters()}
+    assert not shared
+
+
+def test_names_are_kept_where_a_forward_is_rewritten_and_gradients_flow():
+    network2d = torchvision.models.convnext_tiny(num_classes=4)
+    network3d = inflate(network2d).network
+    assert [name for name, _ in network3d.named_parameters()] == [name for name, _ in network2d.named_parameters()]
+    assert network3d.get_parameter("features.1.0.layer_scale").shape == (96, 1, 1, 1)
+    network3d(torch.randn(1, 3, 2, 32, 32)).sum().backward()
+    assert all(each.grad is not None for each in network3d.parameters())
+
+
+def test_auxiliary_heads_are_inflated_too():
+    torch.manual_seed(0)
+    network2d = torchvision.models.inception_v3(num_classes=4, init_weights=False).double().eval()
+    image = torch.randn(2, 768, 17, 17, dtype=torch.float64)
+    head3d = inflate(network2d).network.AuxLogits
+    assert relative(head3d(boring(image, 4)), network2d.AuxLogits(image)) < 1e-10
+
+
+def test_a_network_is_inflated_on_the_meta_device():
+    with torch.device("meta"):
+        network2d = torchvision.models.vgg16(init_weights=False)
+    network3d = inflate(network2d).network
+    assert all(each.is_meta for each in network3d.parameters())
+    assert network3d(torch.empty(1, 3, 16, 64, 64, device="meta")).shape == (1, 1000)
