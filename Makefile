@@ -36,10 +36,11 @@ test: lint ## everything: lint, types, tests (browser and slow ones too), notebo
 	$(BIN)/python -m pytest $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
-lint: $(TESTED) ## style, format and types
+lint: $(TESTED) ## style, format and types; the papers, their numbers and cards
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/labkit card check --quiet summaries
 
 check: $(TESTED) ## the fast tests only
 	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)

@@ -1,4 +1,4 @@
-"""Commands of the cards: begin one, import a review, export it again, tell which papers it names, schemas for editors."""
+"""Commands of the cards: begin one, check all, import a review, export it again, tell which papers it names, schemas for editors."""
 
 import sys
 from pathlib import Path
@@ -146,6 +146,33 @@ def card_schema(
         raise ValueError(f"no schema {name!r}{did_you_mean(name, SCHEMAS)} There are {', '.join(SCHEMAS)}")
     else:
         print(schema_text(name), end="")
+
+
+@card_app.command("check")
+@plainly
+def card_check(
+    folder: Annotated[Path | None, typer.Argument(help="Default: the summaries that labkit reads.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
+) -> None:
+    """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
+
+    Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
+
+    Examples: `labkit card check`, `labkit card check my_group/summaries --json`
+    """
+    from labkit.survey.check import check
+    from labkit.survey.problems import as_json, listed
+
+    report = check(folder, progress=True)
+    shown = [problem for problem in report.problems if not (quiet and problem.severity == "note")]
+    if json:
+        about = {"folder": str(report.folder), "papers": report.papers, "cards": report.cards}
+        print(as_json(shown, **about, numbers=report.numbers, stated=report.stated, unsure=report.unsure))
+    else:
+        print(*listed(shown, report.folder), report, sep="\n")
+    if report.errors:
+        raise typer.Exit(1)
 
 
 def _paper_id(given: str, names: "Names | None" = None) -> str:
