@@ -504,3 +504,27 @@ def test_of_two_terminals_that_start_at_once_one_is_refused_and_no_line_is_lost(
     events = read_events(on_error=errors.append)
     assert errors == []
     assert len(events) == 61
+
+
+def test_who_comes_while_the_log_is_being_written_waits():
+    second = threading.Thread(target=lambda: claim(TSN, reader="reader-a", now=at(1)))
+    with own_log("reader-a", at()) as log:
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+        log.add("claim", paper=RETRACE)
+    second.join()
+    assert [event["paper"] for event in read_events()] == [RETRACE, TSN]
+
+
+def test_a_line_is_not_lost_when_git_replaces_the_file_meanwhile():
+    claim(RETRACE, reader="reader-a", now=at())
+    path = log_path("reader-a")
+    second = threading.Thread(target=lambda: claim(TSN, reader="reader-a", now=at(1)))
+    with own_log("reader-a", at()):
+        second.start()
+        second.join(0.3)  # it has opened the old file by now, and waits
+        path.with_suffix(".new").write_bytes(path.read_bytes())
+        path.with_suffix(".new").replace(path)
+    second.join()
+    assert len(lines("reader-a")) == 2
