@@ -111,7 +111,7 @@ class CardFile:
         start = self.body_start
         found = list(headings(self.text, start, lambda words: role_exactly(words) is not None))
         first, *ends = [*(one.start for one in found), len(self.text)]
-        made = [Section("", 0, None, False, self.text[start:first], start, start, first, self._line(start))]
+        made = [Section("", 0, None, False, self.text[start:first], start, start, first, 1 + _lines(self.text[:start]))]
         titled = [one.level for one in found].count(1) == 1 and found[0].level == 1 and len(found) > 1
         around: list[tuple[int, Role | None]] = []  # the headings that the next one stands below
         for one, end in zip(found, ends, strict=True):
@@ -121,7 +121,7 @@ class CardFile:
             role = own or next((role for _, role in reversed(around) if role), None)
             around.append((one.level, role))
             text = self.text[one.end : end]
-            line = self._line(one.start)
+            line = made[-1].line + _lines(self.text[made[-1].start : one.start])
             made.append(Section(one.text, one.level, role, own is not None, text, one.start, one.end, end, line))
         return tuple(made)
 
@@ -183,8 +183,10 @@ class CardFile:
         """Write the card, whole or not at all, to its place or another; returns where."""
         return write_atomically(path or self.path, lambda temporary: temporary.write_bytes(bytes(self)))
 
-    def _line(self, offset: int) -> int:
-        return len(re.findall(r"\r\n|\n|\r", self.text[:offset])) + 1
+
+def _lines(text: str) -> int:
+    """How many lines end in a text."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def read_card(path: str | Path) -> CardFile:
