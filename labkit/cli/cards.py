@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from labkit.survey.card import CardFile
     from labkit.survey.references import Names
 
-card_app = group("card", "One reader's card of a paper: begin one, import a review, export it.")
+card_app = group("card", "One reader's card of a paper: begin one, import a review, export it, show it as slides.")
 
 
 @card_app.command("new")
@@ -100,6 +100,51 @@ def card_export(
         sys.stdout.buffer.write(data)
     else:
         print(create(to, lambda temporary: temporary.write_bytes(data)))
+
+
+@card_app.command("slides")
+@plainly
+def card_slides(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="A card's file, or ids of papers; several make a session.")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="The file to write, .html.")] = Path("slides.html"),
+    language: Annotated[str | None, typer.Option(help="en, ja, ko, zh: whose cards to show. Default: en.")] = None,
+    title: Annotated[str, typer.Option(help="Of a session.")] = "",
+    venue: Annotated[str | None, typer.Option(help="Show the reading queue of a venue: 'CVPR 2018'.")] = None,
+    session: Annotated[str, typer.Option(help="Of that venue, only this session.")] = "",
+    stream: Annotated[str | None, typer.Option(help="Show all papers with this keyword, by year.")] = None,
+) -> None:
+    """Make reveal.js slides of a card, a session of papers or a stream: one file that needs no network. Prints its path.
+
+    Arrows and space walk, `o` shows all slides, `f` fills the screen; `?view=print` behind the address is for printing.
+
+    Examples: `labkit card slides hara-2018-retrace --language ja`, `labkit card slides --stream Kinetics --to kinetics.html`,
+    `labkit card slides --venue "CVPR 2018" --session Video`
+    """
+    from labkit.survey.card_schema import LANGUAGES
+    from labkit.survey.schema import did_you_mean
+    from labkit.survey.slides import card_deck, session_deck, stream_deck, write_slides
+    from labkit.survey.slides.decks import card_named, venue_deck
+
+    if language is not None and language not in LANGUAGES:
+        raise ValueError(
+            f"no language {language!r}{did_you_mean(language, LANGUAGES)} There are {', '.join(LANGUAGES)}"
+        )
+    if sum(map(bool, (what, venue, stream))) != 1:
+        raise ValueError("name cards or papers, or a --venue, or a --stream: one of the three")
+    spoken: Any = language or "en"
+    if stream:
+        deck = stream_deck(stream, language=spoken)
+    elif venue:
+        deck = venue_deck(venue, session, language=spoken)
+    elif what and len(what) == 1:
+        one: Any = language
+        deck = card_deck(card_named(what[0] if what[0].endswith(".md") else _paper_id(what[0]), one))
+    else:
+        papers = [_paper_id(one) for one in what or ()]
+        deck = session_deck(title or f"{len(papers)} papers", papers, language=spoken)
+    print(write_slides(deck, to))
 
 
 @card_app.command("resolve")

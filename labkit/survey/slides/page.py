@@ -1,0 +1,86 @@
+"""A deck as one HTML file: reveal.js, style and slides in it, so that it opens from a memory stick on any computer.
+
+reveal.js (MIT) comes with the package sphinx-revealjs, of which nothing else is used. A policy in the page forbids it
+to load or run anything but what it was written with.
+"""
+
+import base64
+import hashlib
+import html
+import importlib.util
+import json
+from pathlib import Path
+
+from labkit.records import write_atomically
+from labkit.survey.slides.decks import Deck, Slide
+
+HERE = Path(__file__).parent
+# The size that slides are laid out for; reveal.js scales them to the screen.
+WIDTH, HEIGHT = 1280, 720
+
+
+def write_slides(deck: Deck, path: str | Path) -> Path:
+    """Write the deck to a file, whole or not at all. Raises as `slides_html` does, and `ValueError` for another ending."""
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{path.name}: slides are a web page; end the name in .html")
+    text = slides_html(deck)
+    return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def slides_html(deck: Deck) -> str:
+    """The whole page. Raises `FileNotFoundError`, saying what to install, where reveal.js is not there."""
+    reveal = reveal_folder()
+    styles = [(reveal / "reset.css").read_text("utf-8"), (reveal / "reveal.css").read_text("utf-8")]
+    styles.append((HERE / "slides.css").read_text("utf-8"))
+    scripts = [(reveal / "reveal.js").read_text("utf-8"), _own_script()]
+    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
+    columns = "\n".join(_column(column, deck.language) for column in deck.columns)
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            f'<html lang="{html.escape(deck.language)}">',
+            '<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<link rel="icon" href="data:,">',
+            f"<title>{html.escape(deck.title)}</title>",
+            *(f"<style>\n{style}\n</style>" for style in styles),
+            '</head>\n<body>\n<div class="reveal"><div class="slides">',
+            columns,
+            f'</div><p class="foot">{html.escape(deck.foot)}</p></div>',
+            *(f"<script>{script}</script>" for script in scripts),
+            "</body>\n</html>\n",
+        ]
+    )
+
+
+def reveal_folder() -> Path:
+    """Where reveal.js's own files are. Raises `FileNotFoundError`, saying what to install, where they are not."""
+    found = importlib.util.find_spec("sphinx_revealjs")  # looked up, not imported: that would bring all of Sphinx
+    for place in (found.submodule_search_locations or ()) if found else ():
+        folder = Path(place) / "_static" / "revealjs" / "dist"
+        if (folder / "reveal.js").is_file():
+            return folder
+    raise FileNotFoundError("slides need reveal.js; install it with: pip install sphinx-revealjs")
+
+
+def _column(slides: tuple[Slide, ...], language: str) -> str:
+    made = [_slide(slide, language) for slide in slides]
+    return made[0] if len(made) == 1 else '<section class="stack">\n' + "\n".join(made) + "\n</section>"
+
+
+def _slide(slide: Slide, language: str) -> str:
+    lang = f' lang="{html.escape(slide.language)}"' if slide.language != language else ""
+    kind = f' class="{html.escape(slide.kind)}"' if slide.kind else ""
+    return f"<section{kind}{lang}>{slide.body}</section>"
+
+
+def _own_script() -> str:
+    size = json.dumps({"width": WIDTH, "height": HEIGHT})
+    return (HERE / "slides.js").read_text("utf-8").replace("SIZE", size)
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
