@@ -63,7 +63,7 @@ class Explorer:
             values.index(start[name]) if start and name in start else 0 for name, values in self._options.items()
         )
         self._chosen = self._start
-        self._live = _has_front_end() if live is None else live
+        self._live = has_front_end() if live is None else live
         self._figures = self._draw_all(draw)
         self._trace_keys, self._layout_keys = _what_varies([*self._figures.values()])
         self._widget: Any = None
@@ -259,7 +259,7 @@ def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, An
             raise ValueError(f"{name} cannot be {value!r}; it can be {', '.join(map(repr, options[name]))}")
 
 
-def _has_front_end() -> bool:
+def has_front_end() -> bool:
     """Whether somebody is there who shows widgets. Under papermill nobody is, and dead controls would be saved."""
     return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
 

@@ -1,0 +1,184 @@
+"""A stopwatch with bands: buttons where a kernel answers, the same in the page's own script where none does.
+
+    Stopwatch({"skim": (15, 30), "close reading": (60, None)}, on_stop=lambda minutes: ...)
+
+The live twin (ipywidgets) tells the kernel when it is started and stopped. The static twin runs in the page alone: it
+needs no kernel and no network, and tells nobody.
+"""
+
+import asyncio
+import html
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labkit.viz.explorer import has_front_end
+
+Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to; None: as long as it takes
+WIDGET = "application/vnd.jupyter.widget-view+json"
+_NUMBERS = itertools.count(1)
+
+
+class Stopwatch:
+    """How long something takes, and which band that falls in.
+
+    `bands` are in minutes, in order. `on_start()` and `on_stop(minutes)` are called when it is started and stopped, by
+    hand or from code; `minutes` is the time of this run alone. `clock` gives seconds. `live` shows the ipywidgets; None:
+    where the kernel was started by Jupyter Server, VS Code or Colab.
+
+    Raises `ValueError` for a band that ends before it begins.
+    """
+
+    def __init__(
+        self,
+        bands: Bands,
+        *,
+        on_start: Callable[[], Any] | None = None,
+        on_stop: Callable[[float], Any] | None = None,
+        live: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for name, (start, end) in bands.items():
+            if start < 0 or (end is not None and end <= start):
+                raise ValueError(f"the band {name!r} goes from {start} to {end} minutes")
+        self.bands = dict(bands)
+        self._on_start, self._on_stop, self._clock = on_start, on_stop, clock
+        self._live = has_front_end() if live is None else live
+        self._since: float | None = None
+        self._before = 0.0
+        self._widget: Any = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now."""
+        return self._since is not None
+
+    @property
+    def minutes(self) -> float:
+        """All runs together, the present one included."""
+        return self._before + (self._clock() - self._since) / 60 if self._since is not None else self._before
+
+    def start(self) -> None:
+        """Start it; nothing where it runs."""
+        if self._since is None:
+            if self._on_start:
+                self._on_start()
+            self._since = self._clock()
+            self._show()
+            self._tick()
+
+    def stop(self) -> float:
+        """Stop it; returns the minutes of this run, 0 where it did not run."""
+        if self._since is None:
+            return 0.0
+        minutes = (self._clock() - self._since) / 60
+        self._before, self._since = self._before + minutes, None
+        self._show()
+        if self._on_stop:
+            self._on_stop(minutes)
+        return minutes
+
+    def band(self, minutes: float | None = None) -> str:
+        """In words, where this many minutes (default: those shown) fall: `short of a skim`, `a skim`, `past a skim`."""
+        minutes = self.minutes if minutes is None else minutes
+        past = ""
+        for name, (start, end) in self.bands.items():
+            if minutes < start:
+                return past or f"short of a {name}"
+            if end is None or minutes <= end:
+                return f"a {name}"
+            past = f"past a {name}"
+        return past
+
+    # The live twin
+
+    @property
+    def widget(self) -> Any:
+        """The ipywidgets: a button, and the time beside it."""
+        if self._widget is None:
+            import ipywidgets
+
+            button = ipywidgets.Button(description="Start", tooltip="Start or stop the stopwatch")
+            button.on_click(lambda _: self.stop() if self.running else self.start())
+            self._widget = ipywidgets.HBox([button, ipywidgets.HTML()])
+            self._show()
+        return self._widget
+
+    def _show(self) -> None:
+        if self._widget is not None:
+            button, face = self._widget.children
+            button.description = "Stop" if self.running else "Start"
+            seconds = int(self.minutes * 60)
+            face.value = f"<b>{seconds // 60}:{seconds % 60:02}</b> {html.escape(self.band())}"
+
+    def _tick(self) -> None:
+        """Move the face on while it runs, where the kernel has a loop to do so in."""
+        if self._widget is None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._ticking = loop.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        while self.running:
+            self._show()
+            await asyncio.sleep(1)
+
+    # The static twin
+
+    def static(self) -> str:
+        """The stopwatch as HTML with a script of its own."""
+        name = f"stopwatch-{next(_NUMBERS)}"
+        said = "; ".join(f"{html.escape(band)}: {_in_words(*ends)}" for band, ends in self.bands.items())
+        # "<" inside the data would let a name end the script.
+        bands = json.dumps([[band, *ends] for band, ends in self.bands.items()]).replace("<", "\\u003c")
+        script = _SCRIPT.replace("NAME", json.dumps(name)).replace("BANDS", bands)
+        return (
+            f'<div class="labkit-stopwatch" id="{name}"><button type="button">Start</button> '
+            f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        said = "; ".join(f"{band}: {_in_words(*ends)}" for band, ends in self.bands.items())
+        bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"A stopwatch. {said}"}
+        if self._live:
+            bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return bundle
+
+
+def _in_words(start: float, end: float | None) -> str:
+    return f"{start:g} minutes or more" if end is None else f"{start:g} to {end:g} minutes"
+
+
+# The same as `band` above, in the page.
+_SCRIPT = """(() => {
+  const place = document.getElementById(NAME), bands = BANDS;
+  const [button, face, said] = ["button", "b", "span"].map((part) => place.querySelector(part));
+  let before = 0, since = null;
+  const minutes = () => before + (since === null ? 0 : (performance.now() - since) / 60000);
+  function band(now) {
+    let past = "";
+    for (const [name, start, end] of bands) {
+      if (now < start) return past || "short of a " + name;
+      if (end === null || now <= end) return "a " + name;
+      past = "past a " + name;
+    }
+    return past;
+  }
+  function show() {
+    const seconds = Math.floor(minutes() * 60);
+    face.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+    said.textContent = band(minutes());
+    button.textContent = since === null ? "Start" : "Stop";
+  }
+  button.addEventListener("click", () => {
+    [before, since] = since === null ? [before, performance.now()] : [minutes(), null];
+    show();
+  });
+  setInterval(() => since !== null && show(), 250);
+})();"""
