@@ -223,6 +223,8 @@ def group_done(
     finished = done(paper, reader=me, language=language, minutes=minutes, forget=forget)
     if finished.stopped:
         print(stopped(finished.stopped))
+    for problem in finished.problems:
+        print(problem, file=sys.stderr)
     print(f"{paper} is {'still ' if finished.again else ''}done. Commit your card and your log together:")
     print(finished.card)
 

@@ -17,6 +17,7 @@ from labkit.survey.group.speaking import judge_idea, note_idea, praise
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import ForgottenTimer, band, start, stop
 from labkit.survey.library import SummaryError
+from labkit.survey.problems import Problem
 from labkit.survey.writing import new_card
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -191,7 +192,7 @@ def test_a_paper_is_checked_off_only_with_a_card_that_has_words():
         done(RETRACE, reader="reader-a", now=at(1))
     empty = new_card(RETRACE, format="ochiai", language="en", reader="reader-a")
     before = empty.read_bytes()
-    with pytest.raises(SummaryError, match="not done yet"):
+    with pytest.raises(SummaryError, match="no words below its headings"):
         done(RETRACE, reader="reader-a", now=at(2))
     assert empty.read_bytes() == before
     assert read_group().finished(RETRACE) == ()
@@ -231,11 +232,22 @@ def test_somebody_elses_card_under_ones_own_name_does_not_count():
         done(RETRACE, reader="reader-a", now=at())
 
 
-def test_a_check_can_refuse_a_card():
-    write_card(RETRACE, "reader-a")
-    with pytest.raises(SummaryError, match="the title is missing"):
-        done(RETRACE, reader="reader-a", check=lambda card: ["the title is missing"], now=at())
+def test_a_card_with_a_dead_link_is_not_done_and_nothing_is_written():
+    path = write_card(RETRACE, "reader-a")
+    text = path.read_text(encoding="utf-8").replace(
+        "next: []", "next: [{text: Quo Vadis, paper: carreira-2017-quo-vadiz}]"
+    )
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SummaryError, match=r"(?s)not done:.*line \d+: .*did you mean carreira-2017-quo-vadis"):
+        done(RETRACE, reader="reader-a", now=at())
+    assert path.read_text(encoding="utf-8") == text
     assert not log_path("reader-a").exists()
+
+
+def test_what_the_check_only_warns_of_is_told_and_the_card_is_done():
+    path = write_card(RETRACE, "reader-a")
+    warning = Problem(path, 3, "warning", "a-rule", "Hm.")
+    assert done(RETRACE, reader="reader-a", check=lambda card: [warning], now=at()).problems == (warning,)
 
 
 def test_of_cards_in_two_languages_one_says_which():
@@ -414,6 +426,7 @@ def test_a_last_line_that_was_cut_short_is_told_and_the_next_one_is_whole():
         (b'{"at": "2018-03-05T09:00:00+09:00", "kind": "claim", "paper": "../x"}', "paper cannot be"),
         (b'{"at": "2018-03-05T09:00:00+09:00", "kind": "stop", "paper": "x", "minutes": NaN}', "minutes cannot be"),
         (b'{"at": "2018-03-05T09:00:00+09:00", "kind": "stop", "paper": "x", "minutes": 1e400}', "minutes cannot be"),
+        (b'{"at": "2018-03-05T09:00:00+09:00", "kind": "idea", "text": "\\ud800"}', "half of a character"),
         (b"\xff\xfe", "not UTF-8"),
         (b"\x00\x00\x00", "not a line of JSON"),
     ],

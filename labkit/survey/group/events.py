@@ -99,7 +99,12 @@ def parse_event(person: str, line: str) -> Event:
             raise ValueError(f"{data['kind']}: {name} cannot be {data.get(name)!r}")
     if data["kind"] in KINDS and data.get("paper") is not None and not _is_id(data["paper"]):
         raise ValueError(f"{data['kind']}: paper cannot be {data['paper']!r}")
-    return Event(_instant(data.get("at")), person, json.dumps(data, ensure_ascii=False, sort_keys=True), data)
+    whole = json.dumps(data, ensure_ascii=False, sort_keys=True)
+    try:
+        whole.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("half of a character, which no file can hold") from None
+    return Event(_instant(data.get("at")), person, whole, data)
 
 
 def _instant(text: Any) -> dt.datetime:

@@ -6,29 +6,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.survey.card import CardFile, card_paths, read_card
+from labkit.survey.check import check_card
 from labkit.survey.group.claiming import known_paper
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import Stopped, measured
 from labkit.survey.library import SummaryError, paper_ids, summaries_folder
+from labkit.survey.problems import Problem, plain
 from labkit.survey.writing import reader_id
 
-Check = Callable[[CardFile], Sequence[str]]  # what is wrong with a card, a sentence each
+Check = Callable[[CardFile], Sequence[Problem]]
 
 
 class Finished(NamedTuple):
-    """A paper that is checked off: the card, and the last run of the stopwatch if it was still running."""
+    """A paper that is checked off: the card, what its check says all the same, and the stopwatch's last run if it ran."""
 
     card: Path
     again: bool  # the reader had done it before
+    problems: tuple[Problem, ...]  # warnings and notes
     stopped: Stopped | None
-
-
-def body_problems(card: CardFile) -> list[str]:
-    """A card whose headings have no words below them is not done."""
-    below = [one for one in card.sections if one.heading][1:] or list(card.sections)
-    return [] if any(one.text.strip() for one in below) else [f"{card.path}: no words below its headings yet"]
 
 
 def own_card(paper: str, reader: str, language: str | None = None) -> CardFile:
@@ -60,13 +57,13 @@ def done(
     language: str | None = None,
     minutes: float | None = None,
     forget: bool = False,
-    check: Check = body_problems,
+    check: Check = check_card,
     now: dt.datetime | None = None,
 ) -> Finished:
     """Check a paper off. The card gets the status done and, where it says no time, the minutes of the stopwatch.
 
     A stopwatch that runs for the paper stops. Raises `LookupError` for an unknown paper, `FileNotFoundError` without a
-    card, `SummaryError` for a card that is wrong, `ForgottenTimer` as `stop` does.
+    card, `SummaryError` for a card with errors, `ForgottenTimer` as `stop` does. `check` tells what is wrong with a card.
     """
     known_paper(paper)
     reader_id(reader)
@@ -78,14 +75,22 @@ def done(
         own = group.reading(paper, reader)
         took = measured(own, minutes=minutes, forget=forget, now=now) if own.running else 0.0
         card = _completed(card, own.minutes + took)
-        if wrong := list(check(card)):
-            raise SummaryError(card.path, "not done yet:\n" + "\n".join(f"  {one}" for one in wrong))
+        problems = tuple(check(card))
+        if wrong := [one for one in problems if one.severity == "error"]:
+            raise SummaryError(
+                card.path, "\n".join(["the card does not check, so it is not done:", *map(_line, wrong)])
+            )
         card.save()
         if own.running:
             log.add("stop", paper=paper, minutes=took)
         log.add("done", paper=paper, card=card.path.name)
     stopped = Stopped(paper, own.mode, took, own.minutes + took) if own.running else None
-    return Finished(card.path, own.done is not None, stopped)
+    return Finished(card.path, own.done is not None, problems, stopped)
+
+
+def _line(problem: Problem) -> str:
+    where = f"line {problem.line}: " if problem.line else ""
+    return plain(f"  {where}{problem.message}{f' ({problem.suggestion})' if problem.suggestion else ''}")
 
 
 def _belongs(card: CardFile, paper: str, reader: str) -> None:

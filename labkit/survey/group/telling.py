@@ -1,6 +1,6 @@
 """What the commands of the group say: rows of tables and sentences, for a terminal.
 
-Words come from logs that others wrote: control characters in them, which a terminal would obey, are shown as `�`.
+Words come from logs that others wrote, so that nothing in them may be obeyed by the terminal.
 """
 
 import datetime as dt
@@ -11,13 +11,14 @@ from labkit.survey.group.overview import Overview, Row
 from labkit.survey.group.ranking import Ranking
 from labkit.survey.group.state import Idea, Praise, Reading
 from labkit.survey.group.timer import Stopped, band_of, is_forgotten, minutes_between, spoken
+from labkit.survey.problems import plain
 
 FREE_ROWS = 15  # of papers that nobody holds, unless all are asked for
 
 
 def clean(text: str) -> str:
     """The text on one line, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
+    return plain(" ".join(text.split()))
 
 
 def when(at: dt.datetime | None, zone: dt.tzinfo) -> str:
