@@ -360,7 +360,14 @@ def course() -> dict[str, dict[str, Any]]:
 def test_the_course_file_lists_the_notebooks_in_reading_order():
     assert list(course()) == [path.name for path in PATHS]
     assert len(PATHS) >= 7
-    assert [path.name[:2] for path in PATHS] == [f"{n:02d}" for n in range(len(PATHS))]
+    numbers = [path.name[:2] for path in PATHS]
+    assert all(re.fullmatch(r"\d\d", number) for number in numbers)
+    assert numbers == sorted(set(numbers)), "two notebooks share a number"
+
+
+def test_the_budgets_of_the_notebooks_together_are_within_the_courses():
+    plan = tomllib.loads(COURSE.read_text(encoding="utf-8"))
+    assert sum(entry["budget_s"] for entry in plan["notebook"]) <= plan["budget_s"]
 
 
 @pytest.mark.parametrize("check", RULES.values(), ids=list(RULES))

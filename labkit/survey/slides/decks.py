@@ -29,7 +29,7 @@ class Slide:
     kind: str = ""  # a class: title, plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Deck:
     """Slides in columns: sideways from one to the next, down through each. `foot` stands below all of them."""
 
@@ -37,6 +37,17 @@ class Deck:
     language: str
     columns: tuple[tuple[Slide, ...], ...]
     foot: str = ""
+
+    def __repr__(self) -> str:
+        return f"{sum(map(len, self.columns))} slides: {self.title}"
+
+    def _repr_html_(self) -> str:
+        """The slides in a frame of their own, to leaf through in a notebook."""
+        from labkit.survey.slides.page import slides_html
+
+        page = e(slides_html(self))
+        frame = "width:100%;aspect-ratio:16/9;border:1px solid #dfe3e8;border-radius:8px"
+        return f'<iframe title="{e(self.title)}" sandbox="allow-scripts" style="{frame}" srcdoc="{page}"></iframe>'
 
 
 def card_deck(card: CardFile) -> Deck:

@@ -41,7 +41,7 @@
     ...size,
     margin: 0.02,
     center: false,
-    hash: true,
+    hash: location.protocol !== "about:", // a notebook's frame has no address of its own
     slideNumber: "c/t",
     transition: matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : "fade",
   }).then(() => {
