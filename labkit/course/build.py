@@ -4,6 +4,7 @@ A notebook that fails stops none of the others; the index says which did not run
 `build/runs/`, pages in `build/course/`, so that a single notebook can be run again and the rest stays.
 """
 
+import functools
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.course.page import SITE, align_numbers, links, notebook_body, rewrite_links
+from labkit.course.page import SITE, links, notebook_body, rewrite_links
+from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.records import Run, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
@@ -19,7 +21,8 @@ from labkit.runs.findings import Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
 from labkit.runs.table import status
-from labkit.survey import paper, results
+from labkit.survey import paper
+from labkit.survey.shelf import open_shelf
 
 ROAD = (
     ("file", "mp4, avi"),
@@ -125,7 +128,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     entries = [_entry(lesson, runs.get(lesson.name), found) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    _write_papers(site, shell, sorted({lesson.card for lesson in plan.lessons if lesson.card}))
+    write_library(site, open_shelf(), shell, _render, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -233,18 +236,6 @@ def _publish(place: Path, course: Path, site: Path) -> str:
     return target.as_posix()
 
 
-def _write_papers(site: Path, shell: Mapping[str, Any], cards: Sequence[str]) -> None:
-    """A page for every paper that the course reads: its card and its tables."""
-    for card in cards:
-        read = paper(card)
-        tables = [
-            (source, len(rows), align_numbers(rows.dropna(axis="columns", how="all").to_html(index=False, na_rep="")))
-            for source, rows in results(card).groupby("source", sort=False)
-        ]
-        text = _render("paper.html.j2", **shell, title=read.title, card=read._repr_html_(), tables=tables)
-        _write(site / "papers" / f"{card}.html", text)
-
-
 def _write_assets(folder: Path) -> None:
     """Style and script, ours and plotly's: the same file for all pages."""
     from plotly.offline import get_plotlyjs
@@ -257,7 +248,7 @@ def _write_assets(folder: Path) -> None:
     _write(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
     _write(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
     _write(folder / "plotly.min.js", get_plotlyjs())
-    for name in ("course.css", "course.js"):
+    for name in ("course.css", "course.js", "gallery.js"):
         _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 
@@ -281,11 +272,15 @@ def _about(runs: Mapping[str, Run]) -> str:
 
 
 def _render(template: str, **values: Any) -> str:
+    return str(_templates().get_template(template).render(**values))
+
+
+@functools.cache
+def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
-    environment = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
-    return environment.get_template(template).render(**values)
+    return Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
 
 
 def _write(path: Path, text: str) -> None:

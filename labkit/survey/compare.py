@@ -139,7 +139,7 @@ def pivot_of(rows: Sequence[Result], *, allow: Collection[str] = ()) -> Pivot:
             conflicts.append(tuple(some))
     index = pd.Index(labels, name="model")
     table, said, where = (pd.DataFrame(one, index=index, columns=datasets) for one in (values, words, sources))
-    return Pivot(table, said, where, tuple(conflicts), _caption(rows, apart))
+    return Pivot(table, said, where, tuple(conflicts), in_words(rows, apart))
 
 
 def by_depth(
@@ -149,20 +149,24 @@ def by_depth(
 
     A series is the name without the number, with what else tells its rows apart. Raises as `pivot` does.
     """
-    rows = _chosen(shelf, metric, filters)
+    return depth_table(_chosen(shelf, metric, filters), allow=allow)
+
+
+def depth_table(rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataFrame:
+    """These rows as `by_depth` gives them."""
+    rows = [row for row in rows if depth_of(row.model) is not None]
     check_comparable(rows, allow)
-    made, apart = [], _told_apart([row for row in rows if depth_of(row.model)], allow)
+    apart = _told_apart(rows, allow)
+    made = []
     for row in rows:
         depth = depth_of(row.model)
-        if depth is not None:
-            series = _label(row, apart).replace(f"-{depth}", "", 1)
-            made.append((series, depth, row.value, row.model, row.dataset, row.origin))
+        series = _label(row, apart).replace(f"-{depth}", "", 1)
+        made.append((series, depth, row.value, row.model, row.dataset, row.origin))
     table = pd.DataFrame(made, columns=["series", "depth", "value", "model", "dataset", "source"])
     if table.empty:
         raise LookupError("none of these models has its depth in its name")
-    return table.drop_duplicates(["series", "depth", "dataset"]).sort_values(
-        ["dataset", "series", "depth"], ignore_index=True
-    )
+    order = ["dataset", "series", "depth"]
+    return table.drop_duplicates(order).sort_values(order, ignore_index=True)
 
 
 def depth_of(model: str) -> int | None:
@@ -179,9 +183,12 @@ def best_by_year(
     The year is that of the paper whose table it is; `record` says whether nothing before was better. Raises as `pivot`.
     """
     shelf = shelf if shelf is not None else open_shelf()
-    rows = [
-        row for row in _chosen(shelf, metric, filters) if row.paper in shelf.papers and shelf.papers[row.paper].year
-    ]
+    return records_by_year(shelf, _chosen(shelf, metric, filters), allow=allow)
+
+
+def records_by_year(shelf: Shelf, rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataFrame:
+    """These rows as `best_by_year` gives them."""
+    rows = [row for row in rows if row.paper in shelf.papers and shelf.papers[row.paper].year]
     check_comparable(rows, allow)
     if not rows:
         raise LookupError("none of these numbers belongs to a paper with a year")
@@ -234,8 +241,8 @@ def _value(row: Result, name: str) -> str:
     return f"{row.level} level" if name == "level" and row.level else str(getattr(row, name) or "")
 
 
-def _caption(rows: Sequence[Result], apart: Collection[str]) -> str:
-    """What all rows share, and what was mixed."""
+def in_words(rows: Sequence[Result], apart: Collection[str] = TELLS_APART) -> str:
+    """What these numbers are: metric, split and level, and what else all of them share but for the columns `apart`."""
     metric = f"{rows[0].metric} ({rows[0].unit})" if rows[0].unit else rows[0].metric
     splits = "/".join(sorted({row.split or "split not stated" for row in rows}))
     levels = "/".join(sorted({f"{row.level} level" if row.level else "level not stated" for row in rows}))

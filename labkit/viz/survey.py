@@ -14,11 +14,11 @@ import plotly.graph_objects as go
 from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, look_of, plain
 
 ROUNDS = 12  # of moving papers to the middle of those they are joined to
-LONGEST_NAME = 22  # characters of a paper's name in the graph
+LONGEST_NAME = 20  # characters of a paper's name in the graph
 # A cell of the map by its state: what is said about it, its colour and its sign.
 STATES = {
     "solved": ("numbers, no open question", BLUE, "circle"),
-    "disputed": ("numbers and open questions", BLUE, "circle-cross"),
+    "disputed": ("numbers and open questions", BLUE, "diamond"),
     "open": ("open questions, no number", VERMILLION, "diamond-open"),
     "empty": ("nobody asked", GREY, "line-ew-open"),
 }
@@ -46,7 +46,10 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
         )
         ends = rows.iloc[[0, -1]] if len(rows) > 1 else rows
         words.append(f"{name}: " + " to ".join(f"{one.value:g} at {one.depth} layers" for one in _rows(ends)))
-    depths = sorted(table["depth"].unique())
+    depths: list[int] = []
+    for depth in sorted(table["depth"].unique()):  # labels of depths that nearly coincide would overlap
+        if not depths or depth > 1.12 * depths[-1]:
+            depths.append(int(depth))
     fig.update_xaxes(title="Layers (log scale)", type="log", tickvals=depths, ticktext=[str(one) for one in depths])
     fig.update_yaxes(title=plain(unit))
     return described(fig, f"{unit} against depth. " + "; ".join(words) + ".")
@@ -111,6 +114,8 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
         hoverinfo="skip",
         showlegend=False,
     )
+    columns = sorted({place[0] for place in places.values()})
+    above = {column: number % 2 == 0 for number, column in enumerate(columns)}  # labels of neighbours do not meet
     traces: list[Any] = [lines]
     for read, name, symbol in ((True, "read", "circle"), (False, "unread", "circle-open")):
         rows = papers[papers["read"] == read]
@@ -121,7 +126,7 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
                 mode="markers+text",
                 name=name,
                 text=[plain(_short(str(one))) for one in rows["name"]],
-                textposition="bottom center",
+                textposition=["top center" if above[places[key][0]] else "bottom center" for key in rows.index],
                 textfont={"size": 11},
                 cliponaxis=False,
                 marker={
@@ -134,7 +139,6 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
                 hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]} cards<extra></extra>",
             )
         )
-    columns = sorted({place[0] for place in places.values()})
     years = papers["year"].dropna()
     tallest = max(sum(1 for place in places.values() if place[0] == one) for one in columns)
     fig = figure(traces, title, height=max(420, 130 + 62 * tallest))
@@ -161,9 +165,9 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
             go.Scatter(
                 x=[plain(one) for one in rows["dataset"]],
                 y=[plain(one) for one in rows["condition"]],
-                mode="markers+text" if state == "open" else "markers",
+                mode="markers+text",
                 name=meaning,
-                text=[f"{one}?" for one in rows["questions"]],
+                text=[f"{one}?" if one else "" for one in rows["questions"]],
                 textposition="middle right",
                 marker={
                     "symbol": symbol,

@@ -1,0 +1,277 @@
+"""The library's pages: a gallery of all cards, a page for each paper, its numbers, what to read next, what is unsolved.
+
+Everything that readers wrote is text here: their Markdown goes through `labkit.survey.markup`, all else is escaped, and
+the pages themselves forbid scripts other than the course's own, and any request beyond the site.
+"""
+
+import functools
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from labkit.course.page import align_numbers, figure_html
+from labkit.survey.card import CardFile
+from labkit.survey.compare import (
+    comparable_groups,
+    depth_of,
+    depth_table,
+    in_words,
+    numbers,
+    pivot_of,
+    records_by_year,
+)
+from labkit.survey.export import json_ld_script
+from labkit.survey.gallery import FACETS, records
+from labkit.survey.gaps import gap_map
+from labkit.survey.library import SummaryError
+from labkit.survey.markup import as_html, data_uri, figure_file, web_only
+from labkit.survey.reading_graph import reading_graph
+from labkit.survey.schema import RESULT_COLUMNS, Paper
+from labkit.survey.shelf import Shelf
+from labkit.survey.side_by_side import SideBySide, name_of, put_together
+
+Render = Callable[..., str]
+Write = Callable[[Path, str], None]
+GALLERY_TEXT = 24_000_000  # characters of all cards that the gallery's page carries for its search
+MOST_NODES = 60  # papers in the graph of what to read next
+LEAST_ROWS = 4  # numbers that make a table of the results' page
+
+
+def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Render, write: Write) -> None:
+    """Write all pages of a library into `papers/` of a site. `shell` is what every page shows around its own."""
+    folder = site / "papers"
+    shell = {**shell, "run": functools.partial(_notebook_link, shell["lessons"])}
+    cards: dict[str, list[CardFile]] = {}
+    for shelved in shelf.cards:
+        try:
+            cards.setdefault(shelved.paper, []).append(shelved.read())
+        except (OSError, SummaryError):
+            continue  # gone since the folder was read; the next build says so
+    for key, paper in shelf.papers.items():
+        write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell, render))
+    write(folder / "index.html", render("gallery.html.j2", **shell, **_gallery(shelf)))
+    write(folder / "results.html", render("results.html.j2", **shell, **_results(shelf)))
+    write(folder / "next.html", render("next.html.j2", **shell, **_next(shelf)))
+    write(folder / "map.html", render("map.html.j2", **shell, **_map(shelf)))
+
+
+def _notebook_link(lessons: Sequence[Mapping[str, Any]], notebook: str) -> str:
+    """A link to the notebook that a card names by its start, as HTML; its name where the course has none."""
+    e = html.escape
+    for lesson in lessons:
+        if str(lesson["name"]).startswith(notebook):
+            return f'<a href="../{e(lesson["page"])}">notebook {e(lesson["number"])}</a>'
+    return f"notebook {e(notebook)}"
+
+
+# One paper
+
+
+def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mapping[str, Any], render: Render) -> str:
+    import pandas as pd
+
+    rows = pd.DataFrame([[getattr(row, name) for name in RESULT_COLUMNS] for row in shelf.results.get(paper.id, ())])
+    tables = []
+    if len(rows):
+        rows.columns = list(RESULT_COLUMNS)
+        rows = rows.astype({"frames": "Int64"})
+        for source, some in rows.groupby("source", sort=False):
+            kept = some.drop(columns="source").replace("", pd.NA).dropna(axis="columns", how="all")
+            tables.append((source, len(some), align_numbers(kept.to_html(index=False, na_rep="", border=0))))
+    view = put_together(paper, cards) if cards else None
+    return render(
+        "paper.html.j2",
+        **shell,
+        title=paper.title,
+        language=paper.language,
+        card=paper._repr_html_(),
+        data=json_ld_script(paper, cards),
+        abstracts=[(language, one.text, one.translated_by) for language, one in paper.abstracts.items()],
+        cards=[_card(card, shelf) for card in cards],
+        parts=_parts(view) if view else [],
+        compared=_compared(view, shelf) if view and len(cards) > 1 else None,
+        tables=tables,
+    )
+
+
+def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
+    about = card.about
+    minutes = [f"{about.minutes.spent:g} minutes" if about.minutes.spent is not None else ""]
+    facts = [f"{about.mode} reading", *minutes, about.status, f"version {about.version}", str(about.date or "")]
+    return {
+        "id": f"card-{about.language}-{about.reader}",
+        "language": about.language,
+        "reader": about.reader,
+        "format": about.format,
+        "goal": about.goal,
+        "facts": [fact for fact in facts if fact],
+        "keywords": about.keywords,
+        "body": _body(card.words, card, shelf),
+        "claims": about.claims,
+        "questions": about.questions,
+        "next": [(one.text, one.paper if one.paper in shelf.papers else "") for one in about.next],
+    }
+
+
+def _body(markdown: str, card: CardFile, shelf: Shelf) -> str:
+    """A card's words as HTML inside a page: its headings below the page's own, Jekyll's marks left out."""
+    folder = shelf.folder / card.about.paper
+    bare = re.sub(r"^[ \t]*(?:[-*+] TOC[ \t]*\r?\n)?[ \t]*\{:[^}\n]*\}[ \t]*$", "", markdown, flags=re.MULTILINE)
+    made = as_html(
+        bare,
+        link=lambda target: web_only(target) or _paper_link(target, shelf),
+        figure=lambda target: data_uri(figure_file(folder, target)),
+    )
+    return re.sub(r"(</?h)([1-6])(?=>)", lambda found: f"{found[1]}{min(6, int(found[2]) + 2)}", made)
+
+
+def _paper_link(target: str, shelf: Shelf) -> str | None:
+    """The page of the paper that a link into the library means: `../../<paper-id>/...`; None for any other."""
+    parts = [
+        part for part in unquote(target).replace("\\", "/").partition("#")[0].split("/") if part not in ("", ".", "..")
+    ]
+    known = [part for part in parts if part in shelf.papers]
+    return f"{known[0]}.html" if known and ":" not in target else None
+
+
+def _parts(view: SideBySide) -> list[dict[str, Any]]:
+    """Where readers contradict each other, as the page lists it."""
+    return [
+        {"kind": one.kind, "slug": one.kind.replace(" ", "-"), "about": one.about, "says": one.says}
+        for one in view.disagreements
+        if one.kind != "one reader alone"  # the table marks those
+    ]
+
+
+def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
+    """The cards by role: a row for each role, a cell for each card."""
+    alone = {one.about for one in view.disagreements if one.kind == "one reader alone"}
+    rows = [(role, role in alone, [_body(card.role(role), card, shelf) for card in view.cards]) for role in view.roles]
+    return {"heads": [(name_of(card), card.about.language) for card in view.cards], "rows": rows}
+
+
+# The pages across papers
+
+
+def _gallery(shelf: Shelf) -> dict[str, Any]:
+    rows = list(records(shelf))
+    most = GALLERY_TEXT // max(1, len(rows))
+    data = [_entry(row, most) for row in rows]
+    plain = {"facets": FACETS, "entries": data}
+    cards = sum(bool(row["reader"]) for row in rows)
+    titles = [(key, paper.title) for key, paper in shelf.papers.items()][:500]
+    cut = most if any(len(row["text"]) > most for row in rows) else 0
+    counts = {"cards": cards, "papers": len({row["paper"] for row in rows}), "waiting": len(rows) - cards}
+    return {**counts, "data": _in_script(plain), "titles": titles, "cut": cut}
+
+
+def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
+    """A row of the gallery for its page: the facets' values as text, and the words that are searched, folded."""
+    own = {
+        "language": [row["language"]] if row["language"] else [],
+        "role": list(row["roles"]),
+        "keyword": list(row["keywords"]),
+        "dataset": list(row["datasets"]),
+        "model": list(row["models"]),
+        "year": [str(row["year"])] if row["year"] else [],
+        "status": [row["status"]],
+        "reader": [row["reader"]] if row["reader"] else [],
+    }
+    anchor = f"#card-{row['language']}-{row['reader']}" if row["reader"] else ""
+    return {
+        "href": f"{row['paper']}.html{anchor}",
+        "title": row["title"],
+        "summary": row["summary"],
+        "values": [own[name] for name in FACETS],
+        "words": searched(row["text"][:most]),
+    }
+
+
+def searched(text: str) -> str:
+    """Text as the gallery's page compares it: one width and case; a letter and the digit after it together."""
+    return re.sub(r"([^\W\d_])[-_ ](?=\d)", r"\1", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _in_script(value: Any) -> str:
+    """JSON that may stand in a script element: nothing in it can end the element, or begin a comment."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(
+        {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+    )
+
+
+def _results(shelf: Shelf) -> dict[str, Any]:
+    """Tables of numbers that may stand side by side, the largest first, and two figures from the largest groups."""
+    groups = comparable_groups(row for row in numbers(shelf) if row.model and row.dataset and row.unit == "%")
+    tables = []
+    for rows in groups.values():
+        if len(rows) >= LEAST_ROWS:
+            made = pivot_of(rows)
+            tables.append((made.caption, len(rows), made._repr_html_(), len(made.conflicts)))
+    return {"tables": tables, "figures": _figures([_depth_figure(groups), _year_figure(shelf, groups)])}
+
+
+def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
+    """Depth against accuracy, for the dataset and the comparable numbers that most networks of known depth have."""
+    from labkit.viz.survey import depth_curve
+
+    best: tuple[int, list[Any]] = (2, [])
+    for rows in groups.values():
+        for dataset in {row.dataset for row in rows if row.metric == "top-1"}:
+            some = [row for row in rows if row.dataset == dataset and depth_of(row.model)]
+            depths = len({row.model for row in some})
+            best = max(best, (depths, some), key=lambda one: one[0])
+    if not best[1]:
+        return None
+    return depth_curve(depth_table(best[1]), f"Depth against accuracy on {best[1][0].dataset}: {in_words(best[1])}")
+
+
+def _year_figure(shelf: Shelf, groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
+    """The best of each dataset over the years, for the comparable numbers that most papers have."""
+    from labkit.viz.survey import best_over_years
+
+    choice = [rows for rows in groups.values() if rows[0].metric == "top-1"]
+    rows = max(choice, key=lambda rows: len({row.paper for row in rows}), default=[])
+    if len({row.paper for row in rows}) < 2:
+        return None
+    return best_over_years(records_by_year(shelf, rows), f"The best published accuracy: {in_words(rows)}")
+
+
+def _next(shelf: Shelf) -> dict[str, Any]:
+    from labkit.viz.survey import reading_map
+
+    graph = reading_graph(shelf)
+    shown = graph.most_wanted(MOST_NODES)
+    unread = [
+        (key, row["title"], int(row["wanted"]), bool(row["in_library"]))
+        for key, row in graph.unread.head(100).iterrows()
+    ]
+    figures = _figures(
+        [reading_map(shown.papers, shown.edges, "What cards want read next") if len(shown.papers) else None]
+    )
+    return {"figures": figures, "unread": unread, "shown": len(shown.papers), "all": len(graph.papers)}
+
+
+def _map(shelf: Shelf) -> dict[str, Any]:
+    from labkit.viz.survey import gap_figure
+
+    found = gap_map(shelf)
+    rows = [
+        (condition, [(dataset, found.cell(dataset, condition)) for dataset in found.datasets])
+        for condition in found.conditions
+    ]
+    table = found.records()
+    figures = _figures([gap_figure(table, "Where there are numbers, and where only questions") if len(table) else None])
+    return {"figures": figures, "datasets": found.datasets, "rows": rows, "known": shelf.papers}
+
+
+def _figures(made: list[Any]) -> list[str]:
+    return [
+        figure_html(json.loads(fig.to_json()), f"figure-{number}")
+        for number, fig in enumerate(made, 1)
+        if fig is not None
+    ]
