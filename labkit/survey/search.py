@@ -105,10 +105,20 @@ class Index:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
+        self.place: Path | None = None  # its file; None where it is in memory
         try:
-            self._connection = _opened(_place(shelf.folder))
+            self.place = _place(shelf.folder)
+            self._connection = _opened(self.place)
             self._bring_up_to_date()
-        except (OSError, sqlite3.Error):  # not to be written, or broken: without a file it works as well
+        except (OSError, sqlite3.Error) as error:  # not to be written, or broken: without a file it works as well
+            if (
+                self.place
+                and isinstance(error, sqlite3.DatabaseError)
+                and not isinstance(error, sqlite3.OperationalError)
+            ):
+                with contextlib.suppress(OSError):
+                    self.place.unlink()
+            self.place = None
             self._connection = _opened(":memory:")
             self._bring_up_to_date()
 
@@ -215,7 +225,9 @@ def _opened(place: str | Path) -> sqlite3.Connection:
     connection = sqlite3.connect(place, timeout=30)
     columns = ", ".join(f'"{field}"' for field in FIELDS)
     try:
+        # Nothing in it is the only copy: a file that a crash leaves broken is made again.
         connection.executescript(f"""
+            PRAGMA synchronous = OFF;
             CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT);
             CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, kind TEXT, paper TEXT,
                 name TEXT, language TEXT, reader TEXT, parts TEXT);

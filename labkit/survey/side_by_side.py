@@ -25,7 +25,10 @@ from labkit.survey.schema import Paper
 
 Kind = Literal["disputed", "two values", "one reader alone"]
 # "84.4 %", "3,783 clips": digits that are no part of a name such as ResNet-18 or UCF-101, and what is counted.
-_NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(%|％|[A-Za-z]{1,12}|)")
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9_.,/-])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(%|％|ポイント|포인트|个?百分点|[A-Za-z]{1,12}|)"
+)
+_UNITS = {"％": "%", "percent": "%", **dict.fromkeys(("point", "ポイント", "포인트", "百分点", "个百分点"), "points")}
 # Names that stand in every language as they are: ResNet-18, UCF-101, I3D.
 _NAME = re.compile(r"[A-Z][A-Za-z]*[\dA-Z][\w+-]*|[A-Z]\d\w*")
 
@@ -149,8 +152,8 @@ def _differ(mine: str, theirs: str) -> bool:
 def _numbers(text: str) -> dict[str, set[float]]:
     found: dict[str, set[float]] = {}
     for digits, unit in _NUMBER.findall(text):
-        unit = "%" if unit in ("%", "％") else unit.casefold()
-        found.setdefault(unit, set()).add(float(digits.replace(",", "")))
+        unit = unit.casefold()
+        found.setdefault(_UNITS.get(unit, unit), set()).add(float(digits.replace(",", "")))
     return found
 
 
