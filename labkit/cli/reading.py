@@ -1,7 +1,6 @@
-"""Commands of the reading group: take a paper, read it with the stopwatch, check it off with a card, see how it goes."""
+"""Commands of a reader in the group: take a paper, read it with the stopwatch, check it off with a card; `meeting` has the others'."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,7 +91,7 @@ def group_list(
     from labkit.survey.group.settings import local_now, who_am_i
     from labkit.terminal import table
 
-    now, state = local_now(), _group()
+    now, state = local_now(), the_group()
     listed = overview(state, titles())
     rows = listed.of(who_am_i(reader)) if mine else listed.rows
     shown = rows if everything or mine else telling.first_rows(rows)
@@ -122,7 +121,7 @@ def group_claim(
     if (paper is None) != random:
         raise ValueError("name a paper, or say --random; `labkit group list` shows what is left")
     if paper is None:
-        paper = pick(_group(), known_papers(), seed=seed)
+        paper = pick(the_group(), known_papers(), seed=seed)
     taken = claim(paper, reader=me)
     _tell_claim(taken)
 
@@ -193,7 +192,7 @@ def group_timer(
     from labkit.survey.group.telling import running
 
     me = who_am_i(reader)
-    own = _group().running(me)
+    own = the_group().running(me)
     if own is None:
         print("no stopwatch of yours runs; `labkit group start PAPER` starts one")
     elif watch and sys.stdout.isatty():
@@ -229,146 +228,7 @@ def group_done(
     print(finished.card)
 
 
-@reading_app.command("idea")
-@plainly
-def group_idea(
-    text: Annotated[str | None, typer.Argument(help="The idea. Without one, all ideas are listed.")] = None,
-    paper: About = "",
-    keep: Annotated[str, typer.Option(help="The id of an idea to keep; its first letters will do.")] = "",
-    reject: Annotated[str, typer.Option(help="The id of an idea to reject; it stays on the list.")] = "",
-    because: Annotated[str, typer.Option(help="Why it is kept or rejected.")] = "",
-    reader: Reader = None,
-) -> None:
-    """Write an idea down, keep or reject one with a reason, or list them all, rejects too.
-
-    Examples: `labkit group idea "Train on half the frames" --paper hara-2018-retrace`,
-    `labkit group idea --reject 3f2a --because "the clips are too short"`, `labkit group idea`
-    """
-    from labkit.survey.group import telling
-    from labkit.survey.group.settings import group_zone, who_am_i
-    from labkit.survey.group.speaking import judge_idea, note_idea
-    from labkit.terminal import table
-
-    if sum(map(bool, (text, keep, reject))) > 1:
-        raise ValueError("one thing at a time: a new idea, --keep or --reject")
-    if keep or reject:
-        judged = judge_idea(keep or reject, keep=bool(keep), reason=because, reader=who_am_i(reader))
-        print(f"{judged.id} {'kept' if keep else 'rejected'}: {telling.clean(judged.text)}")
-    elif text:
-        print(f"{note_idea(text, paper=paper, reader=who_am_i(reader)).id} noted")
-    elif ideas := _group().ideas:
-        columns = ("id", "", "idea", "paper", "from", "why")
-        console().print(table(columns, [telling.idea(one, group_zone()) for one in ideas]))
-    else:
-        print('no ideas yet; `labkit group idea "..."` writes one down')
-
-
-@reading_app.command("ranking")
-@plainly
-def group_ranking(
-    month: Annotated[str | None, typer.Option(help="2018-03. Default: this month.")] = None,
-    week: Annotated[str | None, typer.Option(help="2018-W10: Monday to Sunday.")] = None,
-    this_week: Annotated[bool, typer.Option("--this-week", help="The week that runs.")] = False,
-    zone: Annotated[str | None, typer.Option(help="Whose midnight counts. Default: the group's.")] = None,
-) -> None:
-    """Rank a month or a week: cards by person, and by institution per head. Praise of that time stands below.
-
-    Examples: `labkit group ranking`, `labkit group ranking --month 2018-03 --zone Asia/Tokyo`, `labkit group ranking --this-week`
-    """
-    from labkit.survey.group import ranking as made
-    from labkit.survey.group import telling
-    from labkit.survey.group.settings import group_zone, local_now
-    from labkit.terminal import table
-
-    if sum((month is not None, week is not None, this_week)) > 1:
-        raise ValueError("one of --month, --week, --this-week")
-    clock = group_zone(zone)
-    if month or week:
-        period = made.month(month, clock) if month else made.week(week or "", clock)
-    else:
-        period = (made.week_of if this_week else made.month_of)(local_now(), clock)
-    state = _group()
-    ranked = made.ranking(state, period)
-    print(f"{period.name}: {period.first} to {period.last}, by the clock of {clock.key}\n")
-    if not ranked.people:
-        print("no cards were done then")
-    for columns, rows, right in telling.ranking(ranked):
-        if rows:
-            console().print(table(columns, rows, right=right))
-            print()
-    for one in state.praise:
-        if one.at in period:
-            print(telling.praise(one, clock))
-
-
-@reading_app.command("praise")
-@plainly
-def group_praise(
-    to: Annotated[str | None, typer.Argument(help="Who did well. Without anybody, all praise is listed.")] = None,
-    text: Annotated[str, typer.Argument(help="What was good.")] = "",
-    paper: About = "",
-    reader: Reader = None,
-) -> None:
-    """Say what somebody did well; everybody sees it, here and below the ranking.
-
-    Examples: `labkit group praise reader-b "The table of splits saved me an hour" --paper hara-2018-retrace`, `labkit group praise`
-    """
-    from labkit.survey.group import speaking, telling
-    from labkit.survey.group.settings import group_zone, who_am_i
-
-    if to is not None:
-        speaking.praise(to, text, paper=paper, reader=who_am_i(reader))
-    said = _group().praise
-    for one in said[-1:] if to is not None else said:
-        print(telling.praise(one, group_zone()))
-    if not said:
-        print("no praise yet; somebody's last card surely deserves some")
-
-
-@reading_app.command("care")
-@plainly
-def group_care(reader: Reader = None) -> None:
-    """See who has become quieter than they themselves used to be, so that you can ask how they are.
-
-    Worked out here, for you alone: nothing of it is written or sent. Nobody is compared with anybody else.
-
-    Example: `labkit group care`
-    """
-    from labkit.survey.group.care import care_notes, kind_words
-    from labkit.survey.group.settings import local_now, who_am_i
-
-    me = who_am_i(reader)
-    notes = care_notes(_group(), local_now())
-    for note in sorted(notes, key=lambda note: note.person != me):
-        print(kind_words(note, me))
-    if not notes:
-        print("nobody is quieter than they usually are")
-
-
-@reading_app.command("demo")
-@plainly
-def group_demo(
-    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or is empty.")],
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    readers: Annotated[int, typer.Option(min=2, max=26, help="reader-a, reader-b, ...")] = 6,
-    until: Annotated[str | None, typer.Option(help="The last day, 2018-03-31. Default: today.")] = None,
-    zone: Annotated[str, typer.Option(help="The group's clock.")] = "Asia/Tokyo",
-) -> None:
-    """Make a group to try the commands on: a copy of the library's papers, read by made-up readers for ten weeks.
-
-    Example: `labkit group demo /tmp/season`, then `LABKIT_SUMMARIES=/tmp/season labkit group list`
-    """
-    from datetime import date
-
-    from labkit.survey.group.demo import make_demo
-
-    last = date.fromisoformat(until) if until else None
-    made = make_demo(folder, seed=seed, readers=readers, until=last, zone=zone)
-    print(made)
-    print(f"try: LABKIT_SUMMARIES={made} labkit group list", file=sys.stderr)
-
-
-def _group() -> "Group":
+def the_group() -> "Group":
     """The group as it is; lines of logs that cannot be used are named on stderr."""
     from labkit.survey.group.log import read_events
     from labkit.survey.group.state import fold

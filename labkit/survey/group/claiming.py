@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
-from labkit.survey.group.state import Group, Reading, read_group
+from labkit.survey.group.state import Group, Reading, fold, read_group
 from labkit.survey.library import paper_ids, read_paper, summaries_folder
 from labkit.survey.schema import did_you_mean
 from labkit.survey.venue import queued, venues
@@ -59,8 +59,7 @@ def claim(paper: str, *, reader: str, now: dt.datetime | None = None) -> Claimed
             raise ValueError(f"{paper} is done: your card {own.card} is from {own.done:%Y-%m-%d}")
         new = own.since is None
         if new:
-            log.add("claim", paper=paper)
-            group = read_group()
+            group = fold((*group.events, log.add("claim", paper=paper)))
     return claimed(group, paper, reader, new=new)
 
 

@@ -88,8 +88,8 @@ class OwnLog:
     def _later(self) -> dt.datetime:
         """Now, or just after this person's last event, where the clock is no further behind it than clocks are."""
         if self._last is None:
-            own = [event.at for event in read_events() if event.person == self.person and event.at <= self.now + _SKEW]
-            self._last = max(own, default=None)
+            own = (event.at for event in _read(log_path(self.person), None))
+            self._last = max((at for at in own if at <= self.now + _SKEW), default=None)
         if self._last is not None and self._last + _TICK > self.now and self._last <= self.now + _SKEW:
             return (self._last + _TICK).astimezone(self.now.tzinfo)
         return self.now

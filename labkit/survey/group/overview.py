@@ -3,12 +3,12 @@
 A paper is done when somebody's card of it is done *and there*: a log that says so without the card does not count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from labkit.survey.group.state import Group, Reading
+from labkit.survey.group.state import Group, Reading, by_time
 from labkit.survey.library import summaries_folder
 
 Standing = Literal["reading", "claimed", "left", "done"]
@@ -73,14 +73,13 @@ def overview(group: Group, titles: Mapping[str, str]) -> Overview:
     touched: dict[str, list[Reading]] = {}
     for reading in group.readings.values():
         touched.setdefault(reading.paper, []).append(reading)
-    rows = [
-        _row(group, paper, title) if paper in touched else Row(paper, title, "left") for paper, title in titles.items()
-    ]
+    rows = [_row(touched.get(paper, ()), paper, title) for paper, title in titles.items()]
     return Overview(tuple(rows))
 
 
-def _row(group: Group, paper: str, title: str) -> Row:
-    holders, said = group.holders(paper), group.finished(paper)
+def _row(readings: Iterable[Reading], paper: str, title: str) -> Row:
+    holders = by_time((one for one in readings if one.since is not None), "since")
+    said = by_time((one for one in readings if one.done is not None), "done")
     finished = tuple(one for one in said if card_is_there(one))
     missing = tuple(one for one in said if one not in finished)
     standing: Standing = "left"

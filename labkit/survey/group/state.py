@@ -6,12 +6,11 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from labkit.survey.card_schema import Mode
 from labkit.survey.group.events import Event, in_order
 from labkit.survey.group.log import read_events
-
-_NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -96,18 +95,15 @@ class Group:
 
     def holders(self, paper: str) -> tuple[Reading, ...]:
         """Who holds the paper, the first to claim it first."""
-        held = [one for one in self.readings.values() if one.paper == paper and one.since is not None]
-        return tuple(sorted(held, key=lambda one: (one.since or _NEVER, one.person)))
+        return by_time((one for one in self.readings.values() if one.paper == paper and one.since), "since")
 
     def finished(self, paper: str) -> tuple[Reading, ...]:
         """Who has done a card of the paper, the first first."""
-        done = [one for one in self.readings.values() if one.paper == paper and one.done is not None]
-        return tuple(sorted(done, key=lambda one: (one.done or _NEVER, one.person)))
+        return by_time((one for one in self.readings.values() if one.paper == paper and one.done), "done")
 
     def held_by(self, person: str) -> tuple[Reading, ...]:
         """What this person holds, the oldest claim first."""
-        held = [one for one in self.readings.values() if one.person == person and one.since is not None]
-        return tuple(sorted(held, key=lambda one: (one.since or _NEVER, one.paper)))
+        return by_time((one for one in self.readings.values() if one.person == person and one.since), "since")
 
     def running(self, person: str) -> Reading | None:
         """What this person's stopwatch runs for."""
@@ -116,8 +112,12 @@ class Group:
     @property
     def timers(self) -> tuple[Reading, ...]:
         """All stopwatches that run, the longest-running first."""
-        running = [one for one in self.readings.values() if one.running is not None]
-        return tuple(sorted(running, key=lambda one: (one.running or _NEVER, one.person)))
+        return by_time((one for one in self.readings.values() if one.running), "running")
+
+
+def by_time(readings: Iterable[Reading], what: Literal["since", "running", "done"]) -> tuple[Reading, ...]:
+    """In the order of one of their times; of the same time by person and paper. All of them have that time."""
+    return tuple(sorted(readings, key=lambda one: (getattr(one, what), one.person, one.paper)))
 
 
 def read_group() -> Group:
@@ -141,6 +141,7 @@ def fold(events: Iterable[Event]) -> Group:
 @dataclass
 class _Making:
     readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    started: dict[str, str] = field(default_factory=dict)  # the paper of each person's last start
     ideas: list[Idea] = field(default_factory=list)
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     praise: list[Praise] = field(default_factory=list)
@@ -164,9 +165,10 @@ def _release(made: _Making, event: Event) -> None:
 
 def _start(made: _Making, event: Event) -> None:
     # Nobody reads two papers at once: where two clones of one person say so, the later start counts.
-    for other in list(made.readings.values()):
-        if other.person == event.person and other.running is not None:
-            made.put(replace(other, running=None))
+    other = made.readings.get((made.started.get(event.person, ""), event.person))
+    if other is not None:
+        made.put(replace(other, running=None))
+    made.started[event.person] = event["paper"]
     reading = made.reading(event)
     made.put(replace(reading, since=reading.since or event.at, running=event.at, mode=event["mode"]))
 

@@ -12,7 +12,7 @@ from labkit.survey.group.claiming import Claimed, claimed, known_paper
 from labkit.survey.group.events import LONGEST_READING
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
-from labkit.survey.group.state import Reading, read_group
+from labkit.survey.group.state import Reading, fold, read_group
 from labkit.survey.writing import BUDGETS, reader_id
 
 FORGOTTEN = dt.timedelta(hours=4)
@@ -117,8 +117,8 @@ def start(paper: str, *, reader: str, mode: Mode | None = None, now: dt.datetime
             _refuse_second(running, paper, now)
         own = group.reading(paper, reader)
         new = own.since is None
-        log.add("start", paper=paper, mode=mode or own.mode)
-    return claimed(read_group(), paper, reader, new=new)
+        group = fold((*group.events, log.add("start", paper=paper, mode=mode or own.mode)))
+    return claimed(group, paper, reader, new=new)
 
 
 def _refuse_second(running: Reading, paper: str, now: dt.datetime) -> None:
