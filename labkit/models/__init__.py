@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from labkit.models.inflate import Inflated as Inflated
     from labkit.models.inflate import check_inflation as check_inflation
     from labkit.models.inflate import inflate_conv as inflate_conv
-    from labkit.models.inflate import inflate_modules as inflate_modules
     from labkit.models.resnet import ResNet as ResNet
     from labkit.models.weights import WeightsError as WeightsError
     from labkit.models.weights import load_weights as load_weights
@@ -36,7 +35,6 @@ _HOMES = {
     "create_model": "zoo",
     "entry": "zoo",
     "inflate_conv": "inflate",
-    "inflate_modules": "inflate",
     "list_models": "zoo",
     "load_weights": "weights",
     "save_weights": "weights",

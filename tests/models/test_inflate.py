@@ -5,8 +5,8 @@ import torch
 import torchvision
 from torch import nn
 
-from labkit.models import create_model, inflate_conv, inflate_modules
-from labkit.models.inflate import InTime, TimePaddedConv3d, inflate, inflate_weight
+from labkit.models import create_model
+from labkit.models.inflate import InTime, TimePaddedConv3d, inflate, inflate_conv, inflate_weight
 
 
 def boring(images, frames=9):
@@ -122,7 +122,7 @@ def test_what_cannot_be_inflated_is_refused(change, message):
 @pytest.mark.parametrize("preset", ["hara", "every_frame"])
 @pytest.mark.parametrize("placement", ["mean", "centre"])
 def test_inflated_network_equals_2d_network_on_a_boring_video(network2d, images, preset, placement):
-    network3d = inflate_modules(network2d, preset, placement=placement)
+    network3d = inflate(network2d, preset, placement=placement).network
     flat, deep = dict(network2d.walk(images)), dict(network3d.walk(boring(images)))
     for name, expected in flat.items():
         out = deep[name] if deep[name].ndim == expected.ndim else deep[name].movedim(2, 0)
@@ -135,18 +135,18 @@ def test_the_proof_has_power(network2d, images):
     expected = network2d(images)
     assert relative(network2d(images.flip(0)), expected) > 0.05
 
-    convolutions = [name for name, module in network2d.named_modules() if isinstance(module, nn.Conv2d)]
-    for name in convolutions:
-        forgotten = inflate_modules(network2d)
-        forgotten.get_submodule(name).weight.data *= forgotten.get_submodule(name).kernel_size[0]
-        if forgotten.get_submodule(name).kernel_size[0] > 1:  # 1x1x1 has nothing to forget
-            assert relative(forgotten(boring(images)), expected) > 1e-3, name
+    network3d = inflate(network2d, "hara").network
+    for name, module in network3d.named_modules():
+        if isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1:  # 1x1x1 has nothing to forget
+            module.weight.data *= module.kernel_size[0]
+            assert relative(network3d(boring(images)), expected) > 1e-3, name
+            module.weight.data /= module.kernel_size[0]
 
-    assert relative(inflate_modules(network2d, time_padding="zeros")(boring(images)), expected) > 1e-3
+    zeros = inflate(network2d, "hara", time_padding="zeros").network
+    assert relative(zeros(boring(images)), expected) > 1e-3
 
-    live = inflate_modules(network2d)
-    live.layer2[0].bn1.train()
-    assert relative(live(boring(images)), expected) > 1e-3
+    network3d.layer2[0].bn1.train()
+    assert relative(network3d(boring(images)), expected) > 1e-3
 
 
 def test_inflation_by_hand_gives_our_3d_resnet18(network2d):
@@ -159,7 +159,7 @@ def test_inflation_by_hand_gives_our_3d_resnet18(network2d):
             for name, w in network2d.state_dict().items()
         }
     )
-    inflated = inflate_modules(network2d, "hara", time_padding="zeros")
+    inflated = inflate(network2d, "hara", time_padding="zeros").network
     assert not any(isinstance(module, TimePaddedConv3d) for module in inflated.modules())
     clip = torch.randn(2, 3, 8, 40, 40, dtype=torch.float64)
     assert relative(inflated(clip), by_hand(clip)) < 1e-12
@@ -167,7 +167,7 @@ def test_inflation_by_hand_gives_our_3d_resnet18(network2d):
 
 def test_the_2d_network_is_left_as_it_was_and_modes_are_kept(network2d):
     before = {name: tensor.clone() for name, tensor in network2d.state_dict().items()}
-    inflated = inflate_modules(network2d)
+    inflated = inflate(network2d).network
     assert not any(module.training for module in inflated.modules())
     with torch.no_grad():
         for tensor in inflated.state_dict().values():
@@ -180,14 +180,12 @@ def test_pools_are_inflated_too():
         nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(2, padding=1), nn.Dropout2d(0.5), nn.AdaptiveMaxPool2d(2)
     ).eval()
     image = torch.randn(1, 2, 18, 18, dtype=torch.float64)
-    torch.testing.assert_close(inflate_modules(flat)(boring(image)).squeeze(2), flat(image))
+    torch.testing.assert_close(inflate(flat).network(boring(image)).squeeze(2), flat(image))
 
 
-def test_a_module_without_a_rule_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"no rule to inflate LPPool2d \(0\.1\)"):
-        inflate_modules(nn.Sequential(nn.Sequential(nn.ReLU(), nn.LPPool2d(2, 2))))
+def test_an_unknown_preset_is_refused_with_those_that_are_there():
     with pytest.raises(ValueError, match="unknown preset 'i4d': choose from i3d, hara"):
-        inflate_modules(nn.Sequential(), "i4d")
+        inflate(nn.Sequential(), "i4d")
 
 
 def test_inflation_by_hand_gives_our_i3d():

@@ -18,6 +18,5 @@ from labkit.models.inflate.conv import inflate_weight as inflate_weight
 from labkit.models.inflate.intime import InTime as InTime
 from labkit.models.inflate.network import Inflated as Inflated
 from labkit.models.inflate.network import inflate as inflate
-from labkit.models.inflate.network import inflate_modules as inflate_modules
 from labkit.models.inflate.policy import PRESETS as PRESETS
 from labkit.models.inflate.policy import Policy as Policy

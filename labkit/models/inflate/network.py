@@ -1,7 +1,6 @@
 """A whole network: followed, decided, and only then built."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -157,15 +156,3 @@ def _described(layer: Any) -> str:
         sizes = value if isinstance(value, tuple | list) else (value,) * dims
         text += before + "×".join("all" if size is None else str(size) for size in sizes)
     return text
-
-
-def inflate_modules(
-    model2d: nn.Module,
-    preset: str | Callable[[str, int, int], InTime] = "hara",
-    *,
-    placement: Placement = "mean",
-    time_padding: TimePadding = "replicate",
-) -> nn.Module:
-    """`inflate(...).network`, under its former name and with Hara's preset as the default."""
-    assert isinstance(preset, str)
-    return inflate(model2d, preset, placement=placement, time_padding=time_padding).network
