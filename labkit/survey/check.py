@@ -21,7 +21,7 @@ from labkit.runs.notebook import NotebookError, find_notebook, read_cells
 from labkit.survey import kept
 from labkit.survey.card import CardFile
 from labkit.survey.library import parse_yaml, read_text
-from labkit.survey.links import Link, fault
+from labkit.survey.links import Link, fault, names_in
 from labkit.survey.looks import Look, line_of, look_at_card, look_at_paper, look_at_results
 from labkit.survey.problems import Problem, Severity, in_order
 from labkit.survey.proofread import Finding, Library, Shelved, proofread_library, proofread_paper
@@ -82,6 +82,7 @@ class _Check:
 
     def __init__(self, shelf: Shelf, notebooks: Path | None) -> None:
         self.shelf, self.notebooks = shelf, notebooks
+        self.names = functools.cache(names_in)
 
     def report(self) -> Report:
         """All problems, and the counts."""
@@ -106,18 +107,20 @@ class _Check:
         """What is wrong with a card by itself and by what it needs of others."""
         yield from _told(item, look)
         yield from self._notebooks(item, look)
-        for line, paper, words in look["papers"]:
+        for place, paper, words in look["papers"]:
             if paper not in self.paper_ids:
+                line = self._line(item, place)
                 message = f"next: no paper {paper!r} is in the library, for “{words}”"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(paper, self.paper_ids))
-        for line, claim, _ in look["disputes"]:
+        for place, claim, _ in look["disputes"]:
             claims = self.claims.get(item.paper, [])
             if claim not in claims:
+                line = self._line(item, place)
                 message = f"it disputes the claim {claim!r}, which {item.paper} does not have"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(claim, claims))
         for raw in look["links"]:
             link = Link(*raw)
-            wrong = fault(link, item.path, self.shelf.folder)
+            wrong = fault(link, item.path, self.shelf.folder, self.names)
             if wrong:
                 # A review keeps the paths of where it was written, byte for byte.
                 severity: Severity = "warning" if self._imported(item) and wrong.rule != "unsafe-link" else "error"
@@ -194,22 +197,23 @@ class _Check:
 
     def _shared_numbers(self) -> Iterator[Problem]:
         """Two papers that say they have one arXiv number, DOI or OpenAlex id."""
-        owners: dict[tuple[str, str], list[tuple[Item, int | None]]] = defaultdict(list)
+        owners: dict[tuple[str, str], list[tuple[Item, Any]]] = defaultdict(list)
         for item, look in self.papers:
-            for line, register, number in look["numbers"]:
+            for place, register, number in look["numbers"]:
                 bare = number.casefold().removeprefix("https://doi.org/").removeprefix("https://openalex.org/")
-                owners[register, bare.partition("v")[0] if register == "arxiv" else bare].append((item, line))
+                owners[register, bare.partition("v")[0] if register == "arxiv" else bare].append((item, place))
         for (register, number), places in owners.items():
-            for item, line in places if len(places) > 1 else ():
+            for item, place in places if len(places) > 1 else ():
+                line = self._line(item, place)
                 others = ", ".join(other.paper for other, _ in places if other.paper != item.paper)
                 message = f"{register} {number} is that of {others} too: one paper twice, or a wrong number"
                 yield Problem(item.path, line, "error", "duplicate-id", message)
 
     def _notebooks(self, item: Item, look: Look) -> Iterator[Problem]:
-        for line, notebook, cell in look["notebooks"]:
+        for place, notebook, cell in look["notebooks"]:
             wrong = self._missing(notebook, cell)
             if wrong:
-                yield Problem(item.path, line, "error", "dead-link", *wrong)
+                yield Problem(item.path, self._line(item, place), "error", "dead-link", *wrong)
 
     @functools.cache  # noqa: B019 (a check lives for one run)
     def _missing(self, notebook: str, cell: str) -> tuple[str, str] | None:
@@ -266,6 +270,9 @@ class _Check:
                 file, line = f"{one.rows[0].paper}/results.csv", one.rows[0].line
             placed.append((file, line, one.severity, one.rule, one.message, one.suggestion))
         return placed
+
+    def _line(self, item: Item, place: Iterable[str | int]) -> int | None:
+        return line_of(tuple(place), self._lines(item.path.relative_to(self.shelf.folder).as_posix()))
 
     @functools.cache  # noqa: B019
     def _lines(self, file: str) -> dict[Any, int]:

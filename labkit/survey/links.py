@@ -7,7 +7,7 @@ percent signs, both Unicode normal forms and the backslashes of reviews as found
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
@@ -71,8 +71,19 @@ def _target(text: str, start: int) -> str | None:
     return None
 
 
-def fault(link: Link, card: Path, root: Path) -> Fault | None:
-    """What is wrong with a link of a card in `<root>/<paper>/cards/`; None where it leads somewhere, or out to the web."""
+def names_in(folder: str) -> dict[str, str]:
+    """The names in a folder: in Unicode's composed form → as they are; none where it is no folder."""
+    try:
+        return {unicodedata.normalize("NFC", name): name for name in os.listdir(folder)}  # noqa: PTH208 (names alone)
+    except OSError:
+        return {}
+
+
+def fault(link: Link, card: Path, root: Path, names: Callable[[str], Mapping[str, str]] = names_in) -> Fault | None:
+    """What is wrong with a link of a card in `<root>/<paper>/cards/`; None where it leads somewhere, or out to the web.
+
+    `names` lists a folder; give a remembering one for many links.
+    """
     target = link.target
     if not target:
         return Fault("dead-link", "a link to nowhere")
@@ -94,7 +105,7 @@ def fault(link: Link, card: Path, root: Path) -> Fault | None:
     inside = [place for place in places if place.is_relative_to(home)]
     if not inside:
         return Fault("leaves-folder", f"{target!r} leaves {home.name}", f"put it into {paper.name}/figures")
-    found = next((there for place in inside if (there := _existing(place, home))), None)
+    found = next((there for place in inside if (there := _existing(place, home, names))), None)
     if found is None:
         return Fault("dead-link", f"{target!r} is not there", _nearest(inside[0], paper))
     if not found.resolve().is_relative_to(home.resolve()):
@@ -102,20 +113,15 @@ def fault(link: Link, card: Path, root: Path) -> Fault | None:
     return None
 
 
-def _existing(path: Path, home: Path) -> Path | None:
+def _existing(path: Path, home: Path, names: Callable[[str], Mapping[str, str]]) -> Path | None:
     """The file meant by a path, whichever Unicode normal form its names are in; upper and lower case must fit."""
-    there = home
+    there = str(home)
     for part in path.relative_to(home).parts:
-        try:
-            names = [path.name for path in there.iterdir()]
-        except OSError:
-            return None
-        composed = unicodedata.normalize("NFC", part)
-        name = part if part in names else next((n for n in names if unicodedata.normalize("NFC", n) == composed), None)
+        name = names(there).get(unicodedata.normalize("NFC", part))
         if name is None:
             return None
-        there = there / name
-    return there
+        there = f"{there}{os.sep}{name}"
+    return Path(there)
 
 
 def _nearest(missing: Path, paper: Path) -> str:

@@ -9,13 +9,15 @@ from typing import Any, TypedDict
 
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import Card, CardClaim, Question
-from labkit.survey.library import Place, SummaryError, decoded, parse_yaml
+from labkit.survey.library import Place, SummaryError
 from labkit.survey.links import Link, links
 from labkit.survey.schema import Claim, Paper, Sourced
 from labkit.survey.shelf import Item
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
-Needed = tuple[int | None, str, str]  # line, and what: a paper's id, a claim's id, a notebook with its cell
+Needed = tuple[
+    list[str | int], str, str
+]  # place in the file, and what: a paper's id, a claim's, a notebook with its cell
 
 
 class Look(TypedDict):
@@ -24,11 +26,11 @@ class Look(TypedDict):
     told: list[Told]
     stated: int  # numbers, ids and claims that must have a source
     unsure: int  # of those, how many are marked unsure
-    numbers: list[Needed]  # line, register (arxiv, doi, openalex), number
+    numbers: list[Needed]  # place, register (arxiv, doi, openalex), number
     claims: list[str]
-    papers: list[Needed]  # line, the paper meant, the reader's words
-    disputes: list[Needed]  # line, claim, ""
-    notebooks: list[Needed]  # line, notebook, cell
+    papers: list[Needed]  # place, the paper meant, the reader's words
+    disputes: list[Needed]  # place, claim, ""
+    notebooks: list[Needed]  # place, notebook, cell
     links: list[Link]
     checks: bool  # has claims that say themselves in numbers
     found: bool  # has been done or reviewed
@@ -85,15 +87,14 @@ def look_at_paper(item: Item, data: bytes, about: str) -> Look:
     if not about:
         return look
     paper = Paper.model_validate_json(about)
-    lines = parse_yaml(item.path, decoded(item.path, data))[1]
     for register in ("arxiv", "doi", "openalex"):
         identifier = getattr(paper, register)
         if identifier:
-            look["numbers"].append((line_of((register, "id"), lines), register, identifier.id))
+            look["numbers"].append(([register, "id"], register, identifier.id))
     _count(look, (paper.arxiv, paper.doi, paper.openalex, *paper.versions, *paper.claims))
     look["claims"] = [claim.id for claim in paper.claims]
     look["notebooks"] = [
-        (line_of(("claims", place, "notebook"), lines), claim.notebook, "")
+        (["claims", place, "notebook"], claim.notebook, "")
         for place, claim in enumerate(paper.claims)
         if claim.notebook
     ]
@@ -120,50 +121,43 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
         return look  # the reader has told it
     card = Card.model_validate_json(about) if about else None
     look["told"] += look_at_bytes(data, imported=bool(card and card.imported))
-    try:
-        look["links"] = list(links(file.words, file.text.count("\n", 0, file.body_start) + 1))
-    except SummaryError:
-        return look  # its front matter is not closed
+    look["links"] = list(links(file.words, file.text.count("\n", 0, file.body_start) + 1))
     if card is None:
         return look
-    lines = file.lines
-    look["told"] += _place_of(item, card, lines)
-    look["told"] += unfinished(file)
+    look["told"] += _misplaced(item, card, file)
+    look["told"] += unfinished(file, card)
     look["found"] = card.status in ("done", "reviewed")
     _count(look, card.claims)
     look["papers"] = [
-        (line_of(("next", place, "paper"), lines), wanted.paper, wanted.text)
-        for place, wanted in enumerate(card.next)
-        if wanted.paper
+        (["next", place, "paper"], wanted.paper, wanted.text) for place, wanted in enumerate(card.next) if wanted.paper
     ]
     for place, claim in enumerate(card.claims):
         if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", claim.disputes):
-            look["disputes"].append((line_of(("claims", place, "disputes"), lines), claim.disputes, ""))
-    linked: list[tuple[Place, CardClaim | Question]] = [(("claims", n), one) for n, one in enumerate(card.claims)]
-    linked += [(("questions", n), one) for n, one in enumerate(card.questions)]
-    for at, one in linked:
+            look["disputes"].append((["claims", place, "disputes"], claim.disputes, ""))
+    linked: list[tuple[str, int, CardClaim | Question]] = [("claims", n, one) for n, one in enumerate(card.claims)]
+    linked += [("questions", n, one) for n, one in enumerate(card.questions)]
+    for key, place, one in linked:
         if one.notebook:
-            where = line_of((*at, "cell" if one.cell else "notebook"), lines)
-            look["notebooks"].append((where, one.notebook, one.cell))
+            look["notebooks"].append(([key, place, "cell" if one.cell else "notebook"], one.notebook, one.cell))
     look["checks"] = any(claim.check for claim in card.claims)
     return look
 
 
-def _place_of(item: Item, card: Card, lines: dict[Place, int]) -> list[Told]:
+def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
     """A card is called after its language and reader, and lies with its paper."""
     told: list[Told] = []
     if card.paper != item.paper:
         message = f"the card is of {card.paper}, but lies with {item.paper}"
-        told.append((line_of(("paper",), lines), "error", "misplaced", message, f"move it to {card.paper}/cards"))
+        told.append((line_of(("paper",), file.lines), "error", "misplaced", message, f"move it to {card.paper}/cards"))
     if card.file_name != item.path.name:
         message = f"the file is called {item.path.name}, but the card is {card.language} by {card.reader}"
-        told.append((line_of(("language",), lines), "error", "misplaced", message, f"call it {card.file_name}"))
+        told.append((line_of(("language",), file.lines), "error", "misplaced", message, f"call it {card.file_name}"))
     return told
 
 
-def unfinished(file: CardFile) -> list[Told]:
+def unfinished(file: CardFile, card: Card) -> list[Told]:
     """A card that is done has words of its own below its headings: more than the title, its authors and links."""
-    if file.about.status not in ("done", "reviewed"):
+    if card.status not in ("done", "reviewed"):
         return []
     headed = [one for one in file.sections if one.heading]
     below = [one for one in headed[1:] if one.role != "links"] if len(headed) > 1 else list(file.sections)
@@ -172,7 +166,7 @@ def unfinished(file: CardFile) -> list[Told]:
     )
     if words:
         return []
-    message = f"the card is {file.about.status}, but there are no words below its headings"
+    message = f"the card is {card.status}, but there are no words below its headings"
     hint = "write it, or set the status to reading"
     return [(line_of(("status",), file.lines), "error", "empty-card", message, hint)]
 

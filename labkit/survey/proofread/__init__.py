@@ -6,8 +6,8 @@ for finding in proofread(library):     # Library(papers, results, cards), such a
 ```
 
 Rules are data over `Paper` and `Result` and know no paper by name. What a paper's errata already say, or its
-`corrected` rows already put right, is a note; what nobody has noticed yet is a warning or an error. `rows`, `depth`,
-`outliers` and `years` look at one paper, `same` and `statements` at all of them together.
+`corrected` rows already put right, is a note; what nobody has noticed yet is a warning or an error. `rows`, `grid`,
+`depth`, `outliers` and `years` look at one paper, `same` and `statements` at all of them together.
 """
 
 import re
@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from labkit.survey.proofread.depth import DEPTH_RULES
 from labkit.survey.proofread.finding import Finding, Library, Rule, Severity, Shelved
+from labkit.survey.proofread.grid import GRID_RULES
 from labkit.survey.proofread.outliers import OUTLIER_RULES
 from labkit.survey.proofread.rows import ROW_RULES, as_corrected, as_printed
 from labkit.survey.proofread.same import SAME_RULES
@@ -23,7 +24,7 @@ from labkit.survey.proofread.statements import STATEMENT_RULES, incomparable
 from labkit.survey.proofread.years import CITED_YEAR_RULES, YEAR_RULES
 from labkit.survey.schema import Erratum, Paper, Result
 
-TABLE_RULES: tuple[Rule, ...] = (*ROW_RULES, *DEPTH_RULES, *OUTLIER_RULES)
+TABLE_RULES: tuple[Rule, ...] = (*ROW_RULES, *DEPTH_RULES, *GRID_RULES, *OUTLIER_RULES)
 PAPER_RULES: tuple[Rule, ...] = YEAR_RULES
 LIBRARY_RULES: tuple[Rule, ...] = (*SAME_RULES, *CITED_YEAR_RULES, *STATEMENT_RULES)
 

@@ -40,7 +40,7 @@ def top5_below_top1(rows: Sequence[Result]) -> Iterator[Finding]:
 
 def said_twice(rows: Sequence[Result]) -> Iterator[Finding]:
     """Two numbers under the same labels in one table."""
-    for same in grouped(rows, (*TABLE, "metric", "status")).values():
+    for same in grouped(rows, (*TABLE, "metric")).values():
         if len(same) > 1:
             values = " and ".join(dict.fromkeys(row.printed for row in same))
             message = f"{named(same[0])}: {same[0].source} has {len(same)} rows with the same labels ({values})"
