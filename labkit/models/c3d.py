@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.network import Network, at_least_one, check_rank
+from labkit.models.network import Network, at_least_one, check_input, read_by
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class C3D(Network):
         yield "logits", self.fc8(self.dropout(x))  # (B, K)
 
     def _check(self, x: Tensor) -> None:
-        check_rank(x, self.get_submodule("conv1a"))
+        check_input(x, *read_by(self))
         frames, height, width = x.shape[2:]
         if self.pooled(frames, height, width) != self.grid:
             wanted = f"{self.clip.frames} frames of {self.clip.size}x{self.clip.size}"

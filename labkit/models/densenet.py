@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import kaiming
 from labkit.models.convolutions import OPS, Ops, full
-from labkit.models.network import Network, at_least_one, check_rank, one_of
+from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
 
 
 class DenseLayer(nn.Module):
@@ -138,7 +138,7 @@ class DenseNet(Network):
         at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
         if width < 2:
             raise ValueError("width must be at least 2: each layer adds half as many channels")
-        self.clip = clip or ClipSpec()
+        self.dims, self.clip = dims, clip or ClipSpec()
         ops = one_of(OPS, dims=dims)
         self.conv1 = full(ops, in_channels, width, kernel=7, stride=(1, 2))
         self.bn1 = ops.norm(width)
@@ -175,7 +175,7 @@ class DenseNet(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`; in 2D there is no T."""
-        check_rank(x, self.conv1)
+        check_input(x, *read_by(self))
         x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
         yield "stem", x
         x = self.maxpool(x)  # (B, width, T/2, H/4, W/4)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import Block, kaiming
 from labkit.models.convolutions import OPS, Ops
-from labkit.models.network import Network, at_least_one, one_of
+from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
 from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
 
 
@@ -193,13 +193,6 @@ class Trunk(nn.Sequential):
             yield name, x
 
 
-def check_input(x: Tensor, channels: int, *, dims: int = 3, reader: str = "this network") -> None:
-    """Raises `ValueError`, saying what is read, where `x` is of another rank, has other channels or nothing in it."""
-    if x.ndim != dims + 2 or x.shape[1] != channels or 0 in x.shape:
-        wanted = f"(B, {channels}, T, H, W)" if dims == 3 else f"(B, {channels}, H, W)"
-        raise ValueError(f"{reader} reads {wanted}, not a tensor of shape {tuple(x.shape)}")
-
-
 class Inception(Network):
     """Inception-V1 in 2D, I3D in 3D.
 
@@ -253,7 +246,7 @@ class Inception(Network):
     ) -> None:
         super().__init__()
         at_least_one(num_classes=num_classes)
-        self.clip = clip or ClipSpec(frames=64, size=224)
+        self.dims, self.clip = dims, clip or ClipSpec(frames=64, size=224)
         ops = same_ops(dims, scale=scale, momentum=momentum)
         trunk = Trunk(ops, in_channels=in_channels, width=width)
         for name, block in trunk.named_children():  # its layers stand in this network by their own, published names
@@ -270,8 +263,7 @@ class Inception(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
-        first = next(self.parameters())
-        check_input(x, first.shape[1], dims=first.ndim - 2)
+        check_input(x, *read_by(self))
         for name in LAYERS:
             x = getattr(self, name)(x)
             yield name, x

@@ -59,7 +59,9 @@ class ModelEntry:
         return tuple(name for name in known if name not in self.architecture and name != "num_classes")
 
     def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
-        """The network, freshly initialised. Raises `TypeError` for an unknown override."""
+        """The network, freshly initialised. Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
+        from labkit.models.network import at_least_one  # loads torch, which the table does without
+
         for name in overrides:
             if name in self.architecture:
                 raise TypeError(
@@ -67,8 +69,12 @@ class ModelEntry:
                 )
             if name not in self.overrides:
                 raise TypeError(f"{self.name} takes no {name!r}{nearest(name, self.overrides)}")
+        for name in ("clip", "flow"):
+            if not isinstance(overrides.get(name), ClipSpec | None):
+                raise ValueError(f"{name} must be a ClipSpec, not {overrides[name]!r}")
         clip = overrides.pop("clip", None) or self.clip
         channels = overrides.get("in_channels", clip.channels)
+        at_least_one(in_channels=channels)
         if channels != clip.channels:  # flow, say: no published mean belongs to such input
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ class Network(nn.Module):
     """
 
     head: ClassVar[str | tuple[str, ...]] = "fc"  # beginnings of the classifier's tensor names, up to a dot
+    dims: Literal[2, 3] = 3  # of what it reads: 3 for clips, 2 for images
     clip: ClipSpec  # how it wants its clips
     flow: ClipSpec | None = None  # how it wants its flow, where it reads that too
     # Names in published files -> ours, as (regular expression, replacement); set by the zoo, read by `load_weights`.
@@ -57,15 +58,30 @@ def one_of(table: Mapping[Any, V], **choice: Any) -> V:
 
 
 def at_least_one(**numbers: int) -> None:
-    """Raises `ValueError`, with its name, for the first number below 1."""
+    """Raises `ValueError`, with its name, for the first that is no whole number of at least 1."""
     for name, value in numbers.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a whole number, not {value!r}")
         if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
 
 
-def check_rank(x: Tensor, first: nn.Module) -> None:
-    """Raises `ValueError`, saying what is read, where `x` has other dimensions than the weights of the first layer."""
-    dims = next(first.parameters()).ndim
-    if x.ndim != dims:
-        wanted = "(B, C, T, H, W)" if dims == 5 else "(B, C, H, W)"
-        raise ValueError(f"this network reads {wanted}, not a tensor of shape {tuple(x.shape)}")
+def read_by(network: nn.Module) -> tuple[int, int]:
+    """What the first weight of a network reads: how many channels, and in how many dimensions, 2 or 3."""
+    weight = next(network.parameters())
+    return weight.shape[1], weight.ndim - 2
+
+
+def check_input(x: Any, channels: int, dims: int = 3, *, reader: str = "this network") -> None:
+    """Raises `ValueError`, saying what `reader` reads, unless `x` is a batch of clips (of images where `dims` is 2).
+
+    Checked are the rank, the channels, that nothing is empty, and that the values are floating-point numbers, as they
+    are once a `ClipSpec` has scaled the pixels.
+    """
+    wanted = f"(B, {channels}, T, H, W)" if dims == 3 else f"(B, {channels}, H, W)"
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{reader} reads one tensor {wanted}, not {type(x).__name__}")
+    if x.ndim != dims + 2 or x.shape[1] != channels or 0 in x.shape:
+        raise ValueError(f"{reader} reads {wanted}, not a tensor of shape {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise ValueError(f"{reader} reads floating-point numbers, not {x.dtype}: scale the pixels first")

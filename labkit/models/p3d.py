@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import SHORTCUTS, Block, kaiming
 from labkit.models.convolutions import OPS, Ops, Size, full
-from labkit.models.network import Network, at_least_one, check_rank, one_of
+from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
 
 Layer = Callable[[Tensor], Tensor]
 Arrangement = Callable[[Layer, Layer, Tensor], Tensor]  # (spatial, temporal, x) -> both applied to x
@@ -157,7 +157,7 @@ class P3D(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
-        check_rank(x, self.stem)
+        check_input(x, *read_by(self))
         least = 2 ** len(self.stages)
         if x.shape[2] < least:
             raise ValueError(f"P3D halves time {len(self.stages)} times: it needs {least} frames, not {x.shape[2]}")

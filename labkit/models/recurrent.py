@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.inception import LAYERS, Trunk, check_input, same_ops
-from labkit.models.network import Network, at_least_one
+from labkit.models.inception import LAYERS, Trunk, same_ops
+from labkit.models.network import Network, at_least_one, check_input
 from labkit.models.streams import as_images, as_video
 
 
@@ -37,7 +37,7 @@ class ConvNetLSTM(Network):
         in_channels: C of a frame.
         width: channels of the first convolution; all others and the LSTM scale with it (512 hidden units at 64).
         dropout: share of the LSTM's output dropped before the linear layer while training.
-        momentum: batch norm's, as PyTorch counts it.
+        momentum: batch norm's, see `Inception`.
         clip: how this network wants its clips; kept as `.clip`.
     """
 

@@ -35,7 +35,7 @@ from labkit.models.convolutions import (
     full,
     grouped,
 )
-from labkit.models.network import Network, at_least_one, check_rank, one_of
+from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
 
 T = TypeVar("T")
 # (ops, in_channels, width, stride=, shortcut=, conv=) -> a block
@@ -167,7 +167,7 @@ class ResNet(Network):
         super().__init__()
         plan = one_of(PLANS, plan=plan) if isinstance(plan, str) else plan
         at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
-        self.clip = clip or ClipSpec()
+        self.dims, self.clip = dims, clip or ClipSpec()
         ops, beside = one_of(OPS, dims=dims), one_of(SHORTCUTS, shortcut=shortcut)
         self.conv1 = plan.stem.conv(
             ops, in_channels, width, kernel=plan.stem.kernel, stride=plan.stem.stride, block_in=in_channels
@@ -199,7 +199,7 @@ class ResNet(Network):
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are Hara's; in 2D there is no T."""
-        check_rank(x, self.conv1)
+        check_input(x, *read_by(self))
         x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
         yield "stem", x
         if self.maxpool is not None:

@@ -12,8 +12,8 @@ from torch import Tensor, cat, nn
 
 from labkit.clip import ClipSpec
 from labkit.models.blocks import kaiming
-from labkit.models.inception import LAYERS, Inception, Trunk, Unit, check_input, same_ops
-from labkit.models.network import Network, at_least_one
+from labkit.models.inception import LAYERS, Inception, Trunk, Unit, same_ops
+from labkit.models.network import Network, at_least_one, check_input
 
 STACK = 10  # flow fields that the flow stream of a 2D design sees at once
 Pair = tuple[Tensor, Tensor]  # (rgb, flow)
@@ -71,7 +71,7 @@ class ImageStream(Inception):
 
     def __init__(self, *, in_channels: int, stack: int = 1, **options: Any) -> None:
         super().__init__(dims=2, in_channels=in_channels * stack, **options)
-        self.in_channels, self.stack = in_channels, stack
+        self.dims, self.in_channels, self.stack = 3, in_channels, stack  # it reads clips
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""

@@ -75,8 +75,11 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
 def input_dims(model: nn.Module) -> int:
     """5 for a network that reads `(B, C, T, H, W)`, 4 for one that reads images `(B, C, H, W)`."""
-    convolutions = {type(m) for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d)}
-    return 4 if convolutions == {nn.Conv2d} else 5
+    dims = getattr(model, "dims", None)  # the networks of `labkit.models` say it
+    if dims in (2, 3):
+        return dims + 2
+    flat, deep = (any(isinstance(m, kind) for m in model.modules()) for kind in (nn.Conv2d, nn.Conv3d))
+    return 4 if flat and not deep else 5
 
 
 def memory_format(model: nn.Module, precision: str) -> torch.memory_format:

@@ -178,5 +178,5 @@ def test_other_input_channels_and_the_head_s_name():
 
 
 def test_input_of_the_wrong_rank_is_refused_by_shape():
-    with pytest.raises(ValueError, match=r"reads \(B, C, T, H, W\), not a tensor of shape \(3, 16, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"reads \(B, 3, T, H, W\), not a tensor of shape \(3, 16, 32, 32\)"):
         small()(torch.randn(3, 16, 32, 32))

@@ -137,7 +137,7 @@ def test_input_channels_dropout_and_bad_values():
     assert not torch.equal(network(clip), network(clip))
     with pytest.raises(ValueError, match="width must be at least 2"):
         create_model("densenet121", width=1)
-    with pytest.raises(ValueError, match=r"reads \(B, C, T, H, W\), not a tensor of shape \(2, 3, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"reads \(B, 3, T, H, W\), not a tensor of shape \(2, 3, 8, 8\)"):
         small()(torch.randn(2, 3, 8, 8))
     with pytest.raises(ValueError, match="unknown dims 1"):
         DenseNet((1,), dims=1)

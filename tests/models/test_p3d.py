@@ -184,7 +184,7 @@ def test_too_few_frames_are_refused_by_their_number():
 
 
 def test_input_of_the_wrong_rank_is_refused_by_shape():
-    with pytest.raises(ValueError, match=r"reads \(B, C, T, H, W\), not a tensor of shape \(2, 3, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"reads \(B, 3, T, H, W\), not a tensor of shape \(2, 3, 8, 8\)"):
         small()(torch.randn(2, 3, 8, 8))
 
 

@@ -9,6 +9,7 @@ import torch
 from labkit.clip import ClipSpec
 from labkit.models import create_model, entry, list_models
 from labkit.survey import cite, papers
+from labkit.training.device import input_dims
 
 
 def test_list_models_takes_a_pattern():
@@ -76,11 +77,44 @@ def test_what_makes_a_network_cannot_be_overridden():
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [({"shortcut": "C"}, "unknown shortcut 'C': choose from A"), ({"width": 0}, "width must be at least 1, not 0")],
+    [
+        ({"shortcut": "C"}, "unknown shortcut 'C': choose from A"),
+        ({"width": 0}, "width must be at least 1, not 0"),
+        ({"width": "16"}, "width must be a whole number, not '16'"),
+        ({"in_channels": 2.5}, "in_channels must be a whole number, not 2.5"),
+        ({"num_classes": True}, "num_classes must be a whole number, not True"),
+        ({"clip": 16}, "clip must be a ClipSpec, not 16"),
+    ],
 )
 def test_a_bad_value_is_refused(override, message):
     with pytest.raises(ValueError, match=message):
         create_model("resnet18", **override)
+
+
+FAMILIES = {entry(name).builder: name for name in list_models() if entry(name).flow is None}  # one network of each
+
+
+@pytest.mark.parametrize("name", FAMILIES.values(), ids=FAMILIES)
+def test_what_a_network_does_not_read_is_refused_by_what_it_reads(name):
+    with torch.device("meta"):
+        network = create_model(name, width=8).eval()
+    clips = torch.empty(2, *entry(name).shape, device="meta")
+    wanted = r"this network reads \(B, \d, T, H, W\)" if clips.ndim == 5 else r"this network reads \(B, \d, H, W\)"
+    for wrong in (clips[0], clips[:0], clips.repeat(1, 2, *[1] * (clips.ndim - 2)), clips[:, :, :0]):
+        with pytest.raises(
+            ValueError, match=rf"{wanted}, not a tensor of shape \({', '.join(map(str, wrong.shape))}\)"
+        ):
+            network(wrong)
+    with pytest.raises(ValueError, match=r"reads one tensor .* not tuple"):
+        network((clips, clips))
+    with pytest.raises(ValueError, match=r"floating-point numbers, not torch\.uint8"):
+        network(clips.to(torch.uint8))
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_training_knows_whether_a_network_reads_clips_or_images(name):
+    with torch.device("meta"):
+        assert input_dims(create_model(name, width=2)) == (4 if len(entry(name).shape) == 3 else 5)
 
 
 def test_importing_models_and_reading_the_table_loads_no_torch():
