@@ -154,7 +154,7 @@ def _without_scale(norm: Callable[..., nn.Module], channels: int, **options: flo
     return made
 
 
-def same_ops(dims: Literal[2, 3], *, scale: bool = True, momentum: float = 0.001) -> Ops:
+def same_ops(dims: Literal[2, 3], *, scale: bool = True, momentum: float = 0.1) -> Ops:
     """The layers of Inception-V1 in one dimension: SAME padding, batch norm with eps 1e-3.
 
     `scale=False` takes the scale out of batch norm. `momentum` is PyTorch's, 1 minus TensorFlow's decay.
@@ -223,8 +223,9 @@ class Inception(Network):
         width: channels of the first convolution; all others scale with it.
         dropout: share of features dropped before the classifier while training (0.5 in the published training).
         scale: whether batch norm has a scale, as in PyTorch ports; the original has an offset alone.
-        momentum: batch norm's, as PyTorch counts it. The original's 0.001 suits a hundred thousand steps; after a few
-            hundred the statistics would still be mostly the first ones: 0.1 suits those.
+        momentum: batch norm's, as PyTorch counts it: 1 minus TensorFlow's decay. The published training took 0.001, for
+            a hundred thousand steps; after a few hundred of those the statistics are still mostly the first ones, and
+            the network fails as soon as it is to predict. So PyTorch's usual 0.1 is the default.
         clip: how this network wants its clips; kept as `.clip`.
 
     Raises `ValueError` for numbers below 1.
@@ -241,7 +242,7 @@ class Inception(Network):
         width: int = 64,
         dropout: float = 0.5,
         scale: bool = True,
-        momentum: float = 0.001,
+        momentum: float = 0.1,
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ class ConvNetLSTM(Network):
         in_channels: int = 3,
         width: int = 64,
         dropout: float = 0.5,
-        momentum: float = 0.001,
+        momentum: float = 0.1,
         clip: ClipSpec | None = None,
     ) -> None:
         super().__init__()

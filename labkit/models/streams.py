@@ -215,7 +215,7 @@ def two_stream(
     in_channels: int = 3,
     width: int = 64,
     dropout: float = 0.5,
-    momentum: float = 0.001,
+    momentum: float = 0.1,
     clip: ClipSpec | None = None,
     flow: ClipSpec | None = None,
 ) -> TwoStream:
@@ -240,7 +240,7 @@ def two_stream_i3d(
     in_channels: int = 3,
     width: int = 64,
     dropout: float = 0.5,
-    momentum: float = 0.001,
+    momentum: float = 0.1,
     clip: ClipSpec | None = None,
     flow: ClipSpec | None = None,
 ) -> TwoStream:
@@ -260,7 +260,7 @@ def fused_two_stream(
     in_channels: int = 3,
     width: int = 64,
     dropout: float = 0.5,
-    momentum: float = 0.001,
+    momentum: float = 0.1,
     clip: ClipSpec | None = None,
     flow: ClipSpec | None = None,
 ) -> FusedTwoStream:

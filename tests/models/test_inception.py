@@ -175,7 +175,7 @@ def test_names_and_shapes_are_those_of_the_published_port():
 
 def test_i3d_has_58_convolutions_and_the_published_batch_norm():
     with torch.device("meta"):
-        modules = list(create_model("i3d").modules())
+        modules = list(create_model("i3d", momentum=0.001).modules())
     assert sum(isinstance(m, nn.Conv3d) for m in modules) == 58
     norms = [m for m in modules if isinstance(m, nn.BatchNorm3d)]
     assert len(norms) == 57
