@@ -15,7 +15,20 @@ from typer.testing import CliRunner
 from labkit.cli import app
 from labkit.data.encode import write_video
 
-COMMANDS = ["doctor", "run", "runs", "course", "findings", "models", "model", "video", "data", "card", "papers", "group"]
+COMMANDS = [
+    "doctor",
+    "run",
+    "runs",
+    "course",
+    "findings",
+    "models",
+    "model",
+    "video",
+    "data",
+    "card",
+    "papers",
+    "group",
+]
 
 
 def labkit(*arguments: object, cwd=None) -> subprocess.CompletedProcess:
@@ -67,6 +80,9 @@ def test_every_command_is_listed_and_explains_itself(command):
         (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
         (["model", "resnet19"], "did you mean 'resnet18'"),
         (["model", "resnet18", "-p", "widht=3"], "did you mean 'width'"),
+        (["model", "resnet18", "-p", "width=wide"], "width must be a whole number, not 'wide'"),
+        (["model", "resnet18", "-p", "num_classes=3"], "num_classes is chosen by --classes"),
+        (["model", "resnet18", "-p", "clip=3"], "clip is chosen by --frames and --size"),
     ],
 )
 def test_what_is_not_there_is_answered_in_one_line_before_any_work(tmp_path, arguments, said):
@@ -175,6 +191,18 @@ def test_what_a_network_reads_can_be_chosen_and_its_layers_left_out():
     assert "resnet18 reads 8×56² and tells 5 classes apart" in shown
     assert "for one (2, 8, 56, 56)" in shown
     assert "BatchNorm3d" not in shown
+
+
+def test_a_network_made_for_one_size_is_made_for_the_size_asked_about():
+    shown = labkit("model", "c3d", "-p", "width=8", "--size", 32, "--no-layers").stdout
+    assert "c3d reads 16×32² and tells 400 classes apart" in shown
+
+
+def test_a_parameter_may_be_true_or_false():
+    settings = ["i3d", "-p", "width=8", "--frames", 8, "--size", 32, "--no-layers"]
+    with_scale, without = (labkit("model", *settings, "-p", f"scale={scale}").stdout for scale in (True, False))
+    assert "252,384 parameters" in with_scale
+    assert "251,474 parameters" in without
 
 
 def test_a_network_of_two_streams_shows_what_both_see():

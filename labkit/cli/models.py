@@ -1,5 +1,6 @@
 """Commands of the networks: the zoo as a list, one network layer by layer."""
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -66,19 +67,23 @@ def model(
     """
     import torch
 
-    from labkit.models import create_model
+    from labkit.models import create_model, entry
     from labkit.models.profile import profile, totals, trace
     from labkit.runs.notebook import split_assignments
 
-    overrides = {key: _number(value) for key, value in split_assignments(parameter or []).items()}
+    overrides = {key: _value(value) for key, value in split_assignments(parameter or []).items()}
+    for key, option in (("num_classes", "--classes"), ("clip", "--frames and --size"), ("flow", "--size")):
+        if key in overrides:
+            raise ValueError(f"{key} is chosen by {option}")
+    resized = _resized(entry(name), frames, size)
     with torch.device("meta"):
-        network = create_model(name, num_classes=classes, **overrides)
-    one = _resized(name, network, frames, size)
+        network = cast("Network", create_model(name, num_classes=classes, **overrides, **resized))
+    one = replace(entry(name), clip=network.clip, flow=network.flow)
     counted = profile(network, one.shape, batch)
     if layers:
         _show_layers(counted)
         print()
-    _show_endpoints(trace(cast("Network", network), one.shape))
+    _show_endpoints(trace(network, one.shape))
     sums = totals(counted)
     print(f"\n{name} reads {_reads(one)} and tells {classes} classes apart")
     print(f"from {one.source}")
@@ -105,20 +110,13 @@ def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tu
         yield one, costs(network, one.shape)
 
 
-def _resized(name: str, network: Any, frames: int | None, size: int | None) -> "ModelEntry":
-    """The network's entry with the clip that it is asked about."""
-    from labkit.models import entry
-
-    one = replace(entry(name), clip=network.clip, flow=network.flow)
-    if frames is not None:
-        if one.flow is not None or len(one.shape) == 3:
-            which = "two streams of their own lengths" if one.flow is not None else "single frames"
-            raise ValueError(f"{name} reads {which}; there is no --frames to choose")
-        one = replace(one, clip=one.clip.but(frames=frames))
-    if size is not None:
-        flow = one.flow.but(size=size) if one.flow is not None else None
-        one = replace(one, clip=one.clip.but(size=size), flow=flow)
-    return one
+def _resized(one: "ModelEntry", frames: int | None, size: int | None) -> dict[str, "ClipSpec"]:
+    """The clip, and the flow of a network of two streams, that it is asked about: arguments for its builder."""
+    if frames is not None and (one.flow is not None or len(one.shape) == 3):
+        which = "two streams of their own lengths" if one.flow is not None else "single frames"
+        raise ValueError(f"{one.name} reads {which}; there is no --frames to choose")
+    specs = {"clip": one.clip if frames is None else one.clip.but(frames=frames), "flow": one.flow}
+    return {key: spec if size is None else spec.but(size=size) for key, spec in specs.items() if spec is not None}
 
 
 def _published(one: "ModelEntry") -> "Result | None":
@@ -190,11 +188,10 @@ def _bytes(number: int) -> str:
     return f"{number / 1e9:,.2f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
-def _number(text: str) -> Any:
-    """An override as a number where it is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _value(text: str) -> Any:
+    """An override as what Python would read: a number, True or False; anything else stays text."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, int | float) else text
