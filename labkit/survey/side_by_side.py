@@ -30,7 +30,7 @@ _NUMBER = re.compile(
 )
 _UNITS = {"％": "%", "percent": "%", **dict.fromkeys(("point", "ポイント", "포인트", "百分点", "个百分点"), "points")}
 # Names that stand in every language as they are: ResNet-18, UCF-101, I3D.
-_NAME = re.compile(r"[A-Z][A-Za-z]*[\dA-Z][\w+-]*|[A-Z]\d\w*")
+_NAME = re.compile(r"[A-Z][A-Za-z]*[0-9A-Z][A-Za-z0-9+-]*|[0-9]D [A-Z][A-Za-z]+")
 
 
 @dataclass(frozen=True)
