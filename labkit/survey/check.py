@@ -21,7 +21,7 @@ from labkit.runs.notebook import NotebookError, find_notebook, read_cells
 from labkit.survey import kept
 from labkit.survey.card import CardFile
 from labkit.survey.library import parse_yaml, read_text
-from labkit.survey.links import Link, fault, names_in
+from labkit.survey.links import Folders, Link, fault
 from labkit.survey.looks import Look, line_of, look_at_card, look_at_paper, look_at_results
 from labkit.survey.problems import Problem, Severity, in_order
 from labkit.survey.proofread import Finding, Library, Shelved, proofread_library, proofread_paper
@@ -82,7 +82,7 @@ class _Check:
 
     def __init__(self, shelf: Shelf, notebooks: Path | None) -> None:
         self.shelf, self.notebooks = shelf, notebooks
-        self.names = functools.cache(names_in)
+        self.folders = Folders()
 
     def report(self) -> Report:
         """All problems, and the counts."""
@@ -120,7 +120,7 @@ class _Check:
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(claim, claims))
         for raw in look["links"]:
             link = Link(*raw)
-            wrong = fault(link, item.path, self.shelf.folder, self.names)
+            wrong = fault(link, item.path, self.shelf.folder, self.folders)
             if wrong:
                 # A review keeps the paths of where it was written, byte for byte.
                 severity: Severity = "warning" if self._imported(item) and wrong.rule != "unsafe-link" else "error"

@@ -4,10 +4,11 @@ A figure stays in its paper's folder, a link in the library. Paths count from th
 percent signs, both Unicode normal forms and the backslashes of reviews as found are understood.
 """
 
+import functools
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
@@ -71,7 +72,15 @@ def _target(text: str, start: int) -> str | None:
     return None
 
 
-def names_in(folder: str) -> dict[str, str]:
+class Folders:
+    """What is in folders and where they really are, asked once: links of ten thousand cards lead to the same ones."""
+
+    def __init__(self) -> None:
+        self.names = functools.cache(_names)
+        self.real = functools.cache(os.path.realpath)
+
+
+def _names(folder: str) -> dict[str, str]:
     """The names in a folder: in Unicode's composed form → as they are; none where it is no folder."""
     try:
         return {unicodedata.normalize("NFC", name): name for name in os.listdir(folder)}  # noqa: PTH208 (names alone)
@@ -79,10 +88,10 @@ def names_in(folder: str) -> dict[str, str]:
         return {}
 
 
-def fault(link: Link, card: Path, root: Path, names: Callable[[str], Mapping[str, str]] = names_in) -> Fault | None:
+def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) -> Fault | None:
     """What is wrong with a link of a card in `<root>/<paper>/cards/`; None where it leads somewhere, or out to the web.
 
-    `names` lists a folder; give a remembering one for many links.
+    Give the same `folders` for many links, as long as the files stay as they are.
     """
     target = link.target
     if not target:
@@ -96,32 +105,43 @@ def fault(link: Link, card: Path, root: Path, names: Callable[[str], Mapping[str
         return Fault("unsafe-link", f"{target!r} is no link to a page", "link to https:// or to a file of the library")
     path = unquote(re.split(r"[?#]", target)[0]).replace("\\", "/")
     paper = card.parent.parent
-    home = paper if link.image else root
     if scheme or path.startswith(("/", "~")) or "\0" in path:
-        return Fault(
-            "leaves-folder", f"{target!r} is a path of one computer or site", f"put it into {paper.name}/figures"
-        )
-    places = [Path(os.path.normpath(start / path)) for start in (card.parent, paper)]
-    inside = [place for place in places if place.is_relative_to(home)]
+        return Fault("leaves-folder", f"{target!r} is a path of one computer or site", _into(paper))
+    return _inside(target, path, paper, paper if link.image else root, folders or Folders())
+
+
+def _inside(target: str, path: str, paper: Path, home: Path, folders: Folders) -> Fault | None:
+    """What is wrong with a relative path that has to stay at home. Paths are strings here, for speed."""
+    within = f"{home}{os.sep}"
+    places = [os.path.normpath(f"{start}{os.sep}{path}") for start in (f"{paper}{os.sep}cards", str(paper))]
+    inside = [place for place in places if place.startswith(within) or place == str(home)]
     if not inside:
-        return Fault("leaves-folder", f"{target!r} leaves {home.name}", f"put it into {paper.name}/figures")
-    found = next((there for place in inside if (there := _existing(place, home, names))), None)
+        return Fault("leaves-folder", f"{target!r} leaves {home.name}", _into(paper))
+    found = next((there for place in inside if (there := _existing(place, str(home), folders))), None)
     if found is None:
-        return Fault("dead-link", f"{target!r} is not there", _nearest(inside[0], paper))
-    if not found.resolve().is_relative_to(home.resolve()):
-        return Fault("leaves-folder", f"{target!r} leads out of {home.name}", f"put it into {paper.name}/figures")
+        return Fault("dead-link", f"{target!r} is not there", _nearest(Path(inside[0]), paper))
+    # A link of the file system may lead out where the path does not.
+    folder, name = os.path.split(found)
+    real = os.path.realpath(found) if os.path.islink(found) else f"{folders.real(folder)}{os.sep}{name}"  # noqa: PTH114
+    if not real.startswith(f"{folders.real(str(home))}{os.sep}") and found != str(home):
+        return Fault("leaves-folder", f"{target!r} leads out of {home.name}", _into(paper))
     return None
 
 
-def _existing(path: Path, home: Path, names: Callable[[str], Mapping[str, str]]) -> Path | None:
+def _into(paper: Path) -> str:
+    return f"put it into {paper.name}/figures"
+
+
+def _existing(path: str, home: str, folders: Folders) -> str | None:
     """The file meant by a path, whichever Unicode normal form its names are in; upper and lower case must fit."""
-    there = str(home)
-    for part in path.relative_to(home).parts:
-        name = names(there).get(unicodedata.normalize("NFC", part))
-        if name is None:
-            return None
-        there = f"{there}{os.sep}{name}"
-    return Path(there)
+    there = home
+    for part in path[len(home) :].split(os.sep):  # noqa: PTH206 (a string, for speed)
+        if part:
+            name = folders.names(there).get(unicodedata.normalize("NFC", part))
+            if name is None:
+                return None
+            there = f"{there}{os.sep}{name}"
+    return there
 
 
 def _nearest(missing: Path, paper: Path) -> str:
