@@ -1,0 +1,74 @@
+"""The zoo's baselines of the papers' results tables: C3D, P3D, the spatiotemporal multiplier network."""
+
+from typing import Any
+
+from labkit.clip import ClipSpec
+from labkit.models.model_entry import ModelEntry
+
+
+def _printed(model: str) -> dict[str, str]:
+    """Where Hara et al. print its accuracy beside their own."""
+    about = {"paper": "hara-2018-retrace", "model": model, "source": "Table 5"}
+    return {**about, "dataset": "UCF-101", "metric": "top-1"}
+
+
+C3D = ModelEntry(
+    name="c3d",
+    builder="c3d:c3d",
+    architecture={},
+    paper="tran-2015-c3d",
+    table="Figure 3",
+    renames=(  # those of the PyTorch ports: conv1, conv2, conv3a, ...
+        (r"^conv([12])\.", r"conv\1a."),
+        (r"^(conv\d[ab]|fc[67])\.", r"\1.0."),
+    ),
+    note="the original trains on Sports-1M (487 classes) and subtracts a mean for each position, not for each channel",
+    published=_printed("C3D"),
+)
+
+
+def _p3d(depth: int, depths: tuple[int, ...], **more: Any) -> ModelEntry:
+    return ModelEntry(
+        name=f"p3d_{depth}",
+        builder="p3d:P3D",
+        architecture={"depths": depths, "kinds": ("A", "B", "C")},
+        clip=ClipSpec(size=160, mean=(123.0, 117.0, 104.0)),  # the published network's, there in the order BGR
+        paper="qiu-2017-p3d",
+        table="section 3 and the published network",
+        renames=(  # those of the PyTorch port, github.com/qijiezhao/pseudo-3d-pytorch
+            (r"^conv1_custom\.", "stem.0."),
+            (r"^bn1\.", "stem.1."),
+            (r"\.conv1\.", ".reduce.0."),
+            (r"\.bn1\.", ".reduce.1."),
+            (r"\.(conv2|conv_normal)\.", ".spatial.0."),
+            (r"\.(bn2|bn_normal)\.", ".spatial.1."),
+            (r"\.conv3\.", ".temporal.0."),
+            (r"\.bn3\.", ".temporal.1."),
+            (r"\.conv4\.", ".expand.0."),
+            (r"\.bn4\.", ".expand.1."),
+        ),
+        **more,
+    )
+
+
+P3D = (
+    _p3d(63, (3, 4, 6, 3), note="P3D made of ResNet-50"),
+    _p3d(
+        199,
+        (3, 8, 36, 3),
+        note="P3D made of ResNet-152, the network of the paper's results",
+        published=_printed("P3D"),
+    ),
+)
+ST_MULTIPLIER = ModelEntry(
+    name="st_multiplier",
+    builder="multiplier:MultiplierNetwork",
+    architecture={"depths": (3, 4, 6, 3)},
+    clip=ClipSpec(frames=5, stride=10, size=224, mean=(123.675, 116.28, 103.53)),  # published: 5 to 35 apart
+    flow=ClipSpec(frames=50, size=224, mean=(128.0, 128.0), std=(1.0, 1.0)),
+    paper="feichtenhofer-2017-multiplier",
+    table="section 3 and the published code",
+    note="ResNet-50 in both streams; reads 10 flow fields with each of 5 frames",
+    published=_printed("ST Multiplier Net"),
+)
+BASELINES = (C3D, *P3D, ST_MULTIPLIER)
