@@ -25,6 +25,7 @@ from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
+ASIDE = "aside"  # the tag of a cell that no number depends on
 MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
 
 
@@ -255,8 +256,9 @@ def _key(path: Path) -> str:
 
 
 def _code(path: Path) -> str:
-    """A notebook's code without its prose and outputs."""
-    return "\n\n".join(cell["source"] for cell in read_cells(path) if cell["cell_type"] == "code")
+    """A notebook's code without its prose and outputs, and without cells tagged `aside`, which only show something."""
+    cells = [cell for cell in read_cells(path) if cell["cell_type"] == "code"]
+    return "\n\n".join(cell["source"] for cell in cells if ASIDE not in cell.get("metadata", {}).get("tags", []))
 
 
 def _is_outdated(entry: Mapping[str, Any], path: Path) -> bool:

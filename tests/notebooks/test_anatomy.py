@@ -213,6 +213,17 @@ def ends_with_found_exercises_reading(nb, entry):
 
 
 @rule
+def shows_its_papers_card(nb, entry):
+    card = entry.get("card")
+    asides = [cell for cell in nb.cells if is_code(cell) and "aside" in cell.metadata.get("tags", [])]
+    if card and not any(re.search(rf"""\bshow_card\(["']{card}["']\)$""", cell.source) for cell in asides):
+        yield f"no cell tagged aside ends with show_card({card!r})"
+    for cell in asides:
+        if any(isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef) for node in ast.walk(tree(cell))):
+            yield f"cell {cell.id}: an aside only shows something; findings do not look at its code"
+
+
+@rule
 def what_we_found_comes_from_cells(nb, entry):
     cells = section(nb, "What we found")
     if not any(is_code(cell) for cell in cells):
@@ -429,6 +440,7 @@ def good() -> NotebookNode:
         new_code_cell("print(answer)", id="found-number"),
         new_markdown_cell("## Exercises\n\n1. Another.", id="exercises"),
         new_markdown_cell("## Further reading\n\n- [Hara](../summaries/hara-2018-retrace/paper.yaml)", id="reading"),
+        new_code_cell('show_card("hara-2018-retrace")', id="card", metadata={"tags": ["aside"]}),
     ]
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
 
@@ -489,6 +501,10 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("ends_with_found_exercises_reading", drop("exercises")),
     ("ends_with_found_exercises_reading", lambda nb: nb.cells.append(new_markdown_cell("## One more thing"))),
     ("ends_with_found_exercises_reading", replace("reading", "hara-2018-retrace", "somewhere")),
+    ("shows_its_papers_card", drop("card")),
+    ("shows_its_papers_card", replace("card", "hara", "someone")),
+    ("shows_its_papers_card", lambda nb: at(nb, "card").metadata.pop("tags")),
+    ("shows_its_papers_card", replace("card", "show_card", "seed = 1\nshow_card")),
     ("what_we_found_comes_from_cells", replace("found", "part.", "part by 40 %.")),
     ("what_we_found_comes_from_cells", drop("found-number")),
     ("published_numbers_are_cited", replace("found-number", "answer", "42.4")),

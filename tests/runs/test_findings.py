@@ -11,7 +11,7 @@ from toy_course import write_course, write_notebook
 
 from labkit.records import Run
 from labkit.runs import inequality
-from labkit.runs.findings import Declared, Finding, FindingsError, declared, finding, findings, measure
+from labkit.runs.findings import Declared, Finding, FindingsError, _code, declared, finding, findings, measure
 
 RECORDS = "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed)"
 NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
@@ -122,6 +122,32 @@ def test_numbers_and_origin_stand_beside_a_verdict():
     assert "Holds over 3 seeds." in text
     assert "mean 1 ± 0.058 (standard error); seeds 0 to 2: 1, 1.1, 0.9" in text
     assert "2026-01-02, Z80, torch 9.9" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "colour"),
+    [
+        ([1.0, 1.1, 0.9], "Holds over 3 seeds.", "holds"),
+        ([1.0, 0.1, 2.0], "Not shown over 3 seeds: the mean is as stated, by less than 3 standard errors.", "open"),
+        ([1.0, -2.0, 0.5], "Does not hold over 3 seeds.", "fails"),
+    ],
+)
+def test_what_a_few_seeds_leave_open_is_neither_shown_nor_refuted(values, state, colour):
+    found = Finding(Declared("x", "00_first", "It grows.", "a - b", ">", 0.0), dict(enumerate(values)))
+    assert found.verdict == state
+    assert f'class="finding {colour}"' in found._repr_html_()
+
+
+def test_a_cell_that_only_shows_something_is_no_code_of_its_notebook(tmp_path):
+    def code(*cells: dict) -> str:
+        (tmp_path / "00_x.ipynb").write_text(json.dumps({"cells": list(cells)}))
+        return _code(tmp_path / "00_x.ipynb")
+
+    number = {"cell_type": "code", "source": "record(x=1)", "metadata": {}}
+    shown = {"cell_type": "code", "source": "show_card('x')", "metadata": {"tags": ["aside"]}}
+    prose = {"cell_type": "markdown", "source": "A sentence.", "metadata": {}}
+    assert code(number, prose, shown) == code(number) == "record(x=1)"
+    assert code(number, {**shown, "metadata": {"tags": []}}) != code(number)
 
 
 @pytest.mark.slow

@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.survey.card import CardFile, card_paths, cards, read_card
-from labkit.survey.card_schema import LANGUAGES, Card, CardClaim, CardLanguage
+from labkit.survey.card import CardFile, card_paths, read_card
+from labkit.survey.card_schema import Card, CardClaim, CardLanguage
 from labkit.survey.library import paper_folder, paper_ids, read_paper
 from labkit.survey.markup import as_html, data_uri, figure_file
 from labkit.survey.references import compared
 from labkit.survey.schema import Paper, did_you_mean
 from labkit.survey.shelf import Shelf, open_shelf
+from labkit.survey.showing import best_card
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.paging import pages
 from labkit.survey.venue import queued
@@ -108,16 +109,6 @@ def stream_deck(keyword: str, *, language: CardLanguage = "en", shelf: Shelf | N
         raise LookupError(f"no paper has the keyword {keyword!r}{did_you_mean(keyword, written.values())}")
     found.sort(key=lambda paper: (paper.year or 0, paper.id))
     return _of_papers(written[compared(keyword)], found, language, (), years=True)
-
-
-def best_card(paper_id: str, language: CardLanguage) -> CardFile | None:
-    """The card to show: in this language, else in English, else any; of several, the one that got furthest."""
-    order = [language, "en", *LANGUAGES]
-    found = sorted(
-        cards(paper_id),
-        key=lambda card: (order.index(card.about.language), -card.about.version, card.about.reader),
-    )
-    return found[0] if found else None
 
 
 def card_named(name: str, language: CardLanguage | None = None) -> CardFile:

@@ -1,0 +1,63 @@
+"""A paper with its card, to look at in a notebook: what it is, what it claims, and what a reader of ours made of it."""
+
+import html
+from dataclasses import dataclass
+
+from labkit.survey.card import CardFile, cards
+from labkit.survey.card_schema import LANGUAGES, CardLanguage
+from labkit.survey.library import paper_folder, read_paper
+from labkit.survey.markup import as_html, data_uri, figure_file
+from labkit.survey.schema import Paper
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A paper and one card of it; what a notebook shows of both is safe, whatever the card says."""
+
+    paper: Paper
+    card: CardFile | None
+
+    def __str__(self) -> str:
+        if self.card is None:
+            return str(self.paper)
+        return f"{self.paper}\n\n{self.card.words.strip()}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.paper._repr_html_() + (_card_html(self.card) if self.card else "")
+
+
+def show_card(paper_id: str, language: CardLanguage = "en") -> Shown:
+    """The paper and its card in this language, else in English, else any; of several, the one of the highest version.
+
+    Raises `LookupError`, naming the nearest id, for a paper that the library does not have.
+    """
+    return Shown(read_paper(paper_id), best_card(paper_id, language))
+
+
+def best_card(paper_id: str, language: CardLanguage) -> CardFile | None:
+    """The card to show: in this language, else in English, else any; of several, the one of the highest version."""
+    order = [language, "en", *LANGUAGES]
+    found = sorted(
+        cards(paper_id),
+        key=lambda card: (order.index(card.about.language), -card.about.version, card.about.reader),
+    )
+    return found[0] if found else None
+
+
+def _card_html(card: CardFile) -> str:
+    e, about = html.escape, card.about
+    folder = paper_folder(about.paper)
+    parts = [f"Card by {about.reader}", about.language, f"version {about.version}"]
+    goal = f"<p><em>{e(about.goal)}</em></p>" if about.goal else ""
+    body = "".join(
+        f"<h4>{e(one.heading)}</h4>" * bool(one.heading)
+        + as_html(one.text, figure=lambda target: data_uri(figure_file(folder, target)))
+        for one in card.sections
+        if one.text.strip() and not (one.level == 1 and not one.own)
+    )
+    return (
+        f'<details class="labkit-card"><summary>{e(" · ".join(parts))}</summary>'
+        f'<div lang="{e(about.language)}">{goal}{body}</div></details>'
+    )
