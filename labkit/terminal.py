@@ -20,6 +20,7 @@ COLOURS = {
     "error": "red",
     "failed": "red",
     "died": "red",
+    "not shown": "yellow",
     "does not hold": "red",
     "running": "cyan",
 }

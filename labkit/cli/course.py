@@ -181,8 +181,7 @@ def findings(
             jobs=jobs,
             on_run=lambda name, seed, state: log.print(f"{name} seed={seed} {state}", markup=False, highlight=False),
         )
-    words = {True: "holds", False: "does not hold", None: "not measured"}
-    rows = [(one.declared.id, words[one.holds], one.declared.inequality, one.numbers) for one in found]
+    rows = [(one.declared.id, one.state, one.declared.inequality, one.numbers) for one in found]
     console().print(table(("finding", "verdict", "inequality", "measured"), rows))
 
 

@@ -17,7 +17,7 @@ from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.records import Run, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
-from labkit.runs.findings import Finding, findings
+from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
 from labkit.runs.table import status
@@ -187,7 +187,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) 
         "findings": [
             {
                 "statement": one.declared.statement,
-                "verdict": "holds" if one.holds else "fails",
+                "verdict": CLASSES[one.state],
                 "verdict_words": one.verdict,
             }
             for one in found.get(lesson.name, [])

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 from labkit.records import Run, write_atomically
 from labkit.runs import inequality, provenance
@@ -72,6 +72,10 @@ class Declared:
         return f"mean within 3 standard errors{' of guessing' if self.trials else ''}"
 
 
+State = Literal["holds", "not shown", "does not hold", "not measured"]
+CLASSES: dict[State, str] = {"holds": "holds", "not shown": "open", "does not hold": "fails", "not measured": "open"}
+
+
 @dataclass(frozen=True)
 class Finding:
     """A declared finding with what was measured; `per_seed` is empty where nobody has measured it yet."""
@@ -91,12 +95,25 @@ class Finding:
         return inequality.holds([*self.per_seed.values()], one.op, one.value, one.rule, trials=self.trials)
 
     @property
+    def state(self) -> State:
+        """`not shown`: the mean is as stated, but too near to the value for the spread of the seeds."""
+        one = self.declared
+        if self.holds is None:
+            return "not measured"
+        if self.holds:
+            return "holds"
+        return (
+            "not shown" if inequality.leans([*self.per_seed.values()], one.op, one.value, one.rule) else "does not hold"
+        )
+
+    @property
     def verdict(self) -> str:
         """The state in words."""
-        if self.holds is None:
+        if self.state == "not measured":
             return "Not measured yet; run `make findings`."
         since = " The notebook's code has changed since." if self.outdated else ""
-        return f"{'Holds' if self.holds else 'Does not hold'} over {len(self.per_seed)} seeds.{since}"
+        why = ": the mean is as stated, by less than 3 standard errors" if self.state == "not shown" else ""
+        return f"{self.state.capitalize()} over {len(self.per_seed)} seeds{why}.{since}"
 
     @property
     def numbers(self) -> str:
@@ -135,11 +152,10 @@ class Finding:
         return "\n\n".join(_no_markup(line) for line in str(self).splitlines())
 
     def _repr_html_(self) -> str:
-        state = {True: "holds", False: "fails", None: "open"}[self.holds]
         first, second, *rest = map(html.escape, str(self).splitlines())
         second = second.replace("`make findings`", "<code>make findings</code>")
         details = "".join(f"<br><small>{line}</small>" for line in rest)
-        return f'<p class="finding {state}"><b>{second}</b> {first}{details}</p>'
+        return f'<p class="finding {CLASSES[self.state]}"><b>{second}</b> {first}{details}</p>'
 
 
 def finding(name: str, folder: str | Path | None = None) -> Finding:
@@ -288,7 +304,7 @@ def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
                 "inequality": one.inequality,
                 "rule": one.how,
                 "per_seed": {str(seed): round(value, 6) for seed, value in judged.per_seed.items()},
-                "holds": judged.holds,
+                "verdict": judged.state,
             }
     text = json.dumps({"findings": verdicts, "notebooks": notebooks}, indent=1, ensure_ascii=False) + "\n"
     path = project / "docs" / "findings.json"

@@ -71,6 +71,11 @@ def holds(values: Sequence[float], op: str, value: float, rule: str, *, trials: 
     return COMPARISONS[op](cautious, value)
 
 
+def leans(values: Sequence[float], op: str, value: float, rule: str) -> bool:
+    """Whether the mean alone obeys an inequality that is judged by its standard error: what a few seeds leave open."""
+    return bool(values) and rule == MEAN_3SE and op != NEAR and COMPARISONS[op](mean(values), value)
+
+
 def standard_error(values: Sequence[float]) -> float:
     """Of the mean over seeds; infinite for a single seed, which says nothing about others."""
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf

@@ -50,7 +50,9 @@ def _model(value: str) -> None:
 
 
 def _pretrained(value: str) -> None:
-    if value != "shapes":  # the network that learns here; the others' names are torchvision's, which takes seconds to load
+    if (
+        value != "shapes"
+    ):  # the network that learns here; the others' names are torchvision's, which takes seconds to load
         from labkit.models.pretrained import pretrained_names
 
         names = pretrained_names()
