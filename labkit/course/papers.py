@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from tqdm.auto import tqdm
+
 from labkit.course.page import align_numbers, figure_html
 from labkit.survey.card import CardFile
 from labkit.survey.compare import (
@@ -52,7 +54,11 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Re
             cards.setdefault(shelved.paper, []).append(shelved.read())
         except (OSError, SummaryError):
             continue  # gone since the folder was read; the next build says so
-    for key, paper in shelf.papers.items():
+    pages = {"index.html", "results.html", "next.html", "map.html", *(f"{key}.html" for key in shelf.papers)}
+    for left in folder.glob("*.html"):
+        if left.name not in pages:  # of a paper that is gone
+            left.unlink()
+    for key, paper in tqdm(shelf.papers.items(), desc="papers", unit=" pages", delay=2, leave=False):
         write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell, render))
     write(folder / "index.html", render("gallery.html.j2", **shell, **_gallery(shelf)))
     write(folder / "results.html", render("results.html.j2", **shell, **_results(shelf)))

@@ -4,7 +4,9 @@ import contextlib
 import unicodedata
 
 import pytest
+from typer.testing import CliRunner
 
+from labkit.cli import app
 from labkit.survey.search import open_index, search
 from labkit.survey.shelf import open_shelf
 from labkit.survey.words import asked, terms
@@ -194,3 +196,12 @@ def test_a_run_of_characters_is_asked_for_as_its_pairs():
     (wanted,) = asked("動画像")
     assert wanted.terms == ("動画", "画像")
     assert not wanted.open_end
+
+
+def test_the_command_prints_papers_and_places_and_fails_where_nothing_is_found(shelf):
+    runner = CliRunner()
+    found = runner.invoke(app, ["papers", "search", "行動", "認識", "--language", "ja"])
+    assert found.exit_code == 0
+    assert "hara-2018-retrace  card ja, reader-a, 概要" in found.stdout
+    assert runner.invoke(app, ["papers", "search", "無関係"]).exit_code == 1
+    assert runner.invoke(app, ["papers", "search", "動画", "--role", "metod"]).exit_code == 2
