@@ -58,6 +58,6 @@ def _card_html(card: CardFile) -> str:
         if one.text.strip() and not (one.level == 1 and not one.own)
     )
     return (
-        f'<details class="labkit-card"><summary>{e(" · ".join(parts))}</summary>'
+        f'<details class="labkit-card" open><summary>{e(" · ".join(parts))}</summary>'
         f'<div lang="{e(about.language)}">{goal}{body}</div></details>'
     )
