@@ -15,6 +15,7 @@ def test_pressing_starts_and_stops_it_and_the_band_follows(page, tmp_path):
     page.goto(path.as_uri())
     face, said, button = (page.locator(f".labkit-stopwatch {part}") for part in ("b", "span", "button"))
     button.click()
+    page.clock.run_for(500)
     for minutes, band in ((10, "short of a skim"), (10, "a skim"), (20, "past a skim"), (30, "a close reading")):
         page.clock.run_for(minutes * 60_000)
         assert said.inner_text() == band
