@@ -33,7 +33,7 @@ from labkit.survey.gaps import gap_map
 from labkit.survey.library import SummaryError
 from labkit.survey.markup import as_html, data_uri, figure_file, web_only
 from labkit.survey.reading_graph import reading_graph
-from labkit.survey.schema import RESULT_COLUMNS, Paper
+from labkit.survey.schema import RESULT_COLUMNS, Paper, Result
 from labkit.survey.shelf import Shelf
 from labkit.survey.side_by_side import SideBySide, name_of, put_together
 
@@ -79,16 +79,10 @@ def _notebook_link(lessons: Sequence[Mapping[str, Any]], notebook: str) -> str:
 
 
 def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mapping[str, Any], render: Render) -> str:
-    import pandas as pd
-
-    rows = pd.DataFrame([[getattr(row, name) for name in RESULT_COLUMNS] for row in shelf.results.get(paper.id, ())])
-    tables = []
-    if len(rows):
-        rows.columns = list(RESULT_COLUMNS)
-        rows = rows.astype({"frames": "Int64"})
-        for source, some in rows.groupby("source", sort=False):
-            kept = some.drop(columns="source").replace("", pd.NA).dropna(axis="columns", how="all")
-            tables.append((source, len(some), align_numbers(kept.to_html(index=False, na_rep="", border=0))))
+    by_source: dict[str, list[Result]] = {}
+    for row in shelf.results.get(paper.id, ()):
+        by_source.setdefault(row.source, []).append(row)
+    tables = [(source, len(rows), _table(rows)) for source, rows in by_source.items()]
     view = put_together(paper, cards) if cards else None
     return render(
         "paper.html.j2",
@@ -103,6 +97,23 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
         compared=_compared(view, shelf) if view and len(cards) > 1 else None,
         tables=tables,
     )
+
+
+def _table(rows: Sequence[Result]) -> str:
+    """Numbers as printed, with the columns that say something about any of them."""
+    names = [
+        name
+        for name in RESULT_COLUMNS
+        if name != "source" and any(getattr(row, name) not in ("", None) for row in rows)
+    ]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(row, name)}</td>' for name in names)}</tr>" for row in rows)
+    return align_numbers(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _cell(row: Result, name: str) -> str:
+    value = row.printed if name == "value" else getattr(row, name)
+    return "" if value is None else html.escape(str(value))
 
 
 def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
