@@ -162,12 +162,20 @@ class _Fit:
         return [name for name in both if self.found[name].shape != self.wanted[name].shape]
 
     @property
+    def mistyped(self) -> list[str]:
+        """Whole or complex numbers for real ones, say: copying would cut them off."""
+        both = [name for name in self.found if name in self.wanted and not _is_counter(name)]
+        return [name for name in both if _kind(self.found[name]) != _kind(self.wanted[name])]
+
+    @property
     def only_head_differs(self) -> bool:
         """Everything fits, but the classifiers are for another number of classes."""
-        names = self.misshapen
-        same_features = all(self.found[name].shape[1:] == self.wanted[name].shape[1:] for name in names)
-        in_head = all(name.startswith(self.heads) for name in names)
-        return bool(names) and same_features and in_head and not self.missing and not self.left_over
+        if not self.misshapen or self.missing or self.left_over or self.mistyped:
+            return False
+        head = [name for name in self.found if name.startswith(self.heads)]
+        same_features = all(self.found[name].shape[1:] == self.wanted[name].shape[1:] for name in head)
+        counts = {self.found[name].shape[:1] for name in head}
+        return set(self.misshapen) <= set(head) and same_features and len(counts) == 1 and counts != {()}
 
     @property
     def class_counts(self) -> str:
@@ -185,6 +193,7 @@ class _Fit:
             ("missing", self.missing),
             ("left over", [self.names[name] for name in self.left_over]),
             ("of another shape", shapes),
+            ("of another type", [f"{self.names[name]} {_kind(self.found[name])}" for name in self.mistyped]),
         )
         parts = [
             f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
@@ -212,6 +221,10 @@ def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         if ours and ours == theirs:
             return f", but of its part {name}: load them into network.{name}"
     return ""
+
+
+def _kind(tensor: Tensor) -> str:
+    return "complex" if tensor.is_complex() else "real" if tensor.is_floating_point() else "whole"
 
 
 def _is_counter(name: str) -> bool:
@@ -281,8 +294,11 @@ def _read_torch(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     if content.keys() == {"state", "param_groups"}:
         raise WeightsError(path, "it holds the state of an optimiser, not the weights of a network")
     tensors = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
-    if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
+    if not tensors or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
         wrappers = ", ".join(repr(key) for key in WRAPPERS)
         raise WeightsError(path, f"it holds no table of named tensors, neither by itself nor under one of {wrappers}")
+    odd = [name for name, t in tensors.items() if t.layout != torch.strided or t.is_meta or t.is_quantized]
+    if odd:
+        raise WeightsError(path, f"{len(odd)} of its tensors are sparse, quantised or without numbers: {odd[0]}, …")
     about = {str(key): value for key, value in content.items() if isinstance(value, str | int | float)}
     return tensors, about if tensors is not content else {}

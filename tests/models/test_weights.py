@@ -136,6 +136,28 @@ def test_a_new_head_hides_no_other_fault(tmp_path, new_head):
         load_weights(small(num_classes=7), tmp_path / "w.pth", new_head=new_head)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda tensors: {n: t.to_sparse() for n, t in tensors.items()}, "sparse, quantised or without numbers"),
+        (lambda tensors: {n: t.to("meta") for n, t in tensors.items()}, "sparse, quantised or without numbers"),
+        (lambda tensors: tensors | {"fc.bias": torch.ones(5, dtype=torch.int8)}, r"another type: fc\.bias whole$"),
+        (lambda tensors: tensors | {"fc.bias": torch.ones(5) * 1j}, r"another type: fc\.bias complex$"),
+        (lambda tensors: tensors | {"fc.bias": torch.ones(())}, r"another shape: fc\.bias \(\) for \(5,\)$"),
+        (lambda tensors: tensors | {"fc.bias": torch.ones(9)}, r"another shape: fc\.bias \(9,\) for \(5,\)$"),
+        (lambda tensors: tensors | {7: torch.ones(5)}, "no table of named tensors"),
+    ],
+    ids=["sparse", "meta", "whole", "complex", "scalar", "two class counts", "a number for a name"],
+)
+def test_tensors_that_cannot_be_copied_as_they_are_change_nothing(tmp_path, spoil, said):
+    network = small()
+    before = {name: t.clone() for name, t in network.state_dict().items()}
+    torch.save(spoil(dict(small(seed=1).state_dict())), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=said):
+        load_weights(network, tmp_path / "w.pth")
+    assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
+
+
 def test_a_head_that_reads_other_features_is_a_fault_not_another_class_count(tmp_path):
     tensors = small().state_dict() | {"fc.weight": torch.zeros(5, 64)}
     torch.save(tensors, tmp_path / "w.pth")
