@@ -101,7 +101,8 @@ class BasicBlock(Block):
         """`(B, in, T, H, W)` to `(B, width, T/s, H/s, W/s)`, sizes rounded up."""
         out = self.relu(self.bn1(self.conv1(x)))  # (B, width, T/s, H/s, W/s)
         out = self.bn2(self.conv2(out))  # same
-        return self.relu(out + self.downsample(x))
+        out += self.downsample(x)  # in place: a sum of its own would be one more pass over the memory
+        return self.relu(out)
 
 
 class Bottleneck(Block):
@@ -141,7 +142,8 @@ class Bottleneck(Block):
         out = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H, W)
         out = self.relu(self.bn2(self.conv2(out)))  # (B, width, T/s, H/s, W/s)
         out = self.bn3(self.conv3(out))  # (B, width * expansion, T/s, H/s, W/s)
-        return self.relu(out + self.downsample(x))
+        out += self.downsample(x)
+        return self.relu(out)
 
 
 class PreActivation(Block):
@@ -181,7 +183,8 @@ class PreActivation(Block):
         out = self.conv1(self.relu(self.bn1(x)))  # (B, width, T, H, W)
         out = self.conv2(self.relu(self.bn2(out)))  # (B, width, T/s, H/s, W/s)
         out = self.conv3(self.relu(self.bn3(out)))  # (B, width * expansion, T/s, H/s, W/s)
-        return out + self.downsample(x)
+        out += self.downsample(x)
+        return out
 
 
 def kaiming(network: nn.Module) -> None:

@@ -56,7 +56,9 @@ class Unit(Bottleneck):
         """`(B, in, T, H, W)` to `(B, 4 width, T, H/s, W/s)`, before its ReLU. The residual branch reads `read`, or `x`."""
         out = self.relu(self.bn1(self.conv1(x if read is None else read)))  # (B, width, T, H, W)
         out = self.time(self.relu(self.bn2(self.conv2(out))))  # (B, width, T, H/s, W/s)
-        return self.bn3(self.conv3(out)) + self.downsample(x)  # (B, 4 width, T, H/s, W/s)
+        out = self.bn3(self.conv3(out))  # (B, 4 width, T, H/s, W/s)
+        out += self.downsample(x)
+        return out
 
 
 class Stream(nn.Module):

@@ -76,7 +76,8 @@ class PseudoBottleneck(Block):
         """`(B, in, T, H, W)` to `(B, width * expansion, T, H/s, W/s)`, sizes rounded up; `(B, in, H, W)` in 2D."""
         out = self.reduce(x)  # (B, width, T, H/s, W/s)
         out = self.expand(self.arrange(self.spatial, self.temporal, out))  # (B, width * expansion, T, H/s, W/s)
-        return self.relu(out + self.downsample(x))
+        out += self.downsample(x)
+        return self.relu(out)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows in the brackets."""
