@@ -30,13 +30,6 @@ def small(name="densenet121", **overrides):
     return create_model(name, num_classes=5, width=4, **overrides)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters_are_exactly_those_of_the_published_code(name):
-    with torch.device("meta"):
-        network = create_model(name)
-    assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name]
-
-
 @pytest.mark.parametrize("size", [(33, 35), (64, 47)])
 def test_the_2d_network_computes_what_torchvisions_does(size):
     with torch.device("meta"):
@@ -97,14 +90,6 @@ def test_odd_clip_sizes_work(size):
     assert walked["logits"].shape == (2, 5)
     for endpoint in network.endpoints:
         assert torch.equal(network.forward_features(clip, endpoint), walked[endpoint])
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_every_network_runs_forward_and_backward_at_the_papers_clip_size(name):
-    with torch.device("meta"):
-        network, clips = create_model(name), torch.empty(2, 3, 16, 112, 112)
-        network(clips).sum().backward()
-    assert all(p.grad is not None for p in network.parameters())
 
 
 def test_every_parameter_gets_a_gradient():

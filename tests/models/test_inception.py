@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from published_checkpoints import names_and_shapes
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from labkit.models.inception import Inception, Mixed, same_ops
 from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
-from labkit.models.zoo import create_model, entry
+from labkit.models.zoo import create_model
 
 # Carreira & Zisserman's published network at 3x64x224x224, in order; Predictions has one row of scores.
 SHAPES = {
@@ -182,15 +181,6 @@ def test_i3d_has_58_convolutions_and_the_published_batch_norm():
     assert {(m.eps, m.momentum) for m in norms} == {(1e-3, 0.001)}
 
 
-@pytest.mark.parametrize(("name", "gmacs"), [("i3d", 111.15), ("i3d_flow", 102.34)])
-def test_multiply_accumulates_are_those_of_the_published_code(name, gmacs):
-    with torch.device("meta"):
-        network = create_model(name).eval()
-        with FlopCounterMode(display=False) as counter:
-            network(torch.empty(1, *network.clip.shape))
-    assert counter.get_total_flops() / 2e9 == pytest.approx(gmacs, rel=1e-3)
-
-
 def test_endpoints_are_the_published_ones_in_order_with_their_shapes():
     with torch.device("meta"):
         network = create_model("i3d")
@@ -300,15 +290,6 @@ def test_a_laptop_sized_network_reads_16_frames_of_56_pixels_and_learns_with_all
     assert out.shape == (4, 5)
     out.square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
-
-
-@pytest.mark.parametrize("name", ["i3d", "i3d_flow", "inception_v1_2d"])
-def test_forward_and_backward_run_at_the_papers_clip_size(name):
-    with torch.device("meta"):
-        network = create_model(name)
-        shape = entry(name).shape
-        network(torch.empty(2, *shape)).sum().backward()
-    assert all(p.grad is not None for p in network.parameters())
 
 
 def test_width_scales_every_layer():

@@ -18,7 +18,7 @@ from labkit.models.weights import _matched
 # checkpoint -> model, its options, how much thinner the test's is, the computation
 RESIDUAL = {
     "resnet18_a": ("resnet18", {"shortcut": "A"}, 4, (walks.basic, (2, 2, 2, 2))),
-    "resnet18_b": ("resnet18", {"shortcut": "B"}, 1, (walks.basic, (2, 2, 2, 2))),
+    "resnet18_b": ("resnet18", {"shortcut": "B"}, 4, (walks.basic, (2, 2, 2, 2))),
     "resnet50": ("resnet50", {}, 4, (walks.bottleneck, (3, 4, 6, 3))),
     "wide_resnet50": ("wide_resnet50", {}, 8, (walks.bottleneck, (3, 4, 6, 3))),
     "resnext101": ("resnext101", {}, 2, (walks.bottleneck, (3, 4, 23, 3))),

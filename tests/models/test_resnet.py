@@ -10,63 +10,17 @@ from torch import nn
 from torchvision import models as torchvision
 from twins import largest_difference, random_tensors
 
-from labkit.models import ResNet, create_model, list_models
+from labkit.models import ResNet, create_model, entry, list_models
 from labkit.models.blocks import OPS, SHORTCUTS, BasicBlock, Bottleneck, PreActivation, ZeroPadShortcut
 from labkit.models.convolutions import factored, flat, full, grouped, middle_width
 from labkit.models.resnet import PLANS, Plan
 
-# Counted by running the published code, 400 classes.
-PARAMETERS = {
-    ("resnet10", "B"): 14_604_624,
-    ("resnet18", "A"): 33_235_280,
-    ("resnet18", "B"): 33_409_104,
-    ("resnet34", "A"): 63_544_912,
-    ("resnet34", "B"): 63_718_736,
-    ("resnet50", "B"): 47_018_576,
-    ("resnet101", "B"): 86_064_720,
-    ("resnet152", "B"): 118_223_440,
-    ("resnet200", "B"): 127_423_056,
-    ("preact_resnet200", "B"): 127_419_088,
-    ("wide_resnet50", "B"): 158_248_272,
-    ("resnext101", "B"): 48_340_816,
-    ("r2plus1d_18", "B"): 33_421_164,
-    ("r2plus1d_34", "B"): 63_747_500,
-    ("r2plus1d_50", "B"): 47_035_382,
-    ("torchvision_r3d_18", "B"): 33_371_472,
-    ("torchvision_mc3_18", "B"): 11_695_440,
-    ("torchvision_r2plus1d_18", "B"): 31_505_325,
-}
-NETWORKS = sorted({name for name, _ in PARAMETERS})
-
-# torchvision's names -> ours
-VIDEO = (
-    (r"^stem\.0\.", "conv1."),
-    (r"^stem\.1\.", "bn1."),
-    (r"\.conv(\d)\.0\.", r".conv\1."),
-    (r"\.conv(\d)\.1\.", r".bn\1."),
-)
-FACTORED = (
-    (r"^stem\.0\.", "conv1.spatial."),
-    (r"^stem\.1\.", "conv1.bn."),
-    (r"^stem\.3\.", "conv1.temporal."),
-    (r"^stem\.4\.", "bn1."),
-    (r"\.conv(\d)\.0\.0\.", r".conv\1.spatial."),
-    (r"\.conv(\d)\.0\.1\.", r".conv\1.bn."),
-    (r"\.conv(\d)\.0\.3\.", r".conv\1.temporal."),
-    (r"\.conv(\d)\.1\.", r".bn\1."),
-)
+NETWORKS = [name for name in list_models() if entry(name).builder == "resnet:ResNet" and len(entry(name).shape) == 4]
 
 
 def small(name="resnet18", **overrides):
     torch.manual_seed(0)
     return create_model(name, num_classes=5, width=4, **overrides)
-
-
-@pytest.mark.parametrize(("name", "shortcut"), PARAMETERS)
-def test_parameters_are_exactly_those_of_the_published_code(name, shortcut):
-    with torch.device("meta"):
-        network = create_model(name, shortcut=shortcut)
-    assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name, shortcut]
 
 
 def test_resnet18_and_34_use_shortcut_a_and_the_deeper_ones_b():
@@ -109,11 +63,6 @@ def test_other_input_channels():
     network = small(in_channels=2)
     assert network(torch.randn(2, 2, 4, 16, 16)).shape == (2, 5)
     assert network.clip.channels == 2
-
-
-def test_input_of_the_wrong_rank_is_refused_by_shape():
-    with pytest.raises(ValueError, match=r"reads \(B, 3, T, H, W\), not a tensor of shape \(2, 3, 8, 8\)"):
-        small()(torch.randn(2, 3, 8, 8))
 
 
 def test_forward_features_stops_at_the_endpoint_and_agrees_with_forward():
@@ -221,11 +170,7 @@ def test_tensors_are_those_of_the_published_checkpoints(checkpoint, name, shortc
 
 @pytest.mark.parametrize(
     ("name", "theirs"),
-    [
-        ("resnet18_2d", torchvision.resnet18),
-        ("resnet34_2d", torchvision.resnet34),
-        ("resnet50_2d", torchvision.resnet50),
-    ],
+    [("resnet18_2d", torchvision.resnet18), ("resnet50_2d", torchvision.resnet50)],
 )
 def test_2d_networks_with_shortcut_b_compute_what_torchvisions_do(name, theirs):
     with torch.device("meta"):
@@ -245,20 +190,6 @@ def test_wide_and_grouped_blocks_compute_what_torchvisions_do(name, options):
         ours = ResNet(short, dims=2, num_classes=7)
         theirs = torchvision.ResNet(torchvision.resnet.Bottleneck, list(depths), num_classes=7, **options)
     assert largest_difference(ours, theirs, (), (3, 33, 35)) < 1e-10
-
-
-@pytest.mark.parametrize(
-    ("name", "theirs", "renames"),
-    [
-        ("torchvision_r3d_18", torchvision.video.r3d_18, VIDEO),
-        ("torchvision_mc3_18", torchvision.video.mc3_18, VIDEO),
-        ("torchvision_r2plus1d_18", torchvision.video.r2plus1d_18, FACTORED),
-    ],
-)
-def test_video_networks_compute_what_torchvisions_do(name, theirs, renames):
-    with torch.device("meta"):
-        ours, theirs = create_model(name, 7), theirs(num_classes=7)
-    assert largest_difference(ours, theirs, renames, (3, 5, 19, 17)) < 1e-10
 
 
 def test_a_pre_activation_block_computes_batch_norm_relu_and_convolution_in_that_order():
@@ -345,14 +276,6 @@ def test_any_block_takes_any_convolution_and_stride(block, conv, stride):
     )
     flat_made = block(OPS[2], 8, 4, stride=stride, shortcut=SHORTCUTS["B"], conv=conv)
     assert flat_made(torch.randn(2, 8, 7, 7)).shape == (2, flat_made.out_channels, -(-7 // space), -(-7 // space))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_runs_forward_and_backward_at_the_papers_clip_size(name):
-    with torch.device("meta"):
-        network, clips = create_model(name), torch.empty(2, 3, 16, 112, 112)
-        network(clips).sum().backward()
-    assert all(p.grad is not None for p in network.parameters())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
