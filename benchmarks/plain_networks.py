@@ -164,7 +164,7 @@ class Unit(nn.Module):
         self.kernel, self.stride = (kernel,) * dims, (stride,) * dims
         pad = kernel // 2 if stride == 1 else 0  # even on both sides: the layer can do it
         self.conv = (nn.Conv2d, nn.Conv3d)[dims - 2](cin, cout, kernel, stride, pad, bias=False)
-        self.bn = (nn.BatchNorm2d, nn.BatchNorm3d)[dims - 2](cout, eps=1e-3, momentum=0.001)
+        self.bn = (nn.BatchNorm2d, nn.BatchNorm3d)[dims - 2](cout, eps=1e-3)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
@@ -255,7 +255,7 @@ class ConvNetLSTM(nn.Module):
     def __init__(self, classes, width=64):
         super().__init__()
         self.trunk = inception_trunk(2, 3, width)
-        self.bn = nn.BatchNorm1d(16 * width, eps=1e-3, momentum=0.001)
+        self.bn = nn.BatchNorm1d(16 * width, eps=1e-3)
         self.lstm = nn.LSTM(16 * width, 8 * width, batch_first=True)
         self.fc = nn.Linear(8 * width, classes)
 

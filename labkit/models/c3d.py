@@ -206,5 +206,6 @@ def c3d_bn(
     """The 3D ConvNet of Quo Vadis: batch norm after every convolution and linear layer, time halved from pool1 on.
 
     "79M" parameters in the paper's Table 1. The paper does not say what became of C3D's dropout: it is kept.
+    Trains on batches of two or more: the batch norm of a linear layer sees one value of each feature in a clip.
     """
     return C3D(NORMED, num_classes=num_classes, in_channels=in_channels, width=width, dropout=dropout, clip=clip)
