@@ -71,6 +71,32 @@ def papers_queue(
     console().print(table(("session", "id", "title", ""), rows))
 
 
+@papers_app.command("add")
+@plainly
+def papers_add(
+    papers: Annotated[list[str], typer.Argument(help="Ids, as the reading queue has them.")],
+) -> None:
+    """Take queued papers into the library: write their `paper.yaml` of what the list says. Prints the paths.
+
+    Then `labkit card new ID --reader NAME` begins a card. One that cannot be added is named, the others go on, and the
+    exit code is 1.
+
+    Example: `labkit papers add wang-2018-nonlocal`
+    """
+    from labkit.survey.adding import add_paper
+    from labkit.survey.library import SummaryError
+
+    failed = 0
+    for paper in papers:
+        try:
+            print(add_paper(paper))
+        except (SummaryError, LookupError, OSError) as error:
+            failed += 1
+            print(f"labkit: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
 @papers_app.command("search")
 @plainly
 def papers_search(

@@ -52,7 +52,9 @@ def test_all_papers_of_the_library_come_back_from_bibtex(tmp_path):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=4), PLAIN, PLAIN)
 def test_any_title_gives_bibtex_that_can_be_read(tmp_path_factory, words, family, given):
-    listed = read_back(tmp_path_factory.mktemp("bib"), [a_paper(" ".join(words), family, given), a_paper("Next", id="next-paper")])
+    listed = read_back(
+        tmp_path_factory.mktemp("bib"), [a_paper(" ".join(words), family, given), a_paper("Next", id="next-paper")]
+    )
     assert listed.problems == ()
     assert listed.papers[-1].title == "Next"
     assert len(listed.papers) == 2

@@ -1,0 +1,67 @@
+"""From a reading queue into the library: the `paper.yaml` of a queued paper, so that a card of it can be written.
+
+Everything in it comes from the venue's list, which is named as the source of its numbers; what the list does not say
+is left out.
+"""
+
+import re
+from pathlib import Path
+
+from labkit.survey.front_matter import written
+from labkit.survey.importing import guess_language
+from labkit.survey.library import parse_paper, summaries_folder
+from labkit.survey.schema import did_you_mean
+from labkit.survey.venue import Queued, queued, venues
+from labkit.survey.writing import create
+
+
+def add_paper(paper_id: str) -> Path:
+    """Write `summaries/<id>/paper.yaml` of a queued paper; returns it.
+
+    Raises `LookupError` with the nearest id where no queue has it, `FileExistsError` where the library has it already,
+    `SummaryError` where the list says too little (authors and year are needed).
+    """
+    waiting = {one.id: (venue, one) for venue in venues() for one in queued(venue)}
+    if paper_id not in waiting:
+        raise LookupError(
+            f"no queue has a paper {paper_id!r}{did_you_mean(paper_id, waiting)} `labkit papers queue VENUE` shows one"
+        )
+    venue, one = waiting[paper_id]
+    text = _paper_yaml(one, venue)
+    path = summaries_folder() / paper_id / "paper.yaml"
+    parse_paper(path, text)
+    return create(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def _paper_yaml(one: Queued, venue: str) -> str:
+    language = guess_language(one.title)
+    year = int(one.year) if one.year.isdecimal() else None
+    source = one.source or f"the list of {venue}"
+    about = {
+        "id": one.id,
+        "language": language if language != "en" else None,
+        "titles": {language: one.title},
+        "authors": [_person(name) for name in one.authors.split(";") if name.strip()],
+        "year": year,
+        "venue": _spoken(venue),
+        "pages": one.pages,
+        "arxiv": {"id": one.arxiv, "source": source} if one.arxiv else None,
+        "doi": {"id": one.doi, "source": source} if one.doi else None,
+        "links": [{"title": "Paper", "url": one.url}] if one.url else None,
+    }
+    return "".join(f"{key}: {written(value)}\n" for key, value in about.items() if value)
+
+
+def _person(name: str) -> dict[str, str]:
+    """`Family, Given`, or `Given Family`; one word is a family."""
+    if "," in name:
+        family, _, given = name.partition(",")
+    else:
+        given, _, family = name.strip().rpartition(" ")
+    person = {"given": given.strip(), "family": family.strip()}
+    return {key: value for key, value in person.items() if value}
+
+
+def _spoken(venue: str) -> str:
+    """A venue as one says it, of its queue's name: `CVPR 2018` of `cvpr-2018`."""
+    return re.sub(r"^[a-z]+(?=-|$)", lambda found: found[0].upper(), venue).replace("-", " ")
