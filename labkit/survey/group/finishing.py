@@ -12,7 +12,7 @@ from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import Stopped, measured
-from labkit.survey.library import SummaryError, paper_ids, summaries_folder
+from labkit.survey.library import SummaryError, paper_ids
 from labkit.survey.problems import Problem, plain
 from labkit.survey.writing import reader_id
 
@@ -33,7 +33,7 @@ def own_card(paper: str, reader: str, language: str | None = None) -> CardFile:
     if paper not in paper_ids():
         raise FileNotFoundError(
             f"{paper} is queued, but the library has no folder of it yet: "
-            f"write {summaries_folder() / paper / 'paper.yaml'}, then `labkit card new {paper} --reader {reader}`"
+            f"`labkit papers add {paper}` writes its paper.yaml, then `labkit card new {paper} --reader {reader}`"
         )
     found = [path for path in card_paths(paper) if path.stem.partition("-")[2] == reader]
     if language:
