@@ -60,6 +60,20 @@ class ModelEntry:
 
     def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
         """The network, freshly initialised. Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
+        self._check(overrides)
+        clip = overrides.pop("clip", None) or self.clip
+        channels = overrides.get("in_channels", clip.channels)
+        if channels != clip.channels:  # flow, say: no published mean belongs to such input
+            clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
+        settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
+        if "flow" in self.overrides:  # a network of two streams
+            settings["flow"] = overrides.get("flow") or self.flow
+        network = self.function(num_classes=num_classes, clip=clip, **settings)
+        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
+        return network
+
+    def _check(self, overrides: Mapping[str, Any]) -> None:
+        """Raises for overrides that the builder would not take, or that would break something else first."""
         from labkit.models.network import at_least_one  # loads torch, which the table does without
 
         for name in overrides:
@@ -72,17 +86,10 @@ class ModelEntry:
         for name in ("clip", "flow"):
             if not isinstance(overrides.get(name), ClipSpec | None):
                 raise ValueError(f"{name} must be a ClipSpec, not {overrides[name]!r}")
-        clip = overrides.pop("clip", None) or self.clip
-        channels = overrides.get("in_channels", clip.channels)
-        at_least_one(in_channels=channels)
-        if channels != clip.channels:  # flow, say: no published mean belongs to such input
-            clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
-        settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
-        if "flow" in self.overrides:  # a network of two streams
-            settings["flow"] = overrides.get("flow") or self.flow
-        network = self.function(num_classes=num_classes, clip=clip, **settings)
-        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
-        return network
+        dropout = overrides.get("dropout", 0.0)
+        if not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be a share from 0 to 1, not {dropout!r}")
+        at_least_one(in_channels=overrides.get("in_channels", 1))
 
 
 def nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:

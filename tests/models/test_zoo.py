@@ -84,6 +84,8 @@ def test_what_makes_a_network_cannot_be_overridden():
         ({"in_channels": 2.5}, "in_channels must be a whole number, not 2.5"),
         ({"num_classes": True}, "num_classes must be a whole number, not True"),
         ({"clip": 16}, "clip must be a ClipSpec, not 16"),
+        ({"dropout": "half"}, "dropout must be a share from 0 to 1, not 'half'"),
+        ({"dropout": 50}, "dropout must be a share from 0 to 1, not 50"),
     ],
 )
 def test_a_bad_value_is_refused(override, message):
