@@ -1,5 +1,7 @@
 """The report of the boring-video test says whether the equality holds, where it first breaks, and why."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -57,9 +59,25 @@ def _replicate_space(network):
     network.layer1[0].conv1 = new
 
 
+def _other_pool(network):
+    network.maxpool = nn.AvgPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+
+def _other_stride(network):
+    network.layer2[0].conv1.stride = (1, 1, 1)
+
+
+def _other_dilation(network):
+    network.layer2[0].conv2.dilation = (1, 2, 2)
+    network.layer2[0].conv2.padding = (0, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("damage", "layer", "why"),
     [
+        (_other_pool, "maxpool", "it is AvgPool3d, and MaxPool2d in the 2D network"),
+        (_other_stride, "layer2.0.conv1", "gives a tensor of shape (2, 16, 8, 10, 10) where the 2D layer gives"),
+        (_other_dilation, "layer2.0.conv2", "its padding in space is (2, 2), the 2D layer's (1, 1)"),
         (_forget, "layer3.0.conv1", "not divided by 3"),
         (_train, "layer2.0.bn1", "batch norm is in training mode"),
         (_other_eps, "layer2.1.bn2", "its eps is 0.5"),
@@ -102,7 +120,30 @@ def test_names_are_escaped_in_html(images):
     assert "<b>" not in html
 
 
+def test_a_single_layer_can_be_compared(images):
+    conv2d = nn.Conv2d(3, 4, 3).double()
+    assert check_inflation(conv2d, inflate(conv2d).network, images).holds
+
+
+def test_the_report_ends_with_the_error_where_the_3d_network_stops(network2d, images):
+    network3d = inflate(network2d, "every_frame").network
+    _other_stride(network3d)  # the shortcut strides as before, and the sum does not fit
+    report = check_inflation(network2d, network3d, images)
+    assert report.layers[-1].name == "the output"
+    assert "the network stops there: The size of tensor" in report.layers[-1].why
+    assert report.output == float("inf")
+    network3d = inflate(network2d, "every_frame").network
+    network3d.fc = nn.Linear(3, 2)  # nothing that ran before it is wrong: torch's own error
+    network3d.double()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        check_inflation(network2d, network3d, images)
+
+
 def test_what_cannot_be_compared_is_refused(network2d, images):
+    with pytest.raises(ValueError, match=r"images are torch\.float32 and model2d is torch\.float64"):
+        check_inflation(network2d, network2d, images.float())
+    with pytest.raises(ValueError, match="model3d is on the meta device"):
+        check_inflation(network2d, copy.deepcopy(network2d).to("meta"), images)
     with pytest.raises(ValueError, match="share no layer's name"):
         check_inflation(network2d, nn.Sequential(nn.Conv3d(3, 4, 3)), images)
     with pytest.raises(ValueError, match=r"images must be \(B, C, H, W\)"):

@@ -141,17 +141,15 @@ def check_inflation(
     network's own rounding there, measured against a float64 copy of it, whichever is larger.
 
     The networks run as they are, in training or evaluation mode; batch norms' running statistics are put back after.
-    Raises `ValueError` for images that are no `(B, C, H, W)`, and where no layer of one network has a namesake in the
-    other.
+    Where the 3D network stops with an error behind a layer that does not agree, the report ends with that error.
+
+    Raises `ValueError` for images that are no `(B, C, H, W)` or of another type than the networks, for networks on the
+    meta device, and where no layer of one has a namesake in the other.
     """
-    if images.ndim != 4 or frames < 1:
-        raise ValueError(f"images must be (B, C, H, W), not {tuple(images.shape)}, and frames at least 1, not {frames}")
-    named = dict(model3d.named_modules())
-    if not any(name in named for name, _ in model2d.named_modules() if name):
-        raise ValueError("the networks share no layer's name: is the second an inflated copy of the first?")
+    _check_arguments(model2d, model3d, images, frames)
     flat = _outputs(model2d, images)
     tolerances = _tolerances(model2d, images, flat, tolerance)
-    modules2d = dict(model2d.named_modules())
+    modules2d, named = dict(model2d.named_modules()), dict(model3d.named_modules())
     found: list[LayerCheck] = []
 
     def compare(name: str, call: int, out: Tensor) -> None:
@@ -168,8 +166,27 @@ def check_inflation(
         found.append(layer)
 
     boring = images.unsqueeze(2).expand(-1, -1, frames, -1, -1)
-    _run(model3d, boring, compare)
+    try:
+        _run(model3d, boring, compare)
+    except RuntimeError as error:
+        if all(layer.holds for layer in found):
+            raise
+        found.append(LayerCheck(OUTPUT, (float("inf"),), 0.0, f"the network stops there: {error}"))
     return InflationReport(tuple(found), frames)
+
+
+def _check_arguments(model2d: nn.Module, model3d: nn.Module, images: Tensor, frames: int) -> None:
+    if images.ndim != 4 or frames < 1:
+        raise ValueError(f"images must be (B, C, H, W), not {tuple(images.shape)}, and frames at least 1, not {frames}")
+    names2d, names3d = ({name for name, _ in model.named_modules() if name} for model in (model2d, model3d))
+    if names2d.isdisjoint(names3d) and (names2d or names3d):
+        raise ValueError("the networks share no layer's name: is the second an inflated copy of the first?")
+    for name, model in (("model2d", model2d), ("model3d", model3d)):
+        weight = next(model.parameters(), images)
+        if weight.is_meta:
+            raise ValueError(f"{name} is on the meta device: there are no numbers to compare")
+        if weight.dtype != images.dtype:
+            raise ValueError(f"images are {images.dtype} and {name} is {weight.dtype}: make them equal")
 
 
 def _label(name: str, call: int) -> str:

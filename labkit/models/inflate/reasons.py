@@ -24,6 +24,7 @@ def reason(flat: Any, deep: Any, differences: Sequence[float], tolerance: float,
         _tensors(flat, deep),
         _settings(flat, deep),
         _padding(deep, broken, len(differences)),
+        _kind(flat, deep),
     )
     return next((text for text in known if text), _unknown(deep))
 
@@ -94,7 +95,16 @@ def _settings(flat: Any, deep: Any) -> str:
             continue
         if old != new and new is not None:
             return f"its {name} is {new}, the 2D layer's {old}"
+    if isinstance(deep, nn.Conv3d | nn.MaxPool3d | nn.AvgPool3d):
+        for name in ("kernel_size", "stride", "padding", "dilation"):
+            old, new = (getattr(module, name, None) for module in (flat, deep))
+            if isinstance(old, int | tuple) and isinstance(new, int | tuple) and _in_space(old) != _in_space(new):
+                return f"its {name} in space is {_in_space(new)}, the 2D layer's {_in_space(old)}"
     return ""
+
+
+def _in_space(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (value, value) if isinstance(value, int) else value[-2:]
 
 
 def _padding(deep: Any, broken: Sequence[int], frames: int) -> str:
@@ -120,6 +130,13 @@ def _pads_zeros(deep: Any) -> bool:
         padding = deep.padding
         return (padding[0] if isinstance(padding, tuple | list) else padding) > 0 and deep.count_include_pad
     return False
+
+
+def _kind(flat: nn.Module, deep: nn.Module) -> str:
+    old, new = (type(module).__name__ for module in (flat, deep))
+    if old.replace("2d", "3d") in new:  # TimePaddedAvgPool3d for AvgPool2d
+        return ""
+    return f"it is {new}, and {old} in the 2D network"
 
 
 def _unknown(deep: nn.Module) -> str:
