@@ -4,6 +4,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from labkit.models import create_model
 from labkit.models.inflate import InTime, TimePaddedConv3d, inflate, inflate_conv, inflate_weight
@@ -60,6 +61,14 @@ def test_every_frame_of_a_boring_video_gives_what_the_image_gave(conv2d, frames,
     out, expected = conv3d(boring(image)), conv2d(image)
     assert out.shape[2] == (9 if time_stride == 1 else 5)
     assert all((frame - expected).abs().max() < 1e-10 for frame in out.unbind(2))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
+def test_centre_is_the_2d_convolution_on_every_frame_of_a_moving_clip(frames):
+    conv2d = nn.Conv2d(4, 6, 3, padding=1).double()
+    clip = torch.randn(2, 4, 6, 8, 8, dtype=torch.float64)
+    out = inflate_conv(conv2d, frames, placement="centre")(clip)
+    assert all(relative(out[:, :, t], conv2d(clip[:, :, t])) < 1e-12 for t in range(6))
 
 
 @pytest.mark.parametrize("frames", [3, 4])
@@ -243,6 +252,33 @@ def test_strides_that_keep_branches_from_meeting_are_refused():
         inflate(create_model("resnet18_2d", width=8), "hara", policy=policy)
 
 
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (lambda: 3, "policy must give an InTime or None, not 3"),
+        (lambda: InTime(0), "must be whole numbers from 1, not 0, 1"),
+        (lambda: InTime(3, 0.5), "must be whole numbers from 1, not 3, 0.5"),
+        (lambda: InTime(3, placement="center"), "placement must be 'mean' or 'centre'"),
+        (lambda: InTime(3, padding="zero"), "time_padding must be 'replicate' or 'zeros'"),
+        (lambda: InTime(None), "kernel=None in time; a number for windows"),
+    ],
+)
+def test_a_choice_that_no_layer_can_follow_is_refused_with_the_layers_name(choice, message):
+    with pytest.raises(ValueError, match=r"cannot inflate Conv2d \(0\): .*" + message):
+        inflate(nn.Sequential(nn.Conv2d(3, 4, 3)), policy=lambda name, layer: choice())
+
+
+def test_layers_that_share_a_weight_share_it_in_3d():
+    network2d = nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())
+    network2d[2].weight = network2d[0].weight
+    network3d = inflate(network2d).network
+    assert network3d[0].weight is network3d[2].weight
+    assert network3d[0].bias is not network3d[2].bias
+    assert network3d[1] is not network3d[3]
+    with pytest.raises(ValueError, match=r"0.weight and 2.weight are one weight: give their layers equal kernels"):
+        inflate(network2d, policy=lambda name, layer: InTime(5) if name == "2" else None)
+
+
 class Upsamples(nn.Module):
     def __init__(self):
         super().__init__()
@@ -271,6 +307,10 @@ class Decides(nn.Module):
         (nn.Sequential(Decides()), r"cannot follow the forward of Decides \(0\): .*control flow"),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(1), nn.Linear(4, 2)), r"Flatten \(1\): .* not been pooled"),
         (nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")), r"Conv2d \(0\): .*reflect"),
+        (nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 4, 3))), r"Conv2d \(0\): its weight is computed"),
+        (nn.Sequential(prune.identity(nn.Conv2d(3, 4, 3), "weight")), r"Conv2d \(0\): its weight is computed"),
+        (nn.Sequential(nn.Conv3d(3, 4, 3)), r"no rule to inflate Conv3d \(0\)"),
+        ("resnet18", "only an nn.Module can be inflated, not 'resnet18'"),
         (torchvision.models.swin_t(), "_get_relative_position_bias in the forward of ShiftedWindowAttention"),
     ],
 )

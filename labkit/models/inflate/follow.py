@@ -93,8 +93,8 @@ class _Walk:
     def leftovers(self, network: nn.Module) -> None:
         """Modules that the network holds and does not call: inflated too where there is a rule, for the 3D copy."""
         for name, module in network.named_modules():
-            if id(module) in self.met or isinstance(module, layers.CONTAINERS):
-                continue
+            if id(module) in self.met or isinstance(module, layers.CONTAINERS) or type(module) is nn.Module:
+                continue  # a bare nn.Module holds others, as in a graph of torch.fx
             if layers.rule(module) is not None:
                 self.layer(module, name, None)
             elif type(module).__module__.startswith("torch.nn."):
@@ -131,8 +131,6 @@ class _Walk:
             time = self.decide(Place(name, layer, signal.scale, first))
             if (time.kernel is None) != isinstance(layer, layers.GLOBAL) and time.kernel != 1:
                 raise ValueError(f"kernel={time.kernel} in time; a number for windows, None or 1 for global pools")
-            if (time.kernel or 1) < 1 or time.stride < 1:
-                raise ValueError(f"kernel and stride in time must be at least 1, not {time.kernel} and {time.stride}")
             self.plan.times[name] = time
         return self.plan.times[name]
 

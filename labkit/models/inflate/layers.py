@@ -69,8 +69,6 @@ _RULES = (*SPATIAL, *GLOBAL, *CHANNELWISE, *LAST_AXIS, *ELEMENTWISE, *FLATTEN)
 
 def rule(layer: nn.Module) -> type[nn.Module] | None:
     """The class whose rule holds for this layer: its own or the nearest base's, if it has that base's `forward`."""
-    if parametrize.is_parametrized(layer):
-        return None  # its weight is computed, and a 3D layer would not know how
     base = next((each for each in type(layer).__mro__ if each in _RULES), None)
     return base if base is not None and type(layer).forward is base.forward else None
 
@@ -88,6 +86,8 @@ def in_space(layer: Any) -> tuple[int | None, int]:
 
 def check_layer(layer: nn.Module, time: InTime | None) -> None:
     """Raises `ValueError` where the rule does not hold for the settings of this layer, or for this choice."""
+    if parametrize.is_parametrized(layer) or "weight" in vars(layer):
+        raise ValueError("its weight is computed, by weight norm, pruning or the like: make it a plain weight first")
     if isinstance(layer, SameConv2d):
         if time is not None and time.padding == "none":
             raise ValueError("SAME padding cannot go without padding in time")

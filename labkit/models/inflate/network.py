@@ -51,11 +51,15 @@ def inflate(
     Raises `ValueError` before anything is built: for an unknown choice, and with its name for an operator (layer or
     function in a `forward`) that has no rule, or for strides that keep branches from meeting.
     """
+    if not isinstance(model2d, nn.Module):
+        raise ValueError(f"only an nn.Module can be inflated, not {model2d!r}")
     check_choices(placement=placement, time_padding=time_padding)
     choose = one_of(PRESETS, preset=preset)
 
     def decide(place: Place) -> InTime:
         chosen = policy(place.name, place.layer) if policy else None
+        if chosen is not None and not isinstance(chosen, InTime):
+            raise ValueError(f"policy must give an InTime or None, not {chosen!r}")
         time = chosen or choose(place)
         return replace(time, placement=time.placement or placement, padding=time.padding or time_padding)
 
@@ -90,9 +94,24 @@ def _copy_with(model2d: nn.Module, made: dict[int, Any], plan: Plan) -> nn.Modul
         old = modules[name]
         made[id(old)] = _rewritten(copy.deepcopy(old, made), plan.rewrites[name])
     network = copy.deepcopy(model2d, made)
+    _share(model2d, network)
     if "dims" in vars(network):
         network.dims = 3  # type: ignore[assignment]  # our own networks check their input by it
     return network
+
+
+def _share(model2d: nn.Module, network: nn.Module) -> None:
+    """Weights that layers share in 2D, they share in 3D. Raises `ValueError` where these became different in shape."""
+    first: dict[int, str] = {}
+    for name, parameter in model2d.named_parameters(remove_duplicate=False):
+        other = first.setdefault(id(parameter), name)
+        if other == name:
+            continue
+        shared, old = network.get_parameter(other), network.get_parameter(name)
+        if shared.shape != old.shape:
+            raise ValueError(f"{other} and {name} are one weight: give their layers equal kernels in time")
+        owner, _, attribute = name.rpartition(".")
+        setattr(network.get_submodule(owner), attribute, shared)
 
 
 def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
