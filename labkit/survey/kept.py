@@ -18,7 +18,7 @@ from typing import Any
 from labkit.data.cache import cache_folder
 
 MOST = 500_000  # values kept; beyond that those which nobody asked for this time are dropped
-OLD = 30 * 24 * 3600  # seconds after which the cache of another version of the code is removed
+OTHERS = 2  # caches of other versions of the code that are left, the latest ones
 SETTLED = 2_000_000_000  # ns; a file written more recently may change again without its time changing
 
 Stamp = tuple[int, int, int]  # size, and the times of its content and of its entry: changes when the file does
@@ -132,10 +132,10 @@ def _connected(place: Path) -> sqlite3.Connection:
 
 
 def _remove_old(place: Path) -> None:
-    """Remove caches of other versions of the code that nobody has used for long."""
+    """Before a new cache is made, remove those of other versions of the code, but for the latest."""
     if place.exists():
         return
-    for other in place.parent.glob("kept-*.sqlite"):
-        with contextlib.suppress(OSError):
-            if time.time() - other.stat().st_mtime > OLD:
-                other.unlink()
+    others = sorted(place.parent.glob("kept-*.sqlite"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for other in others[OTHERS:]:
+        with contextlib.suppress(OSError):  # somebody reads it; the next time, then
+            other.unlink()

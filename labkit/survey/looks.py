@@ -36,6 +36,11 @@ class Look(TypedDict):
     found: bool  # has been done or reviewed
 
 
+def sparse(look: Look) -> dict[str, Any]:
+    """A look without what it does not tell: most files have nothing wrong, and this is what is kept of each."""
+    return {key: value for key, value in look.items() if value}
+
+
 def nothing() -> Look:
     """A look at a file that tells nothing."""
     return Look(

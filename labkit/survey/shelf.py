@@ -211,7 +211,7 @@ def _stamp(entry: os.DirEntry[str]) -> kept.Stamp:
 
 def _key(item: Item) -> str:
     """Content and name: the same bytes in another folder or under another name can be wrong there."""
-    return f"{item.digest} {item.paper}/{item.path.name}"
+    return f"{item.digest} {item.paper}/{os.path.basename(item.path)}"  # noqa: PTH119 (a fifth of the time)
 
 
 def _read_paper(item: Item, data: bytes) -> dict[str, Any]:

@@ -188,6 +188,13 @@ def test_a_cache_of_another_version_of_the_code_is_not_read(library, monkeypatch
     assert len(calls) == 4
 
 
+def test_caches_of_older_versions_of_the_code_do_not_pile_up(library, cache, monkeypatch):
+    for version in "abcdef":
+        monkeypatch.setattr(kept, "version", lambda version=version: version)
+        _ = open_shelf(library).papers
+    assert len(list((cache / "survey").glob("*.sqlite"))) == 1 + kept.OTHERS
+
+
 def test_names_in_any_script_and_form_are_found_and_hidden_files_are_not(library):
     for name in ("en-reader a", "ja-読者", "ko-\u1100\u1161", "ko-\uac00"):
         put_card(library, name=name)
