@@ -9,7 +9,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from two_dimensional import FAMILIES, frames_of_videos, network_of, size_of
+from two_dimensional import FAMILIES, frames_of_videos, network_of, size_of, take_statistics
 
 from labkit.models.inflate import PRESETS, check_inflation, inflate
 
@@ -77,10 +77,20 @@ def _no_gradients():
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def case(request):
-    """A family's 2D network, two images, and its logits for them."""
-    frames = frames_of_videos(size_of(request.param), 12)
-    network = network_of(request.param, frames)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def frames(family):
+    """The frames that the statistics are of."""
+    return frames_of_videos(size_of(family), 12)
+
+
+@pytest.fixture(scope="module")
+def case(family, frames):
+    """A family's 2D network, two of the frames as its images, and its logits for them."""
+    network = network_of(family, frames)
     images = frames[[0, 5]]
     return network, images, network(images)
 
@@ -91,10 +101,17 @@ def test_inflated_network_equals_2d_network_on_a_boring_video(case):
     assert relative(inflate(network2d, "hara", placement="centre").network(boring(images, frames=1)), expected) < EXACT
 
 
-def test_in_float32_it_is_off_by_no_more_than_rounding(case):
+def test_in_float32_it_is_off_by_no_more_than_rounding(case, family, frames):
     network2d, images, expected = case
+    if family == "efficientnet_b0":
+        # Its values have grown to thousands, its own float32 error to 1e-2: a bound of ten times that would be worth
+        # nothing. With the statistics taken once more, under the scales and shifts drawn, they stay near 1.
+        network2d = copy.deepcopy(network2d)
+        take_statistics(network2d, frames)
+        expected = network2d(images)
     network32, images32 = copy.deepcopy(network2d).float(), images.float()
     own_error = relative(network32(images32), expected)
+    assert own_error < 5e-5
     assert relative(inflate(network32).network(boring(images32)), expected) < max(1e-5, 10 * own_error)
 
 
@@ -125,13 +142,14 @@ def test_every_preset_and_placement_keeps_the_equality_in_every_layer(case, pres
     network2d, images, _ = case
     network3d = inflate(network2d, preset, placement=placement).network
     for frames in (1, 2, 5):
-        report = check_inflation(network2d, network3d, images, frames=frames)
+        report = check_inflation(network2d, network3d, images[:1], frames=frames)
         assert report.holds, report
 
 
 @pytest.mark.slow
 def test_forgetting_to_divide_shows_in_whichever_convolution(case):
+    """In a dozen of them, from the first to the last; with one image, for time."""
     network2d, images, expected = case
     network3d = inflate(network2d).network
-    for name in spread(wide_convolutions(network3d), 60):
-        assert effect_of_forgetting(network3d, name, images, expected) > 1e-3, name
+    for name in spread(wide_convolutions(network3d), 12):
+        assert effect_of_forgetting(network3d, name, images[:1], expected[:1]) > 1e-3, name

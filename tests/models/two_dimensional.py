@@ -1,9 +1,8 @@
 """2D networks to inflate in tests: one of each family, whose outputs depend on their input.
 
 A batch norm with statistics of nothing passes little on: the logits of some families then hardly depend on the image,
-and a forgotten 1/t goes unnoticed. So scale and shift are drawn, layer scales near 1, and the statistics are those of
-frames of videos. (Statistics first, and scale and shift drawn after, let EfficientNet's values grow to a thousand, and
-its own float32 error to a hundredth: the bound on the inflated network's would be worth nothing.)
+and a forgotten 1/t goes unnoticed. So the statistics are those of frames of videos, scale and shift are then drawn, and
+layer scales are near 1.
 """
 
 import os
@@ -74,17 +73,28 @@ def network_of(family: str, frames: Tensor) -> nn.Module:
     """A network of this family in float64 and evaluation mode, made to depend on its input by `frames`."""
     torch.manual_seed(0)
     network = FAMILIES[family]().double()
+    for name, parameter in network.named_parameters():
+        if name.endswith("layer_scale"):
+            nn.init.uniform_(parameter, 0.5, 1.5)
+    take_statistics(network, frames)
+    for norm in _norms(network):
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, std=0.2)
+    return network
+
+
+def take_statistics(network: nn.Module, frames: Tensor) -> None:
+    """Give its batch norms the statistics of `frames`, under the scales and shifts that they have."""
+    for norm in _norms(network):
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over what it sees
     with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.uniform_(module.weight, 0.5, 1.5)
-                nn.init.normal_(module.bias, std=0.2)
-                module.momentum = None  # the plain mean over what it sees
-        for name, parameter in network.named_parameters():
-            if name.endswith("layer_scale"):
-                nn.init.uniform_(parameter, 0.5, 1.5)
         network.train()(frames)
-    return network.eval()
+    network.eval()
+
+
+def _norms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 VIDEOS = Path(os.environ.get("LABKIT_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "real")) / "videos"
