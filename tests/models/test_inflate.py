@@ -192,6 +192,25 @@ def test_pools_are_inflated_too():
     torch.testing.assert_close(inflate(flat).network(boring(image)).squeeze(2), flat(image))
 
 
+class Means(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), Means()], ids=["module", "function"])
+def test_what_is_global_in_space_is_global_in_time(pool):
+    clip = torch.randn(2, 3, 4, 5, 6, dtype=torch.float64)
+    torch.testing.assert_close(inflate(pool).network(clip), clip.mean((2, 3, 4), keepdim=True))
+
+
+def test_an_average_over_an_even_number_of_frames_begins_at_its_own():
+    clip = torch.randn(2, 3, 4, 6, 6, dtype=torch.float64)
+    pool3d = inflate(nn.AvgPool2d(2), policy=lambda name, layer: InTime(2)).network
+    following = torch.cat([clip[:, :, 1:], clip[:, :, -1:]], dim=2)  # the last frame is repeated
+    expected = nn.AvgPool3d((1, 2, 2))((clip + following) / 2)
+    torch.testing.assert_close(pool3d(clip), expected)
+
+
 def test_an_unknown_preset_is_refused_with_those_that_are_there():
     with pytest.raises(ValueError, match="unknown preset 'i4d': choose from i3d, hara"):
         inflate(nn.Sequential(), "i4d")
