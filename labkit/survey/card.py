@@ -24,7 +24,11 @@ from labkit.survey import front_matter
 from labkit.survey.card_schema import Card
 from labkit.survey.formats import Role, role_exactly, role_of
 from labkit.survey.headings import headings
-from labkit.survey.library import LARGEST, SummaryError, explain, paper_folder, summaries_folder
+from labkit.survey.library import SummaryError, decode, explain, paper_folder, summaries_folder
+
+_NO_WORDS = re.compile(
+    r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
+)  # comments, Jekyll's marks, addresses
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,7 @@ class CardFile:
     def parse(cls, data: bytes, path: str | Path = "card.md") -> "CardFile":
         """A card of these bytes; the path is for messages. Raises `SummaryError` where they are no UTF-8 text."""
         path = Path(path)
-        if len(data) > LARGEST:
-            raise SummaryError(path, f"{len(data):,} bytes is more than a card can be ({LARGEST:,})")
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise SummaryError(path, f"not UTF-8 (byte {data[error.start]:#04x}); save it as UTF-8", line) from None
+        text = decode(path, data)
         if not text.strip(front_matter.MARK + " \t\r\n"):
             raise SummaryError(path, "the file is empty")
         return cls(path, text)
@@ -136,6 +134,13 @@ class CardFile:
     def words(self) -> str:
         """The body without front matter."""
         return self.text[self.body_start :]
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there are words below its headings: more than the title, its authors and links."""
+        headed = [one for one in self.sections if one.heading]
+        below = [one for one in headed[1:] if one.role != "links"] if len(headed) > 1 else self.sections
+        return bool(_NO_WORDS.sub("", "".join(one.text for one in below)))
 
     def edit(self, role: Role, text: str) -> "CardFile":
         """The card with this text in its first section of a role; blank lines around it stay.

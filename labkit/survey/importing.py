@@ -6,7 +6,7 @@ review. Nothing else changes, so `export_review` takes the marked lines out and 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,11 @@ from labkit.survey import front_matter
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import CardFormat, CardLanguage
 from labkit.survey.formats import TEMPLATES, Role, looked_up
-from labkit.survey.library import SummaryError, paper_folder
+from labkit.survey.library import SummaryError, decode, paper_folder
 from labkit.survey.writing import reader_id
 
 BEGIN = "# labkit: the lines from here were added by the import"
 END = "# labkit: up to here"
-# What a file that is no UTF-8 may be, and the letters that then show: a script, or the commoner half of a Chinese set.
-_ENCODINGS: dict[str, tuple[str, Callable[[str], bool]]] = {
-    "cp949": ("Korean", lambda letter: "\uac00" <= letter <= "\ud7a3"),
-    "cp932": ("Japanese", lambda letter: "\u3040" <= letter <= "\u30ff"),
-    "euc_jp": ("Japanese", lambda letter: "\u3040" <= letter <= "\u30ff"),
-    "gb18030": ("Chinese", lambda letter: b"\xb0" <= letter.encode("gb2312", "ignore")[:1] <= b"\xd7"),
-    "big5": ("Chinese", lambda letter: b"\xa4" <= letter.encode("big5", "ignore")[:1] <= b"\xc6"),
-    "cp1252": ("Western European", lambda letter: "\u00c0" <= letter <= "\u00ff"),
-}
-_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def import_review(
@@ -61,7 +51,7 @@ def import_review(
         "format": format or guess_format(plain),
         "reader": reader_id(reader),
         **({"institution": institution} if institution else {}),
-        "status": "done",
+        "status": "done" if plain.is_written else "reading",
         "version": 1,
         "keywords": _tags(plain),
         "next": list(next_papers),
@@ -91,6 +81,19 @@ def export_review(card: CardFile) -> bytes:
     else:
         text = card.text[: front.inner] + inner[block.end() :] + card.text[front.close :]
     return text.encode(about.encoding)
+
+
+def set_aside(card: CardFile) -> SummaryError | None:
+    """Why a review's own front matter became text of the card, with its line in the review; None where it did not."""
+    about = card.about.imported
+    if about is None or about.fences != "added" or not card.words.startswith("---"):
+        return None
+    source = Path(about.file)
+    try:
+        front = front_matter.read(source, card.words)[2]
+    except SummaryError as error:
+        return error
+    return SummaryError(source, "uses labkit's keys for something else", 1) if front else None
 
 
 def guess_language(text: str) -> CardLanguage:
@@ -123,34 +126,9 @@ def guess_format(card: CardFile) -> CardFormat:
     return best
 
 
-def likely_encodings(data: bytes) -> tuple[str, ...]:
-    """Encodings that could read these bytes, those first whose script then shows most."""
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return (name,)
-    scores = {}
-    for name, (_, shows) in _ENCODINGS.items():
-        try:
-            text = data.decode(name)
-        except UnicodeDecodeError:
-            continue
-        beyond = [letter for letter in text if not letter.isascii()]
-        scores[name] = sum(map(shows, beyond)) / max(len(beyond), 1)
-    return tuple(sorted(scores, key=lambda name: -scores[name]))
-
-
 def _decoded(data: bytes, encoding: str, source: Path) -> str:
     """The text of a file. Every byte must come back when it is encoded again."""
-    try:
-        text = data.decode(encoding)
-    except LookupError:
-        raise ValueError(f"no encoding {encoding!r}; those often met are utf-8, {', '.join(_ENCODINGS)}") from None
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        likely = [name for name in likely_encodings(data) if name != encoding]
-        names = " or ".join(f"{name} ({_ENCODINGS[name][0]})" if name in _ENCODINGS else name for name in likely[:3])
-        hint = f"; it may be {names}, say which with the encoding" if names else ""
-        raise SummaryError(source, f"not {encoding} (byte {data[error.start]:#04x}){hint}", line) from None
+    text = decode(source, data, encoding)
     if text.encode(encoding) != data:
         raise SummaryError(source, f"{encoding} would not give the same bytes back")
     return CardFile.parse(text.encode("utf-8"), source).text

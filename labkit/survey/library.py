@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from labkit.survey.encodings import ENCODINGS, spoken_encodings
 from labkit.survey.schema import RESULT_COLUMNS, Paper, Result, did_you_mean, nearest
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
@@ -95,9 +96,8 @@ def paper_folder(paper_id: str) -> Path:
     folder = summaries_folder() / paper_id
     if not (folder / "paper.yaml").is_file():
         known = paper_ids()
-        raise LookupError(
-            f"no paper {paper_id!r} in {folder.parent}{did_you_mean(paper_id, known)} It has: {', '.join(known)}"
-        )
+        listed = f"It has: {', '.join(known)}" if len(known) <= 10 else "`labkit group list --all` shows them all"
+        raise LookupError(f"no paper {paper_id!r} in {folder.parent}{did_you_mean(paper_id, known)} {listed}")
     return folder
 
 
@@ -114,17 +114,31 @@ def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
 
 def decoded(path: Path, data: bytes, encoding: str = "utf-8-sig") -> str:
     """The text of a file's bytes, as `read_text` gives it."""
-    if len(data) > LARGEST:
-        raise SummaryError(path, f"{len(data):,} bytes is more than a summary can be ({LARGEST:,})")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        name = "UTF-8" if encoding == "utf-8-sig" else encoding
-        raise SummaryError(path, f"not {name} (byte {data[error.start]:#04x}); save it as UTF-8", line) from None
+    text = decode(path, data, encoding)
     if not text.strip():
         raise SummaryError(path, "the file is empty")
     return text
+
+
+def decode(path: Path, data: bytes, encoding: str = "utf-8") -> str:
+    """The text of these bytes, byte-order mark and all.
+
+    Raises `SummaryError` where they are too many or in another encoding, with the line and what it may be; `ValueError`
+    for an encoding that is not known.
+    """
+    if len(data) > LARGEST:
+        raise SummaryError(path, f"{len(data):,} bytes is more than a file can be here ({LARGEST:,})")
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        raise ValueError(f"no encoding {encoding!r}; those often met are utf-8, {', '.join(ENCODINGS)}") from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
+        likely = spoken_encodings(data, but=encoding)
+        maybe = f"; it may be {likely}" if likely else ""
+        reason = f"not {name} (byte {data[error.start]:#04x}){maybe}; save it as UTF-8 (an import takes --encoding)"
+        raise SummaryError(path, reason, line) from None
 
 
 @functools.lru_cache(maxsize=1024)

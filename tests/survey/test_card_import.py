@@ -12,7 +12,8 @@ from nasty import documents
 from labkit.survey import SummaryError, importing, read_card
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import FORMATS, LANGUAGES
-from labkit.survey.importing import BEGIN, END, export_review, import_review, likely_encodings
+from labkit.survey.encodings import likely_encodings
+from labkit.survey.importing import BEGIN, END, export_review, import_review
 from labkit.survey.writing import ascii_id, new_card, write_new
 
 HARA = "hara-2018-retrace"
@@ -42,12 +43,12 @@ def test_a_review_as_found_comes_back_byte_for_byte(path, library, tmp_path):
 
 
 def test_our_keys_go_into_the_front_matter_that_a_review_has(library):
-    data = b"---\nlayout: post\ntags: [I3D, flow]\n---\n## Method\n"
+    data = b"---\nlayout: post\ntags: [I3D, flow]\n---\n## Method\nInflate.\n"
     text = imported(data, source="a.md", format="paper-review").text
     assert text == (
         f"---\n{BEGIN}\npaper: {HARA}\nlanguage: en\nformat: paper-review\nreader: reader-a\nstatus: done\nversion: 1\n"
         f"keywords: [I3D, flow]\nnext: []\nimported: {{file: a.md, fences: found}}\n{END}\n"
-        "layout: post\ntags: [I3D, flow]\n---\n## Method\n"
+        "layout: post\ntags: [I3D, flow]\n---\n## Method\nInflate.\n"
     )
 
 

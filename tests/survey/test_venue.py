@@ -87,6 +87,12 @@ def test_columns_may_be_called_in_four_languages_and_encodings(header, encoding,
     assert (paper.title, paper.authors) == ("A title", "Ada Lovelace")
 
 
+def test_a_list_in_another_encoding_is_told_which_it_may_be(library, tmp_path):
+    path = write(tmp_path / "list.csv", "Title,Authors\n동영상 인식,김민수\n", "cp949")
+    with pytest.raises(SummaryError, match=r"line 2: not UTF-8 .*it may be cp949 \(Korean\)"):
+        read_list(path)
+
+
 def test_what_is_queued_stays_byte_for_byte_and_is_not_queued_twice(library, tmp_path):
     listed = read_list(write(tmp_path / "cvpr.bib", BIBTEX))
     path, _, _ = enqueue("CVPR 2018", listed, library_names())
