@@ -53,13 +53,13 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)
             print(f"labkit: {str(stop) or 'stopped'}", file=sys.stderr)
             raise typer.Exit(130) from None
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise  # click ends quietly where who reads has seen enough, as `head` does
         except Exception as error:
             if os.environ.get("LABKIT_DEBUG"):
                 raise
             asked = isinstance(error, ValueError | TypeError | LookupError | FileNotFoundError | FileExistsError)
-            print(f"labkit: {_said(error)}", file=sys.stderr)
+            print(f"labkit: {said(error)}", file=sys.stderr)
             raise typer.Exit(2 if asked else 1) from None
 
     return plain
@@ -92,10 +92,10 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
     print(f"labkit: warning: {message}", file=sys.stderr)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What an error says, in a user's words where it has some; the class goes before it where nobody foresaw it."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     foreseen = isinstance(error, ValueError | TypeError | LookupError | OSError | RuntimeError)
     foreseen |= type(error).__module__.startswith("labkit.")
     return str(error) if foreseen and str(error) else f"{type(error).__name__}: {error}"

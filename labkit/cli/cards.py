@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import group, plainly
+from labkit.cli.app import group, plainly, said
+from labkit.cli.asking import next_papers
+from labkit.cli.reading import Reader
 
 if TYPE_CHECKING:
     from labkit.survey.card import CardFile
@@ -19,20 +21,21 @@ card_app = group("card", "One reader's card of a paper: begin one, import a revi
 @plainly
 def card_new(
     paper: Annotated[str, typer.Argument(help="The paper's id; its title or arXiv number do as well.")],
-    reader: Annotated[str, typer.Option(help="Who reads: small letters, digits, hyphens.")],
+    reader: Reader = None,
     language: Annotated[str, typer.Option(help="en, ja, ko, zh.")] = "en",
     format: Annotated[str, typer.Option(help="ochiai, cvpaper, paper-review, insight, abstract.")] = "ochiai",
     mode: Annotated[str, typer.Option(help="skim (15-30 minutes) or close (an hour or more).")] = "skim",
-    institution: Annotated[str, typer.Option(help="For the ranking per head.")] = "",
+    institution: Annotated[str, typer.Option(help="Where the reader is from. (`labkit group join` ranks.)")] = "",
 ) -> None:
     """Begin a card: a file with the questions of a format, in a language. Prints its path; never overwrites.
 
     Example: `labkit card new hara-2018-retrace --format ochiai --language ja --reader reader-a`
     """
+    from labkit.survey.group.settings import who_am_i
     from labkit.survey.writing import new_card
 
     asked: Any = {"format": format, "language": language, "mode": mode}
-    print(new_card(_paper_id(paper), reader=reader, institution=institution, **asked))
+    print(new_card(_paper_id(paper), reader=who_am_i(reader), institution=institution, **asked))
 
 
 @card_app.command("import")
@@ -40,10 +43,10 @@ def card_new(
 def card_import(
     files: Annotated[list[Path], typer.Argument(help="Reviews: Markdown, with front matter or without.")],
     paper: Annotated[str, typer.Option(help="The paper's id; its title or arXiv number do as well.")],
-    reader: Annotated[str, typer.Option(help="Who wrote it: small letters, digits, hyphens.")],
+    reader: Reader = None,
     language: Annotated[str | None, typer.Option(help="en, ja, ko, zh. Default: what it looks like.")] = None,
     format: Annotated[str | None, typer.Option(help="Default: the one whose headings it has.")] = None,
-    institution: Annotated[str, typer.Option(help="For the ranking per head.")] = "",
+    institution: Annotated[str, typer.Option(help="Where the reader is from. (`labkit group join` ranks.)")] = "",
     encoding: Annotated[str, typer.Option(help="Of the files: cp949, cp932, gb18030.")] = "utf-8",
     yes: Annotated[
         bool, typer.Option("--yes", help="Take papers to read next that are beyond doubt; do not ask.")
@@ -56,6 +59,7 @@ def card_import(
 
     Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
     """
+    from labkit.survey.group.settings import who_am_i
     from labkit.survey.importing import import_review
     from labkit.survey.library import SummaryError
     from labkit.survey.references import library_names
@@ -63,17 +67,17 @@ def card_import(
 
     names, failed = library_names(), 0
     asked: Any = {"language": language, "format": format, "encoding": encoding}
-    asked |= {"paper": _paper_id(paper, names), "reader": reader, "institution": institution}
+    asked |= {"paper": _paper_id(paper, names), "reader": who_am_i(reader), "institution": institution}
     for file in files:
         try:
             data = file.read_bytes()
             card = import_review(data, source=file, **asked)
-            found = _next_papers(card, names, yes=yes)
+            found = next_papers(card, names, yes=yes)
             card = import_review(data, source=file, next_papers=found, **asked)
             path = write_new(card)
         except (SummaryError, OSError) as error:
             failed += 1
-            print(f"labkit: {error}", file=sys.stderr)
+            print(f"labkit: {said(error)}", file=sys.stderr)
             continue
         _tell(card)
         print(path)
@@ -162,7 +166,7 @@ def card_resolve(
 
     read = read_card(card)
     resolved = {one.text for one in read.about.next if one.paper}
-    found = [one for one in _next_papers(read, library_names(), yes=yes) if one["text"] not in resolved]
+    found = [one for one in next_papers(read, library_names(), yes=yes) if one["text"] not in resolved]
     kept = [
         one.model_dump(exclude_none=True) for one in read.about.next if one.text not in {new["text"] for new in found}
     ]
@@ -239,42 +243,10 @@ def _paper_id(given: str, names: "Names | None" = None) -> str:
     return read_paper(given).id  # raises, with the nearest id
 
 
-def _next_papers(card: "CardFile", names: "Names", *, yes: bool) -> list[dict[str, str]]:
-    """What a card wants read next, each with the paper of the library that the user says it is."""
-    from labkit.survey.references import listed_titles
-
-    found = []
-    for title in listed_titles(card.role("next")):
-        paper = _confirmed(title, names, yes=yes)
-        found.append({"text": title, "paper": paper} if paper else {"text": title})
-    return found
-
-
-def _confirmed(title: str, names: "Names", *, yes: bool) -> str | None:
-    """The paper that is meant, by confirmation; nobody there to answer is a no."""
-    from labkit.survey.references import resolve, settled
-
-    candidates = resolve(title, names)
-    best = settled(candidates)
-    if not candidates or (yes and not best):
-        print(f"  {title}: {'more than one fits' if candidates else 'not in the library'}", file=sys.stderr)
-        return None
-    if best and yes:
-        print(f"  {title}: {best.paper} ({best.matched})", file=sys.stderr)
-        return best.paper
-    print(f"  {title}", file=sys.stderr)
-    for number, one in enumerate(candidates, start=1):
-        print(f"    {number}  {one.score:.2f}  {one.paper}  {one.matched}", file=sys.stderr)
-    try:
-        answer = typer.prompt("  which one (0: none)", default="1" if best else "0", err=True)
-    except typer.Abort:
-        return None
-    place = int(answer) if answer.strip().isdecimal() else 0
-    return candidates[place - 1].paper if 1 <= place <= len(candidates) else None
-
-
 def _tell(card: "CardFile") -> None:
-    """What the import took the headings for, and which it left alone."""
+    """What the import took the headings for, and what it left alone."""
+    from labkit.survey.importing import set_aside
+
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
     about = card.about
@@ -283,5 +255,7 @@ def _tell(card: "CardFile") -> None:
         f"{len(known)} of {len(headed)} headings have a role",
         file=sys.stderr,
     )
+    if why := set_aside(card):
+        print(f"  its front matter is kept as text: {why.reason} (line {why.line})", file=sys.stderr)
     for one in headed:
         print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)

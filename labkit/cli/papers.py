@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.app import console, group, plainly
+from labkit.cli.app import console, group, plainly, said
 
 papers_app = group(
     "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
@@ -92,7 +92,7 @@ def papers_add(
             print(add_paper(paper))
         except (SummaryError, LookupError, OSError) as error:
             failed += 1
-            print(f"labkit: {error}", file=sys.stderr)
+            print(f"labkit: {said(error)}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 

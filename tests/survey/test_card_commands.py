@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from labkit.cli import app
+from labkit.cli.app import said
 from labkit.survey import read_card
 from labkit.survey.editor_schema import SCHEMAS, json_schema, schema_text
 from labkit.survey.library import summaries_folder
@@ -80,6 +81,70 @@ def test_import_takes_no_match_that_nobody_confirmed(more, answers, papers, libr
     assert sum(one is not None for one in found) == papers
 
 
+def test_an_answer_that_is_no_number_of_the_list_is_asked_for_again(library, review):
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", answers="9\nyes\n1\n0\n")
+    assert done.exit_code == 0, done.output
+    assert "'9' is no number from 0 to 1" in done.stderr
+    assert "'yes' is no number" in done.stderr
+    found = [one.paper for one in read_card(Path(done.stdout.strip().splitlines()[-1])).about.next]
+    assert found == ["carreira-2017-quo-vadis", None, None]
+
+
+@pytest.mark.parametrize("command", ["import", "resolve"])
+def test_ctrl_c_in_a_question_ends_the_command_and_writes_nothing(command, library, review, monkeypatch):
+    card = library / HARA / "cards" / "ja-a.md"
+    arguments: tuple[object, ...] = (review, "--paper", HARA, "--reader", "a")
+    if command == "resolve":
+        assert labkit("card", "import", *arguments).exit_code == 0
+        arguments = (card,)
+    before = card.read_bytes() if card.is_file() else None
+
+    def stopped(prompt: str = "") -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", stopped)
+    done = labkit("card", command, *arguments)
+    assert done.exit_code == 130
+    assert "labkit: stopped" in done.stderr
+    assert (card.read_bytes() if card.is_file() else None) == before
+
+
+def test_who_has_said_their_name_to_the_group_need_not_say_it_for_a_card(library, review, monkeypatch):
+    monkeypatch.setenv("LABKIT_READER", "reader-q")
+    assert Path(labkit("card", "new", HARA).stdout.strip()).name == "en-reader-q.md"
+    done = labkit("card", "import", review, "--paper", HARA, "--yes")
+    assert done.stdout.strip().endswith("ja-reader-q.md")
+
+
+@pytest.mark.parametrize(
+    ("front", "why"),
+    [
+        ("---\ntitle: x\n", "the front matter that this line opens is not closed"),
+        ("---\ntitle:\tx\n\ttags: y\n---\n", "(line 3)"),
+        ("---\nlanguage: english\n---\n", "uses labkit's keys for something else (line 1)"),
+    ],
+)
+def test_import_says_why_a_front_matter_became_text(front, why, library, tmp_path):
+    path = tmp_path / "review.md"
+    path.write_text(f"{front}\n## Method\n\nWords.\n", encoding="utf-8")
+    done = labkit("card", "import", path, "--paper", HARA, "--reader", "a")
+    assert done.exit_code == 0
+    assert "its front matter is kept as text: " in done.stderr
+    assert why in done.stderr
+
+
+def test_a_review_of_headings_alone_is_not_done(library, tmp_path):
+    path = tmp_path / "review.md"
+    path.write_text("## Method\n\n## Results\n", encoding="utf-8")
+    done = labkit("card", "import", path, "--paper", HARA, "--reader", "a")
+    assert read_card(Path(done.stdout.strip())).about.status == "reading"
+
+
+def test_a_full_disk_is_told_in_plain_words():
+    assert said(OSError(28, "No space left on device")) == "No space left on device"
+    assert said(OSError(30, "Read-only file system", "card.md")) == "card.md: Read-only file system"
+
+
 def test_import_names_bad_files_and_goes_on(library, review, tmp_path):
     (tmp_path / "empty.md").write_bytes(b"")
     (tmp_path / "korean.md").write_bytes("방법\n합성곱".encode("cp949"))
@@ -88,7 +153,7 @@ def test_import_names_bad_files_and_goes_on(library, review, tmp_path):
     assert done.exit_code == 1
     assert "none.md" in done.stderr
     assert "empty.md: the file is empty" in done.stderr
-    assert "korean.md, line 1: not utf-8" in done.stderr
+    assert "korean.md, line 1: not UTF-8" in done.stderr
     assert "cp949 (Korean)" in done.stderr
     assert [path.name for path in (library / HARA / "cards").iterdir()] == ["ja-a.md"]
 
