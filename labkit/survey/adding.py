@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.survey.front_matter import written
 from labkit.survey.importing import guess_language
-from labkit.survey.library import parse_paper, summaries_folder
+from labkit.survey.library import paper_folder, paper_ids, parse_paper, summaries_folder
 from labkit.survey.schema import did_you_mean
 from labkit.survey.venue import Queued, queued, venues
 from labkit.survey.writing import create
@@ -22,6 +22,8 @@ def add_paper(paper_id: str) -> Path:
     `SummaryError` where the list says too little (authors and year are needed).
     """
     waiting = {one.id: (venue, one) for venue in venues() for one in queued(venue)}
+    if paper_id in paper_ids():
+        raise FileExistsError(f"{paper_id} is in the library: {paper_folder(paper_id)}")
     if paper_id not in waiting:
         raise LookupError(
             f"no queue has a paper {paper_id!r}{did_you_mean(paper_id, waiting)} `labkit papers queue VENUE` shows one"

@@ -66,16 +66,20 @@ def new_card(
 
 def write_new(card: CardFile) -> Path:
     """Write a card that is not there yet, whole or not at all. Raises `FileExistsError` where it is."""
-    return create(card.path, lambda temporary: temporary.write_bytes(bytes(card)))
+    instead = "edit it, or choose another reader or language"
+    return create(card.path, lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
 
 
-def create(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write a file atomically that must not exist: of two who try at once, one gets `FileExistsError`."""
+def create(path: Path, write: Callable[[Path], object], *, instead: str = "it is never overwritten") -> Path:
+    """Write a file atomically that must not exist: of two who try at once, one gets `FileExistsError`.
+
+    `instead` ends its message: what to do about it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.open("xb").close()  # taken; nobody else can
     except FileExistsError:
-        raise FileExistsError(f"{path} exists already; edit it, or choose another reader or language") from None
+        raise FileExistsError(f"{path} exists already; {instead}") from None
     try:
         return write_atomically(path, write)
     except BaseException:

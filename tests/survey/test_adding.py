@@ -65,6 +65,11 @@ def test_an_unknown_id_names_the_nearest(queue):
         add_paper("feichtenhofer-2019-slowfst")
 
 
+def test_a_paper_of_the_library_is_told_from_one_that_nobody_has(library):
+    with pytest.raises(FileExistsError, match="hara-2018-retrace is in the library"):
+        add_paper("hara-2018-retrace")
+
+
 def test_a_list_that_says_too_little_writes_nothing(queue, library):
     name = queue["A Paper Without Authors and Numbers"]
     with pytest.raises(SummaryError, match="authors"):
