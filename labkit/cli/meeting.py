@@ -30,12 +30,12 @@ def group_idea(
     from labkit.survey.group.speaking import judge_idea, note_idea
     from labkit.terminal import table
 
-    if sum(map(bool, (text, keep, reject))) > 1:
+    if sum((text is not None, bool(keep), bool(reject))) > 1:
         raise ValueError("one thing at a time: a new idea, --keep or --reject")
     if keep or reject:
         judged = judge_idea(keep or reject, keep=bool(keep), reason=because, reader=who_am_i(reader))
         print(f"{judged.id} {'kept' if keep else 'rejected'}: {telling.clean(judged.text)}")
-    elif text:
+    elif text is not None:
         print(f"{note_idea(text, paper=paper, reader=who_am_i(reader)).id} noted")
     elif ideas := the_group().ideas:
         columns = ("id", "", "idea", "paper", "from", "why")
@@ -143,7 +143,10 @@ def group_demo(
 
     from labkit.survey.group.demo import make_demo
 
-    last = date.fromisoformat(until) if until else None
+    try:
+        last = date.fromisoformat(until) if until else None
+    except ValueError:
+        raise ValueError(f"--until {until}: no day; write it as 2018-03-31") from None
     made = make_demo(folder, seed=seed, readers=readers, until=last, zone=zone)
     print(made)
     print(f"try: LABKIT_SUMMARIES={made} labkit group list", file=sys.stderr)

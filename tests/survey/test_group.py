@@ -147,7 +147,7 @@ def test_the_mode_of_last_time_is_the_default():
 
 def test_two_starts_are_refused_and_the_first_goes_on():
     start(RETRACE, reader="reader-a", now=at())
-    with pytest.raises(ValueError, match=f"runs for {RETRACE} since 7 minutes; stop it first"):
+    with pytest.raises(ValueError, match=f"has run for {RETRACE} for 7 minutes; stop it first"):
         start(TSN, reader="reader-a", now=at(7))
     with pytest.raises(ValueError, match="it goes on"):
         start(RETRACE, reader="reader-a", now=at(8))
@@ -270,7 +270,9 @@ def test_claiming_what_is_done_says_so():
 def test_done_twice_counts_once_and_from_the_first_time():
     write_card(RETRACE, "reader-a")
     assert not done(RETRACE, reader="reader-a", now=at()).again
+    written = log_path("reader-a").read_bytes()
     assert done(RETRACE, reader="reader-a", now=at(day=20)).again
+    assert log_path("reader-a").read_bytes() == written
     assert read_group().finished(RETRACE)[0].done == at()
 
 

@@ -83,7 +83,8 @@ def done(
         card.save()
         if own.running:
             log.add("stop", paper=paper, minutes=took)
-        log.add("done", paper=paper, card=card.path.name)
+        if own.done is None or own.card != card.path.name:
+            log.add("done", paper=paper, card=card.path.name)
     stopped = Stopped(paper, own.mode, took, own.minutes + took) if own.running else None
     return Finished(card.path, own.done is not None, problems, stopped)
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from labkit.survey.group.log import group_folder
 from labkit.survey.library import explain, parse_yaml, read_text, summaries_folder
-from labkit.survey.schema import Record, did_you_mean
+from labkit.survey.schema import Record, did_you_mean, nearest
 from labkit.survey.writing import create, reader_id
 
 
@@ -22,9 +22,9 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         known = zoneinfo.available_timezones()
-        city = {zone.rsplit("/", 1)[-1]: zone for zone in known}
-        near = city.get(name.replace(" ", "_").title())
-        hint = f"; did you mean {near!r}?" if near else did_you_mean(name, known)
+        cities = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
+        city = nearest(name.replace(" ", "_").title(), cities)
+        hint = f"; did you mean {cities[city]!r}?" if city else did_you_mean(name, known)
         raise ValueError(f"no time zone {name!r}{hint} Names are such as Asia/Tokyo, Europe/Berlin, UTC") from None
 
 

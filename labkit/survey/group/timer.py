@@ -129,7 +129,7 @@ def _refuse_second(running: Reading, paper: str, now: dt.datetime) -> None:
             f"your stopwatch has run for {running.paper} for {took}; it seems forgotten. {_WAYS_OUT} Then start again"
         )
     same = "it goes on" if running.paper == paper else "stop it first: `labkit group stop`"
-    raise ValueError(f"your stopwatch runs for {running.paper} since {took}; {same}")
+    raise ValueError(f"your stopwatch has run for {running.paper} for {took}; {same}")
 
 
 _WAYS_OUT = (
