@@ -34,7 +34,7 @@ class Kept:
         self._asked: set[tuple[str, str]] = set()
         with contextlib.suppress(OSError, sqlite3.Error):
             place = (folder or cache_folder("survey")) / f"kept-{version()}.sqlite"
-            _remove_old(place)
+            remove_old(place, "kept-*.sqlite")
             self._connection = _opened(place)
 
     def __enter__(self) -> "Kept":
@@ -131,11 +131,14 @@ def _connected(place: Path) -> sqlite3.Connection:
     return connection
 
 
-def _remove_old(place: Path) -> None:
-    """Before a new cache is made, remove those of other versions of the code, but for the latest."""
+def remove_old(place: Path, pattern: str) -> None:
+    """Before a new cache is made, remove those of other versions of the code, but for the latest.
+
+    `pattern` is what all versions of this cache are called.
+    """
     if place.exists():
         return
-    others = sorted(place.parent.glob("kept-*.sqlite"), key=lambda path: path.stat().st_mtime, reverse=True)
+    others = sorted(place.parent.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
     for other in others[OTHERS:]:
         with contextlib.suppress(OSError):  # somebody reads it; the next time, then
             other.unlink()

@@ -15,7 +15,6 @@ import html
 import json
 import re
 import sqlite3
-import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -211,13 +210,10 @@ class Index:
 
 
 def _place(folder: Path) -> Path:
-    """The index's file; those of the same library that other versions of the code made and nobody used for long go."""
+    """The index's file; of those that other versions of the code made of the same library, only the latest stay."""
     name = kept.digest(str(folder).encode())[:12]
     place = cache_folder("survey") / f"search-{name}-{kept.version()}.sqlite"
-    for other in place.parent.glob(f"search-{name}-*.sqlite"):
-        with contextlib.suppress(OSError):
-            if other != place and time.time() - other.stat().st_mtime > kept.OLD:
-                other.unlink()
+    kept.remove_old(place, f"search-{name}-*.sqlite")
     return place
 
 
