@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.runs.execute import Step
+from labkit.survey.problems import plain_lines
 
 COLOURS = {
     "ok": "green",
@@ -79,7 +80,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     for name in columns:
         made.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(str(cell), style=COLOURS.get(str(cell), "")) for cell in row))
+        made.add_row(*(Text(plain_lines(str(cell)), style=COLOURS.get(str(cell), "")) for cell in row))
     return made
 
 

@@ -59,7 +59,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             if os.environ.get("LABKIT_DEBUG"):
                 raise
             asked = isinstance(error, ValueError | TypeError | LookupError | FileNotFoundError | FileExistsError)
-            print(f"labkit: {said(error)}", file=sys.stderr)
+            tell(error)
             raise typer.Exit(2 if asked else 1) from None
 
     return plain
@@ -90,6 +90,13 @@ def _options(
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line: where in the code it arose says nothing to who typed a command."""
     print(f"labkit: warning: {message}", file=sys.stderr)
+
+
+def tell(error: Exception) -> None:
+    """Say on stderr what an error says; what it quotes of somebody's file does not steer the terminal."""
+    from labkit.survey.problems import plain_lines
+
+    print(f"labkit: {plain_lines(said(error))}", file=sys.stderr)
 
 
 def said(error: Exception) -> str:

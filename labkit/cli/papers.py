@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.app import console, group, plainly, said
+from labkit.cli.app import console, group, plainly, said, tell
 
 papers_app = group(
     "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
@@ -146,6 +146,6 @@ def papers_export(
     shelf = open_shelf(progress=True)
     print(export(shelf, to, paper or ()))
     for error in shelf.errors:
-        print(f"labkit: {error}", file=sys.stderr)
+        tell(error)
     if shelf.errors:
         raise typer.Exit(1)

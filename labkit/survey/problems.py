@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # what steers a terminal
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Problem:
 
 def plain(text: str) -> str:
     """A text from somebody's file for a terminal: on one line, and without the characters that steer terminals."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda c: f"\\x{ord(c[0]):02x}", text)
+    return STEERING.sub(lambda c: f"\\x{ord(c[0]):02x}", text)
+
+
+def plain_lines(text: str) -> str:
+    """The same for a text of several lines, which stay."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -28,6 +28,7 @@ from labkit.survey import kept
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import LANGUAGES
 from labkit.survey.formats import ROLES
+from labkit.survey.problems import STEERING
 from labkit.survey.schema import Paper, did_you_mean
 from labkit.survey.shelf import Item, Shelf, open_shelf
 from labkit.survey.snippets import Part, snippet
@@ -139,6 +140,9 @@ class Index:
         for name, value, known in (("kind", kind, KINDS), ("language", language, LANGUAGES), ("role", role, FIELDS)):
             if value and value not in known:
                 raise ValueError(f"no {name} {value!r}{did_you_mean(value, known)} There are {', '.join(known)}")
+        readers = {card.about.reader for card in self.shelf.cards} if reader else {reader}
+        if reader not in readers:
+            raise ValueError(f"no card of a reader {reader!r}{did_you_mean(reader, readers)}".rstrip("."))
         if limit < 1:
             raise ValueError(f"limit is {limit}; ask for at least one hit")
         filters = {"kind": kind, "language": language, "reader": reader}
@@ -256,7 +260,13 @@ def _entries(shelf: Shelf, wanted: set[str]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _composed(parts: Iterable[Part]) -> list[Part]:
-    return [(field, heading, unicodedata.normalize("NFC", text)) for field, heading, text in parts if text.strip()]
+    composed = ((field, *(unicodedata.normalize("NFC", one) for one in said)) for field, *said in parts)
+    # What steers a terminal is no word, and a hit is shown on one.
+    return [
+        (field, STEERING.sub(" ", heading), STEERING.sub(" ", text))
+        for field, heading, text in composed
+        if text.strip()
+    ]
 
 
 def _paper_parts(paper: Paper) -> Iterator[Part]:

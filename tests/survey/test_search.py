@@ -127,6 +127,8 @@ def test_filters_narrow_by_kind_language_reader_and_role(shelf):
 def test_a_filter_that_is_unknown_is_named_with_the_nearest(shelf):
     with pytest.raises(ValueError, match="did you mean 'method'"):
         search("動画", shelf=shelf, role="metod")
+    with pytest.raises(ValueError, match="did you mean 'reader-b'"):
+        search("動画", shelf=shelf, reader="readr-b")
     with pytest.raises(ValueError, match="no word"):
         search("!?", shelf=shelf)
 
@@ -205,3 +207,12 @@ def test_the_command_prints_papers_and_places_and_fails_where_nothing_is_found(s
     assert "hara-2018-retrace  card ja, reader-a, 概要" in found.stdout
     assert runner.invoke(app, ["papers", "search", "無関係"]).exit_code == 1
     assert runner.invoke(app, ["papers", "search", "動画", "--role", "metod"]).exit_code == 2
+
+
+def test_what_is_found_does_not_steer_the_terminal(library, shelf):
+    path = library / "hara-2018-retrace" / "paper.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("keywords: [", 'keywords: ["zebra \\e[2J\\e]0;x\\a", ', 1), "utf-8")
+    shown = CliRunner().invoke(app, ["papers", "search", "zebra"])
+    assert "zebra" in shown.stdout
+    assert not {"\x1b", "\x07"} & set(shown.stdout)
