@@ -72,9 +72,9 @@ def check(folder: str | Path | None = None, *, notebooks: Path | None = None, pr
 
 def check_card(card: CardFile, *, notebooks: Path | None = None) -> tuple[Problem, ...]:
     """What is wrong with one card, in its place or about to be saved there; the library around it is read for links."""
-    root = card.path.absolute().parents[2]
-    shelf = open_shelf(root)
-    item = Item("card", card.path.absolute(), card.path.absolute().parent.parent.name, "")
+    shelf = open_shelf(card.path.absolute().parents[2])
+    paper, name = card.path.absolute().parts[-3], card.path.name
+    item = Item("card", shelf.folder / paper / "cards" / name, paper, "")
     look = look_at_card(item, bytes(card), card.about.model_dump_json(exclude_unset=True))
     return in_order(_Check(shelf, notebooks).of_card(item, look))
 

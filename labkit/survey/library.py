@@ -5,7 +5,7 @@ import functools
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ..
             return (), (SummaryError(path, refused, 1),)
         for row in rows:
             if None in row or None in row.values():
-                errors.append(SummaryError(path, f"not {len(columns)} fields, as the header has", rows.line_num))
+                errors.append(_miscounted(path, row, len(columns), rows.line_num))
                 continue
             try:
                 results.append(Result.model_validate({**row, **about, "line": rows.line_num}))
@@ -191,6 +191,14 @@ def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ..
         # What follows a quote that is never closed is no row any more.
         errors.append(SummaryError(path, str(error), rows.line_num))
     return tuple(results), tuple(errors)
+
+
+def _miscounted(path: Path, row: Mapping[Any, Any], columns: int, line: int) -> SummaryError:
+    """A row with more or fewer fields than the header, mostly for a comma in a number or in text without quotes."""
+    more = len(row.get(None) or ())
+    hint = "is there a comma in a number (98,0 for 98.0), or in text without quotes?" if more else ""
+    fields = columns + more - sum(value is None for value in row.values())
+    return SummaryError(path, f"{fields} fields, not {columns} as the header has", line, suggestion=hint)
 
 
 def _refused_columns(columns: Sequence[str]) -> str:
@@ -291,5 +299,9 @@ def _suggestion(one: Any) -> str:
     if one["type"] == "literal_error":
         near = nearest(str(given), re.findall(r"'([^']+)'", one["ctx"]["expected"]))
         return f"write {near}" if near else ""
+    if one["type"] == "string_pattern_mismatch" and name in ("id", "paper", "reader"):
+        return "a-z, 0-9 and single hyphens between them, as hara-2018-retrace or reader-a; the name itself goes into the text"
+    if name == "year" and (years := re.findall(r"(?:19|20)\d\d", str(given))):
+        return f"write {years[0]}"
     number = re.fullmatch(r"(\d{1,3}([.,]\d+)?)\s*%?", str(given).strip()) if name == "value" else None
     return f"write {number[1].replace(',', '.')}" if number else ""

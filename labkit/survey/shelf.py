@@ -160,7 +160,9 @@ def open_shelf(folder: str | Path | None = None, *, progress: bool = False) -> S
     root = Path(folder).expanduser() if folder is not None else summaries_folder()
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder; it should hold <paper-id>/paper.yaml")
-    root = root.absolute()
+    if (root / "paper.yaml").is_file():
+        raise ValueError(f"{root} is the folder of one paper; name the one above, that holds <paper-id>/paper.yaml")
+    root = Path(os.path.abspath(root))  # noqa: PTH100 (without `..`, which paths inside it are compared by)
     items, unreadable = [], []
     with kept.Kept() as cache:
         known = cache.digests(root)

@@ -438,6 +438,25 @@ def test_a_folder_that_is_not_there_is_refused_by_the_command(tmp_path):
     assert "should hold" in result.stderr
 
 
+def test_a_folder_may_be_named_by_a_way_around(library):
+    put_card(library, body=f"Words. [one](../../{HARA}/paper.yaml)")
+    assert check(library / HARA / "..").errors == 0
+
+
+def test_the_folder_of_one_paper_is_no_library(library):
+    result = run(library / TSN)
+    assert result.exit_code == 2
+    assert "the folder of one paper" in result.stderr
+
+
+def test_a_number_with_a_comma_and_no_quotes_is_told_as_such(library):
+    (library / TSN / "results.csv").write_text(f"{HEADER}\nTSN,UCF-101,top-1,98,0,%,Table 1\n", "utf-8")
+    (problem,) = check(library).problems
+    assert problem.line == 2
+    assert problem.message.startswith("7 fields, not 6")
+    assert "98,0" in problem.suggestion
+
+
 def test_nothing_from_a_file_steers_the_terminal(library):
     put_card(library, body="Words. ![](a\x1b[2Jb.png)")
     shown = run(library).stdout
