@@ -1,7 +1,7 @@
 """Asking which paper of the library a reader means: the candidates are shown, and nothing is taken without an answer."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from labkit.survey.references import Candidate, Names
 
 
-def next_papers(card: "CardFile", names: "Names", *, yes: bool) -> list[dict[str, str]]:
-    """What a card wants read next, each with the paper of the library that the user says it is.
+def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collection[str] = ()) -> list[dict[str, str]]:
+    """What a card wants read next, but for what is known, each with the paper of the library that the user says it is.
 
     With `yes` those beyond doubt are taken and nothing is asked. Ctrl-C is no answer: `KeyboardInterrupt` goes on.
     """
@@ -18,6 +18,8 @@ def next_papers(card: "CardFile", names: "Names", *, yes: bool) -> list[dict[str
 
     found = []
     for title in listed_titles(card.role("next")):
+        if title in known:
+            continue
         paper = _confirmed(title, names, yes=yes)
         found.append({"text": title, "paper": paper} if paper else {"text": title})
     return found

@@ -165,13 +165,11 @@ def card_resolve(
     from labkit.survey.references import library_names
 
     read = read_card(card)
-    resolved = {one.text for one in read.about.next if one.paper}
-    found = [one for one in next_papers(read, library_names(), yes=yes) if one["text"] not in resolved]
-    kept = [
-        one.model_dump(exclude_none=True) for one in read.about.next if one.text not in {new["text"] for new in found}
-    ]
-    if found:
-        print(read.put("next", kept + found).save())
+    before = {one.text: one.model_dump(exclude_none=True) for one in read.about.next}
+    known = {text for text, one in before.items() if "paper" in one}
+    after = before | {one["text"]: one for one in next_papers(read, library_names(), yes=yes, known=known)}
+    if after != before:
+        print(read.put("next", list(after.values())).save())
     else:
         print("nothing new to read next")
 

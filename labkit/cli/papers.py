@@ -37,7 +37,7 @@ def papers_import(
     for problem in problems:
         print(f"labkit: {problem}", file=sys.stderr)
     known = sum(one.id in names.numbers for one in added)
-    print(f"{len(added)} papers added, {known} of them in the library", file=sys.stderr)
+    print(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library", file=sys.stderr)
     print(path)
     if problems:
         raise typer.Exit(1)

@@ -184,6 +184,19 @@ def test_resolve_writes_what_is_confirmed_into_the_front_matter_alone(library):
     )
 
 
+def test_resolve_asks_no_second_time_about_what_was_answered_and_keeps_the_order(library):
+    path = Path(labkit("card", "new", HARA, "--reader", "a").stdout.strip())
+    read_card(path).edit("next", "- TSN\n- I3D").save()
+    assert labkit("card", "resolve", path, answers="0\n1\n").exit_code == 0
+    again = labkit("card", "resolve", path, answers="2\n")
+    assert "I3D" not in again.stderr
+    assert [(one.text, one.paper) for one in read_card(path).about.next] == [
+        ("TSN", "wang-2018-tsn"),
+        ("I3D", "carreira-2017-quo-vadis"),
+    ]
+    assert labkit("card", "resolve", path).stdout == "nothing new to read next\n"
+
+
 def test_papers_import_queues_and_names_what_it_cannot_use(library, tmp_path):
     (tmp_path / "v.csv").write_text(
         "title,authors,session\nI3D again,Ada Lovelace,Oral\n,No Title,Oral\n", encoding="utf-8"
@@ -193,7 +206,7 @@ def test_papers_import_queues_and_names_what_it_cannot_use(library, tmp_path):
     assert done.exit_code == 1
     assert done.stdout.strip() == str(library / "queue" / "cvpr-2018.csv")
     assert "v.csv, line 3: no title" in done.stderr
-    assert "1 papers added, 0 of them in the library" in done.stderr
+    assert "1 paper added, 0 of them in the library" in done.stderr
     assert labkit("papers", "queue").stdout.strip() == "cvpr-2018"
     shown = labkit("papers", "queue", "CVPR 2018").stdout
     assert "Oral" in shown
