@@ -287,7 +287,7 @@ def _reason(error: ValidationError) -> str:
 def _complaint(one: Any) -> str:
     """One complaint of pydantic in one line, without its traceback-like frame."""
     place = ".".join(str(part) for part in one["loc"])
-    message = one["msg"].removeprefix("Value error, ")
+    message = "is empty" if one["type"] == "string_too_short" else one["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else str(message)
 
 

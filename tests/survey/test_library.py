@@ -131,6 +131,7 @@ def test_a_bad_paper_is_named_with_file_and_line(summaries, text, line, reason):
         (f"{HEADER}\nNet,UCF-101\n", 2, "2 fields, not 6"),
         (f"{HEADER.replace('dataset', 'datset')}\n{ROW}\n", 1, "unknown column 'datset'; did you mean 'dataset'"),
         (f"{HEADER.replace('source', 'page')}\n{ROW}\n", 1, "no column source"),
+        (f"{HEADER}\n{ROW.replace('Table 1', '')}\n", 2, "source: is empty"),
         (f"{HEADER},level\n{ROW},frame\n", 2, "level"),
         (f"{HEADER},status\n{ROW},guessed\n", 2, "status"),
         ("", None, "the file is empty"),
