@@ -7,6 +7,7 @@ from labkit.survey.card import CardFile, cards
 from labkit.survey.card_schema import LANGUAGES, CardLanguage
 from labkit.survey.library import paper_folder, read_paper
 from labkit.survey.markup import as_html, data_uri, figure_file
+from labkit.survey.problems import plain_lines
 from labkit.survey.schema import Paper
 
 
@@ -18,9 +19,8 @@ class Shown:
     card: CardFile | None
 
     def __str__(self) -> str:
-        if self.card is None:
-            return str(self.paper)
-        return f"{self.paper}\n\n{self.card.words.strip()}"
+        words = f"\n\n{self.card.words.strip()}" if self.card else ""
+        return plain_lines(f"{self.paper}{words}".replace("\r\n", "\n"))
 
     __repr__ = __str__
 

@@ -53,3 +53,10 @@ def test_html_in_a_card_is_text(library):
 def test_an_unknown_paper_names_the_nearest(library):
     with pytest.raises(LookupError, match="did you mean 'wang-2016-tsn'"):
         show_card("wang-2016-tsm")
+
+
+def test_a_card_does_not_steer_the_terminal_it_is_printed_on(library):
+    write(library, "en", body="## What is it?\n\nRed \x1b[31m words.\n\nMore.\n")
+    printed = str(show_card("wang-2016-tsn"))
+    assert "\x1b" not in printed
+    assert "words.\n\nMore." in printed
