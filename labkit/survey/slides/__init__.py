@@ -11,7 +11,7 @@ The file needs no network and no other file. Arrows and space walk, `o` or Escap
 `decks` decides what stands on a slide, `paging` how much, `page` writes the file.
 """
 
-from labkit.survey.slides.decks import Deck, Slide, card_deck, session_deck, stream_deck
-from labkit.survey.slides.page import slides_html, write_slides
+from labkit.survey.slides.decks import card_deck, session_deck, stream_deck
+from labkit.survey.slides.page import Deck, Slide, slides_html, write_slides
 
 __all__ = ["Deck", "Slide", "card_deck", "session_deck", "slides_html", "stream_deck", "write_slides"]

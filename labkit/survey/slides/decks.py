@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.survey.card import CardFile, card_paths, read_card
@@ -15,40 +14,11 @@ from labkit.survey.schema import Paper, did_you_mean
 from labkit.survey.shelf import Shelf, open_shelf
 from labkit.survey.showing import best_card
 from labkit.survey.slides.labels import LABELS
+from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.paging import pages
 from labkit.survey.venue import queued
 
 e = html.escape
-
-
-@dataclass(frozen=True)
-class Slide:
-    """One slide: HTML that is safe, and the language it is in, which chooses the letters' forms."""
-
-    body: str
-    language: str = "en"
-    kind: str = ""  # a class: title, plain
-
-
-@dataclass(frozen=True, repr=False)
-class Deck:
-    """Slides in columns: sideways from one to the next, down through each. `foot` stands below all of them."""
-
-    title: str
-    language: str
-    columns: tuple[tuple[Slide, ...], ...]
-    foot: str = ""
-
-    def __repr__(self) -> str:
-        return f"{sum(map(len, self.columns))} slides: {self.title}"
-
-    def _repr_html_(self) -> str:
-        """The slides in a frame of their own, to leaf through in a notebook."""
-        from labkit.survey.slides.page import slides_html
-
-        page = e(slides_html(self))
-        frame = "width:100%;aspect-ratio:16/9;border:1px solid #dfe3e8;border-radius:8px"
-        return f'<iframe title="{e(self.title)}" sandbox="allow-scripts" style="{frame}" srcdoc="{page}"></iframe>'
 
 
 def card_deck(card: CardFile) -> Deck:

@@ -9,14 +9,42 @@ import hashlib
 import html
 import importlib.util
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.records import write_atomically
-from labkit.survey.slides.decks import Deck, Slide
 
 HERE = Path(__file__).parent
 # The size that slides are laid out for; reveal.js scales them to the screen.
 WIDTH, HEIGHT = 1280, 720
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide: HTML that is safe, and the language it is in, which chooses the letters' forms."""
+
+    body: str
+    language: str = "en"
+    kind: str = ""  # a class: title, plain
+
+
+@dataclass(frozen=True, repr=False)
+class Deck:
+    """Slides in columns: sideways from one to the next, down through each. `foot` stands below all of them."""
+
+    title: str
+    language: str
+    columns: tuple[tuple[Slide, ...], ...]
+    foot: str = ""
+
+    def __repr__(self) -> str:
+        return f"{sum(map(len, self.columns))} slides: {self.title}"
+
+    def _repr_html_(self) -> str:
+        """The slides in a frame of their own, to leaf through in a notebook."""
+        page = html.escape(slides_html(self))
+        frame = "width:100%;aspect-ratio:16/9;border:1px solid #dfe3e8;border-radius:8px"
+        return f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" style="{frame}" srcdoc="{page}"></iframe>'
 
 
 def write_slides(deck: Deck, path: str | Path) -> Path:
