@@ -1,6 +1,7 @@
 """What all tests share: where the real clips are, and a cache folder of their own."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ def _own_cache(tmp_path_factory):
         del os.environ["LABKIT_CACHE"]
     else:
         os.environ["LABKIT_CACHE"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard():
+    """A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that: not in these tests."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
