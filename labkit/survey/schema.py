@@ -222,6 +222,7 @@ class Paper(Record):
     keywords: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     errata: tuple[Erratum, ...] = ()
+    missing: str = ""  # which of its published numbers are not in `results.csv`, and why
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -277,6 +278,8 @@ class Paper(Record):
             lines += ["<p>It claims:</p><ul>", *(f"<li>{e(claim.text)}</li>" for claim in self.claims), "</ul>"]
         if self.errata:
             lines += ["<p>Read with care:</p><ul>", *(_erratum_line(erratum) for erratum in self.errata), "</ul>"]
+        if self.missing:
+            lines.append(f"<p>Numbers that are not here: {e(self.missing)}</p>")
         return "\n".join([*lines, "</div>"])
 
 
