@@ -20,7 +20,8 @@ _COMMA = re.compile(r"\s*[,，]\s*")
 _MORE = re.compile(r"(?:and )?(?:others|et\.? al\.?)|…|\.\.\.|(?:他|ほか|等|外|외)\s*\d*\s*[名人명]?", re.IGNORECASE)
 _AND_MORE = re.compile(r"[\s,，]+(?:(?:and )?others|et\.? al\.?)$", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\]|<[^<>]*>|（[^（）]*）)$")  # an affiliation, an address
-_MARK = re.compile(r"(?:[\s*∗†‡§¶#✉¹²³⁰⁴-⁹]|(?<=[^\W\d_])\d+)+$")
+_MARK = re.compile(r"[\s*∗†‡§¶#✉¹²³⁰⁴-⁹]+$")
+_FOOTNOTE = re.compile(r"(?<=[^\W\d_])\d{1,2}$")  # in a table that was copied from a page
 _SUFFIX = re.compile(r"(?:jr|sr)\.?|ii|iii|iv", re.IGNORECASE)
 _DEGREE = re.compile(r"ph\.?\s?d\.?|m\.?d\.?|m\.?sc\.?|b\.?sc\.?", re.IGNORECASE)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.-?)+|[A-ZÀ-ÖØ-Þ](?:-[A-ZÀ-ÖØ-Þ])?")
@@ -94,7 +95,9 @@ def people(cell: str) -> tuple[list[dict[str, str]], bool]:
             "people, as `Family, Given` or `Given Family`, and take the question mark away"
         )
     names = [name for name in _cut(cell, _SEMICOLON) if name]
-    found = [person(name) for name in names if not _MORE.fullmatch(name)]
+    if crowd := next((name for name in names if len(_parts(name)) > 2), ""):
+        raise ValueError(f"authors {crowd!r} are more than one person: write ';' between people")
+    found = [person(", ".join(_parts(name))) for name in names if not _MORE.fullmatch(name)]
     return [one for one in found if one], any(_MORE.fullmatch(name) for name in names)
 
 
@@ -143,7 +146,7 @@ class _Cell(NamedTuple):
         between = [piece for part in _cut(rest, _SEMICOLON) for piece in _cut(part, _AND)]
         pieces = []
         for piece in between:
-            parts = _parts(piece)
+            parts = _parts(piece, footnotes=not bibtex)
             known = [part for part in parts if not _MORE.fullmatch(part)]
             others |= len(known) < len(parts)
             if known:
@@ -179,10 +182,11 @@ class _Cell(NamedTuple):
         return tuple(tuple(name for read in way for name in read) if all(way) else () for way in ways)  # type: ignore[union-attr]
 
 
-def _parts(piece: str) -> list[str]:
+def _parts(piece: str, *, footnotes: bool = False) -> list[str]:
     """The parts between commas without marks and affiliations; `Jr.` goes with what stands before it."""
     parts: list[str] = []
-    for part in map(_bare, _cut(piece, _COMMA)):
+    for part in _cut(piece, _COMMA):
+        part = _bare(part, footnotes=footnotes)
         if _SUFFIX.fullmatch(part) and parts:
             parts[-1] += f" {part}"
         elif part and not _DEGREE.fullmatch(part) and not part.isdigit() and "@" not in part:
@@ -190,9 +194,12 @@ def _parts(piece: str) -> list[str]:
     return parts
 
 
-def _bare(name: str) -> str:
-    """A name without the star, the number and the affiliation behind it."""
-    while not name.endswith("}") and (shorter := _MARK.sub("", _NOTE.sub("", name))) != name:
+def _bare(name: str, *, footnotes: bool) -> str:
+    """A name without the star, the affiliation and the footnote's number behind it."""
+    while not name.endswith("}"):
+        shorter = _MARK.sub("", _NOTE.sub("", _FOOTNOTE.sub("", name) if footnotes else name))
+        if shorter == name:
+            break
         name = shorter
     return name.strip()
 

@@ -105,10 +105,12 @@ class _Making:
             notes.append(f"another paper than {other.id}, which is queued: {verdict.why}")
         for other, verdict in self._library.verdicts(about):
             # A number decides here: the line stays, under the library's id.
-            if (verdict.same or about.numbers & other.numbers) and other.id not in self._lines:
+            same = verdict.same or bool(about.numbers & other.numbers)
+            if same and other.id not in self._lines:
                 return other.id, [*notes, f"taken for {other.id} of the library: {verdict.why}"]
-            if not verdict.same:
-                notes.append(f"another paper than {other.id} of the library: {verdict.why}")
+            if verdict.same:
+                return None, [*notes, f"taken for {other.id} of the library, which is queued: {verdict.why}"]
+            notes.append(f"another paper than {other.id} of the library: {verdict.why}")
         return self._own_id(paper, notes), notes
 
     def _own_id(self, paper: Queued, notes: list[str]) -> str:

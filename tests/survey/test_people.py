@@ -54,6 +54,7 @@ def test_a_cell_of_a_table_is_read_as_the_people_it_means(cell, read):
         ("山田, 太郎", "山田, 太郎"),
         ("Example, Jr., Ada", "Example Jr., Ada"),
         ("Ada Example\n  AND Ben Sample", "Ada Example; Ben Sample"),
+        ("Fam5, Ada and Sample, Ben*", "Fam5, Ada; Sample, Ben"),
     ],
 )
 def test_a_field_of_bibtex_is_read_as_the_people_it_means(field, read):
@@ -77,6 +78,16 @@ def test_what_can_be_read_in_two_ways_is_marked(cell, bibtex):
     assert repr(cell) in read.doubt
     with pytest.raises(ValueError, match="two ways"):
         people(str(read))
+
+
+@pytest.mark.parametrize("cell", ["A. Example, B. Sample, C. Third", "Li, Ann; A. Example, B. Sample, C. Third"])
+def test_a_queue_of_an_earlier_version_makes_no_one_person_of_three(cell):
+    with pytest.raises(ValueError, match="more than one person"):
+        people(cell)
+
+
+def test_what_an_earlier_version_left_in_a_name_stays_out():
+    assert people("Example, Ada (Somewhere)*; others") == ([{"given": "Ada", "family": "Example"}], True)
 
 
 def test_a_family_name_first_in_one_row_does_not_make_one_person_of_two_in_another():

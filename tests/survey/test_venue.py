@@ -243,6 +243,14 @@ def test_a_number_of_the_library_with_another_title_is_told(library):
     assert "the same arXiv 1705.07750, but another title and first author" in note
 
 
+def test_a_paper_of_the_library_is_queued_once_whether_by_title_or_by_number(library):
+    title = "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset"
+    papers = (Queued("", title, "Joao Carreira", "2017"), Queued("", "I3D", "Joao Carreira", arxiv="1705.07750"))
+    added, notes = told(Listed(papers, ()))
+    assert [one.id for one in added] == ["carreira-2017-quo-vadis"]
+    assert "'I3D': taken for carreira-2017-quo-vadis of the library, which is queued" in notes[1]
+
+
 def test_an_imported_list_is_silent_when_it_is_imported_again(library, tmp_path):
     path = write(tmp_path / "cvpr.bib", "@misc{a, title={Deep nets}, author={Li, Ann}, year=2018}\n")
     assert told(read_list(path))[0]
