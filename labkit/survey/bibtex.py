@@ -170,9 +170,11 @@ def _with_volumes(entries: Sequence[BibEntry], path: Path, found: BibList) -> li
 
     def whole(one: BibEntry, seen: tuple[str, ...]) -> dict[str, str]:
         fields = dict(one.fields)
-        links = [(link, named) for link in ("crossref", "xdata") for named in one[link].split(",") if named]
+        links = [(link, named) for link in ("crossref", "xdata") for named in re.split(r"[,\s]+", one[link]) if named]
         for link, named in links:
             other = by_key.get(named.casefold())
+            if other is None and len(seen) > 1:
+                continue  # told where it is itself looked at
             if other is None:
                 told = f"{one.key}: its {link} {named} is not in the list"
                 found.notes.append(SummaryError(path, told, one.line))

@@ -57,6 +57,18 @@ def test_a_volume_is_no_paper_and_a_missing_one_is_noted():
     ]
 
 
+def test_xdata_gives_all_that_an_entry_lacks_and_a_missing_volume_is_told_once():
+    text = """
+@article{a, title={T}, xdata={one, two}, crossref={v}}
+@xdata{one, year=2018}
+@xdata{two, journal={J}, year=1999}
+@proceedings{v, title={V}, crossref={gone}}
+"""
+    found = read_bibtex(FILE, text)
+    assert (found.entries[0]["year"], found.entries[0]["journal"]) == ("2018", "J")
+    assert sum("its crossref gone" in str(note) for note in found.notes) == 1
+
+
 def test_entries_that_refer_to_each_other_in_a_circle_are_read():
     text = "@misc{a, title={T}, crossref={b}}\n@misc{b, title={U}, crossref={a}, year=2018}"
     assert fields(text)["year"] == "2018"
