@@ -5,8 +5,10 @@ Training writes them, everyone else reads them. This module imports nothing of l
 
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -33,25 +35,89 @@ HISTORY_COLUMNS = {
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
 
-    Raises whatever `write` raises (a full disk, say), after removing the temporary file.
+    Raises whatever `write` raises, after removing the temporary file; an `OSError` (a full disk, say) names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes files only their owner may read; give what open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+    with _whole(path, write) as temporary:
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
+
+
+def create(path: str | Path, write: Callable[[Path], object], *, instead: str = "it is never overwritten") -> Path:
+    """The same for a file that must not exist yet. Of two who try at once, one gets `FileExistsError`.
+
+    `instead` ends its message: what to do about it. A kill at any time leaves the whole file or none.
+    """
+    path = Path(path)
+    taken = f"{path} exists already; {instead}"
+    if os.path.lexists(path):
+        raise FileExistsError(taken)
+    with _whole(path, write) as temporary:
+        try:
+            _rename_new(temporary, path)
+        except FileExistsError:
+            raise FileExistsError(taken) from None
+    return path
+
+
+@contextmanager
+def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
+    """A hidden file beside `path` with all that `write` wrote, safe on the disk; the block gives it its name."""
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes files only their owner may read; give what open() would have given.
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An `OSError` of the block that names no file, or one beside `path` with a temporary name, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        if named and not any(Path(name).name.startswith(f".{path.name}.") for name in named):
+            raise
+        if error.errno is None:
+            raise OSError(f"{path}: {error}") if str(path) not in str(error) else error from None
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+if sys.platform == "win32":
+
+    def _rename_new(temporary: Path, path: Path) -> None:
+        temporary.rename(path)  # never replaces a file there
+
+else:
+    import fcntl
+
+    def _rename_new(temporary: Path, path: Path) -> None:
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            raise
+        except OSError:
+            # No hard links (FAT, some network drives): look and rename under a lock, which ends with its process.
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                if os.path.lexists(path):
+                    raise FileExistsError from None
+                temporary.rename(path)
+            finally:
+                os.close(folder)
 
 
 @dataclass(frozen=True)
@@ -77,12 +143,20 @@ class History:
 
     @staticmethod
     def append(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to the end of a history file; its folder is made if missing."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
-            file.flush()
-            os.fsync(file.fileno())
+        """Add rows to the end of a history file, all or none; its folder is made if missing."""
+        path = Path(path)
+        text = "".join(json.dumps(dict(row)) + "\n" for row in rows)
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            before = path.stat().st_size if path.exists() else 0
+            try:
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                os.truncate(path, before)  # no half line, which the next row would be glued to
+                raise
 
     def best(self, metric: str = "top1", *, split: str = "val") -> pd.Series:
         """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie."""

@@ -95,9 +95,9 @@ def card_export(
 
     Example: `labkit card export summaries/hara-2018-retrace/cards/ko-reader-b.md --to review.md`
     """
+    from labkit.records import create
     from labkit.survey.card import read_card
     from labkit.survey.importing import export_review
-    from labkit.survey.writing import create
 
     data = export_review(read_card(card))
     if to is None:

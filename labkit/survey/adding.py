@@ -7,12 +7,12 @@ is left out.
 import re
 from pathlib import Path
 
+from labkit.records import create
 from labkit.survey.front_matter import written
 from labkit.survey.importing import guess_language
 from labkit.survey.library import paper_folder, paper_ids, parse_paper, summaries_folder
 from labkit.survey.schema import did_you_mean
 from labkit.survey.venue import Queued, queued, venues
-from labkit.survey.writing import create
 
 
 def add_paper(paper_id: str) -> Path:

@@ -3,10 +3,9 @@
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
-from labkit.records import write_atomically
+from labkit.records import create
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import FORMATS, LANGUAGES, MODES, Card, CardFormat, CardLanguage, Mode
 from labkit.survey.formats import TEMPLATES
@@ -68,23 +67,6 @@ def write_new(card: CardFile) -> Path:
     """Write a card that is not there yet, whole or not at all. Raises `FileExistsError` where it is."""
     instead = "edit it, or choose another reader or language"
     return create(card.path, lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
-
-
-def create(path: Path, write: Callable[[Path], object], *, instead: str = "it is never overwritten") -> Path:
-    """Write a file atomically that must not exist: of two who try at once, one gets `FileExistsError`.
-
-    `instead` ends its message: what to do about it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.open("xb").close()  # taken; nobody else can
-    except FileExistsError:
-        raise FileExistsError(f"{path} exists already; {instead}") from None
-    try:
-        return write_atomically(path, write)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def reader_id(name: str) -> str:

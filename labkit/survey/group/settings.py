@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationError
 
+from labkit.records import create
 from labkit.survey.group.log import group_folder
 from labkit.survey.library import explain, parse_yaml, read_text, summaries_folder
 from labkit.survey.schema import Record, did_you_mean, nearest
-from labkit.survey.writing import create, reader_id
+from labkit.survey.writing import reader_id
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
