@@ -44,7 +44,8 @@ def run(
         Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; `-p` goes before it.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="The run's folder. Default: `runs/<date>-<notebook>-<n>`.")
+        Path | None,
+        typer.Option(help="The run's folder; nothing in it is written over. Default: `runs/<date>-<notebook>-<n>`."),
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Minutes for the whole notebook; 0 for no limit.")] = 60,
     stall_limit: Annotated[

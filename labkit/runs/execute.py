@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from labkit.records import Run, write_atomically
+from labkit.records import Run, create, write_atomically
 from labkit.runs import provenance
 from labkit.runs.failure import cause
 from labkit.runs.meaning import check_meaning
@@ -27,6 +27,8 @@ from labkit.runs.project import project_folder
 from labkit.runs.watch import StallWatch
 
 HOUR = 3600.0
+# What an execution leaves, beside the notebook: a folder that has one of these would be written over, or be read as one.
+LEFT = ("log.txt", "results.json", "history.jsonl", "predictions*.parquet", "*.safetensors", "training")
 
 
 class RunFailed(RuntimeError):
@@ -67,7 +69,8 @@ def run_notebook(
 
     `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked first, against the
     notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
-    hold a run yet; by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
+    hold a run yet, nor a notebook of this name or a file that a run leaves (`LEFT`); by default it is
+    `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
     whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
     is ended. `on_step` is called before each cell.
 
@@ -78,11 +81,11 @@ def run_notebook(
     declared = read_parameters(source)
     given = check_parameters(declared, parameters or {}, source.name)
     check_meaning(given)
-    place = _claim(folder, source)
+    place = _place(folder, source)
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
     about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
-    _save(place, about)
+    _claim(place, about)
     started = time.monotonic()
 
     def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
@@ -107,15 +110,17 @@ def run_notebook(
         raise RunFailed(f"{source.stem} {why['message']}", Run(place, about)) from None
 
 
-def _claim(folder: str | Path | None, source: Path) -> Path:
-    """Make the run's folder; two runs at once never share one."""
+def _place(folder: str | Path | None, source: Path) -> Path:
+    """The run's folder: as named, if nothing in it would be written over, else a new one of the project."""
     if folder is not None:
         place = Path(folder).resolve()
-        place.mkdir(parents=True, exist_ok=True)
-        try:
-            (place / "run.json").touch(exist_ok=False)
-        except FileExistsError:
-            raise FileExistsError(f"{place} holds a run already: give another folder") from None
+        if (place / "run.json").exists():
+            raise FileExistsError(_HOLDS.format(place, "a run"))
+        there = [path.name for pattern in LEFT for path in place.glob(pattern)]
+        if (place / source.name).exists():
+            there.insert(0, source.name)
+        if there:
+            raise FileExistsError(_HOLDS.format(place, there[0]))
         return place
     runs = project_folder() / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -127,6 +132,17 @@ def _claim(folder: str | Path | None, source: Path) -> Path:
             number += 1
         else:
             return runs / f"{stem}-{number}"
+
+
+_HOLDS = "{} holds {} already: give another folder"
+
+
+def _claim(place: Path, about: Mapping[str, Any]) -> None:
+    """Write the first `run.json`; two runs at once never share a folder."""
+    try:
+        create(place / "run.json", lambda temporary: _write(temporary, about))
+    except FileExistsError:
+        raise FileExistsError(_HOLDS.format(place, "a run")) from None
 
 
 def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], place: Path) -> dict[str, Any]:
@@ -272,8 +288,11 @@ def _without_paths(notebook: Path, place: Path) -> None:
 
 
 def _save(place: Path, about: Mapping[str, Any]) -> None:
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(place / "run.json", lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(place / "run.json", lambda temporary: _write(temporary, about))
+
+
+def _write(path: Path, about: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _now() -> str:

@@ -63,6 +63,36 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
         run_notebook(notebook(tmp_path), None, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["07_toy.ipynb", "log.txt", "results.json", "history.jsonl", "predictions_clip.parquet", "training"]
+)
+def test_a_folder_with_a_file_that_the_run_would_write_over_is_refused_before_anything_starts(tmp_path, name):
+    path = notebook(tmp_path)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / name).write_text("somebody's")
+    with pytest.raises(FileExistsError, match=f"folder holds {re.escape(name)} already: give another folder"):
+        run_notebook(path, None, folder)
+    assert [file.name for file in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == "somebody's"
+
+
+def test_a_notebook_is_not_run_over_itself(tmp_path):
+    path = notebook(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"holds 07_toy\.ipynb already"):
+        run_notebook(path, None, tmp_path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["07_toy.ipynb"]
+
+
+def test_other_files_in_the_folder_stay(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "batch.log").write_text("of the queue")
+    assert run_notebook(notebook(tmp_path, RECORDS), None, tmp_path / "run").status == "done"
+    assert (tmp_path / "run" / "batch.log").read_text() == "of the queue"
+
+
 def test_of_two_runs_at_once_one_gets_the_folder(tmp_path):
     path = notebook(tmp_path, RECORDS)
     command = [sys.executable, "-m", "labkit", "run", str(path), "--folder", str(tmp_path / "run")]
