@@ -198,17 +198,19 @@ def card_schema(
 @card_app.command("check")
 @plainly
 def card_check(
-    folder: Annotated[Path | None, typer.Argument(help="Default: the summaries that labkit reads.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="Default: the library where you stand.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
 ) -> None:
     """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
 
-    Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
+    Says which folder it checked: LABKIT_SUMMARIES, else the nearest `summaries/` from here upwards, else the installed
+    package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
 
     Examples: `labkit card check`, `labkit card check my_group/summaries --json`
     """
     from labkit.survey.check import check
+    from labkit.survey.library import is_read_only
     from labkit.survey.problems import as_json, listed
 
     report = check(folder, progress=True)
@@ -217,7 +219,8 @@ def card_check(
         about = {"folder": str(report.folder), "papers": report.papers, "cards": report.cards}
         print(as_json(shown, **about, numbers=report.numbers, stated=report.stated, unsure=report.unsure))
     else:
-        print(*listed(shown, report.folder), report, sep="\n")
+        installed = ", the library of the installed labkit, which is only read" if not folder and is_read_only() else ""
+        print(*listed(shown, report.folder), f"checked {report.folder}{installed}", report, sep="\n")
     if report.errors:
         raise typer.Exit(1)
 

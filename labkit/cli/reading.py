@@ -16,7 +16,7 @@ reading_app = group(
     "group",
     "Read together: claim papers, read with a stopwatch, check them off, see how it goes.\n\n"
     "Each member writes one file, `summaries/group/log/<reader>.jsonl`; commit it with your cards, and pull others'. "
-    "Say once who you are: `git config labkit.reader reader-a`.\n\n"
+    "Say once who you are, in the clone you stand in: `git config labkit.reader reader-a`.\n\n"
     "A session: `labkit group claim --random`, `labkit group start PAPER`, read, `labkit group stop`, "
     "`labkit card new PAPER --reader reader-a`, write, `labkit group done PAPER`.",
 )

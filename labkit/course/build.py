@@ -21,7 +21,8 @@ from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
 from labkit.runs.table import status
-from labkit.survey import paper
+from labkit.survey.library import summaries_folder
+from labkit.survey.schema import Paper
 from labkit.survey.shelf import open_shelf
 
 ROAD = (
@@ -125,10 +126,11 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     site = project / "build" / "course"
     _write_assets(site / "assets")
     found = _findings(plan)
-    entries = [_entry(lesson, runs.get(lesson.name), found) for lesson in plan.lessons]
+    shelf = open_shelf(summaries_folder(project))
+    entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    write_library(site, open_shelf(), shell, _render, _write)
+    write_library(site, shelf, shell, _render, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -160,8 +162,8 @@ def _has_run(place: Path) -> bool:
     return (place / "run.json").is_file() and any(place.glob("*.ipynb"))
 
 
-def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) -> dict[str, Any]:
-    """What the pages say of a lesson."""
+def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
+    """What the pages say of a lesson; `card` is the paper that it belongs to, where the library has it."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     words = {
@@ -196,7 +198,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) 
         "numbers": [
             (name.replace("_", " "), _number(value)) for name, value in [*(run.results if run else {}).items()]
         ][:MOST_NUMBERS],
-        "paper": {"page": f"papers/{lesson.card}.html", "name": paper(lesson.card).short} if lesson.card else None,
+        "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
 
 

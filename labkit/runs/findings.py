@@ -223,7 +223,7 @@ def measure(
     notebooks = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
     chosen = {name: path for name, path in notebooks.items() if not only or name.startswith(tuple(only))}
     if not chosen:
-        raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'}")
+        raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'} in {project}")
     for path in chosen.values():
         if "seed" not in read_parameters(path):
             raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")

@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.records import create
 from labkit.survey.front_matter import written
 from labkit.survey.importing import guess_language
-from labkit.survey.library import paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.library import own_place, paper_folder, paper_ids, parse_paper, summaries_folder
 from labkit.survey.schema import did_you_mean
 from labkit.survey.venue import Queued, queued, venues
 
@@ -32,7 +32,7 @@ def add_paper(paper_id: str) -> Path:
     text = _paper_yaml(one, venue)
     path = summaries_folder() / paper_id / "paper.yaml"
     parse_paper(path, text)
-    return create(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    return create(own_place(path), lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _paper_yaml(one: Queued, venue: str) -> str:

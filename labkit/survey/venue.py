@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.records import write_atomically
-from labkit.survey.library import SummaryError, read_text, summaries_folder
+from labkit.survey.library import SummaryError, own_place, read_text, summaries_folder
 from labkit.survey.references import ARXIV, DOI, Names, compared, exactly, settled
 from labkit.survey.schema import did_you_mean
 from labkit.survey.spreadsheet import guarded, unguarded
@@ -94,7 +94,7 @@ def enqueue(venue: str, listed: Listed, names: Names) -> tuple[Path, tuple[Queue
     A paper that the library has beyond doubt gets its id; others an id of author, year and a word of the title. Lines
     that the queue has already stay as they are.
     """
-    path = queue_path(venue)
+    path = own_place(queue_path(venue))
     present = queued(venue) if path.is_file() else ()
     taken = {one.id for one in present} | {found for papers in names.titles.values() for found, _ in papers}
     titles = {compared(one.title) for one in present}

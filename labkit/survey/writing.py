@@ -10,7 +10,7 @@ from labkit.survey.card import CardFile
 from labkit.survey.card_schema import FORMATS, LANGUAGES, MODES, Card, CardFormat, CardLanguage, Mode
 from labkit.survey.formats import TEMPLATES
 from labkit.survey.front_matter import written
-from labkit.survey.library import paper_folder, read_paper
+from labkit.survey.library import own_place, paper_folder, read_paper
 from labkit.survey.schema import Paper, did_you_mean
 
 BUDGETS: dict[Mode, int] = {"skim": 30, "close": 60}  # minutes: the longest skim, the shortest close reading
@@ -66,7 +66,7 @@ def new_card(
 def write_new(card: CardFile) -> Path:
     """Write a card that is not there yet, whole or not at all. Raises `FileExistsError` where it is."""
     instead = "edit it, or choose another reader or language"
-    return create(card.path, lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
+    return create(own_place(card.path), lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
 
 
 def reader_id(name: str) -> str:

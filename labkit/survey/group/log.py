@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit.records import write_atomically
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
-from labkit.survey.library import LARGEST, SummaryError, summaries_folder
+from labkit.survey.library import LARGEST, SummaryError, own_place, summaries_folder
 
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"
@@ -109,7 +109,7 @@ def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
 
     `now` has a zone. Raises `ValueError` for a name that is no id, `OSError` where the folder cannot be written.
     """
-    path = log_path(person)
+    path = own_place(log_path(person))
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_attributes(path.parent.parent / ".gitattributes")
     file = _open_locked(path)
