@@ -5,6 +5,7 @@ Training writes them, everyone else reads them. This module imports nothing of l
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,6 +61,40 @@ def create(path: str | Path, write: Callable[[Path], object], *, instead: str = 
     return path
 
 
+def create_folder(folder: str | Path, fill: Callable[[Path], object], *, last: str = "") -> Path:
+    """Call `fill(building)` with a hidden new folder, and give it the name `folder` when it is whole.
+
+    A folder that is there already and empty (a mount point, or what a link leads to) stays, and what was made moves into
+    it, the file `last` as the last: where that is, all is. Raises `OSError` where somebody else was first.
+    """
+    place = Path(folder).resolve()
+    inside = place.is_dir()  # it cannot be renamed over where a disk is mounted; and never is a disk left for another
+    home = place if inside else place.parent
+    with naming(place):
+        home.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=home, prefix=f".{place.name}."))
+        try:
+            fill(building)
+            if inside:
+                # Folders first: moving them fails where they are already.
+                for part in sorted(building.iterdir(), key=lambda part: (part.name == last, not part.is_dir())):
+                    part.rename(place / part.name)
+            else:
+                building.chmod(0o777 & ~_mask())  # mkdtemp's folders are their owner's alone
+                building.rename(place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return Path(folder)
+
+
+def is_vacant(folder: str | Path) -> bool:
+    """Whether nothing is there, or a folder with nothing in it but hidden files and what a new disk has."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return not folder.exists()
+    return all(one.name.startswith(".") or one.name == "lost+found" for one in folder.iterdir())
+
+
 @contextmanager
 def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
     """A hidden file beside `path` with all that `write` wrote, safe on the disk; the block gives it its name."""
@@ -73,9 +108,7 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             # mkstemp makes files only their owner may read; give what open() would have given.
-            mask = os.umask(0)
-            os.umask(mask)
-            temporary.chmod(0o666 & ~mask)
+            temporary.chmod(0o666 & ~_mask())
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
@@ -93,6 +126,12 @@ def naming(path: Path) -> Iterator[None]:
         if error.errno is None:
             raise OSError(f"{path}: {error}") if str(path) not in str(error) else error from None
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 if sys.platform == "win32":

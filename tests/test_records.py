@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.records import History, create, write_atomically
+from labkit.records import History, create, create_folder, is_vacant, write_atomically
 
 ROW = {"run": "a", "epoch": 1, "split": "val", "level": "clip", "loss": 1.0, "top1": 0.5, "top5": 1.0}
 ROW |= {"lr": 0.1, "seconds": 1.0, "clips": 2}
@@ -68,6 +68,58 @@ create(pathlib.Path({str(tmp_path / "a.md")!r}), write)
     assert not (tmp_path / "a.md").exists()
     create(tmp_path / "a.md", lambda temporary: temporary.write_text("whole"))
     assert (tmp_path / "a.md").read_text() == "whole"
+
+
+def fill(building: Path) -> None:
+    (building / "videos").mkdir()
+    (building / "videos" / "a").write_text("a")
+    (building / "about.json").write_text("whole")
+
+
+def test_a_folder_is_made_whole_where_none_was(tmp_path):
+    folder = create_folder(tmp_path / "new" / "made", fill)
+    assert sorted(path.name for path in folder.rglob("*")) == ["a", "about.json", "videos"]
+    assert [path.name for path in folder.parent.iterdir()] == ["made"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_empty_folder_is_filled_and_stays_itself_as_a_mount_point_must(tmp_path, linked):
+    place = tmp_path / "disk"
+    place.mkdir()
+    (place / "lost+found").mkdir()
+    folder = tmp_path / "link" if linked else place
+    if linked:
+        folder.symlink_to(place, target_is_directory=True)
+    before = place.stat().st_ino
+    assert is_vacant(folder)
+    assert create_folder(folder, fill, last="about.json") == folder
+    assert place.stat().st_ino == before
+    assert (folder / "videos" / "a").read_text() == "a"
+    assert sorted(path.name for path in place.iterdir()) == ["about.json", "lost+found", "videos"]
+    assert not is_vacant(folder)
+
+
+def test_a_link_to_nothing_is_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "made", target_is_directory=True)
+    create_folder(tmp_path / "link", fill)
+    assert (tmp_path / "disk" / "made" / "about.json").read_text() == "whole"
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_two_who_make_one_folder_the_second_is_told_and_changes_nothing(tmp_path, there):
+    if there:
+        (tmp_path / "made").mkdir()
+
+    def late(building: Path) -> None:
+        create_folder(tmp_path / "made", fill, last="about.json")
+        fill(building)
+        (building / "videos" / "b").write_text("b")
+
+    with pytest.raises(OSError, match="made"):
+        create_folder(tmp_path / "made", late, last="about.json")
+    assert sorted(path.name for path in (tmp_path / "made").rglob("*")) == ["a", "about.json", "videos"]
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 def test_what_is_there_is_never_created_again_nor_written(tmp_path):

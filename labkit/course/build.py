@@ -159,7 +159,7 @@ def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Ca
 
 
 def _has_run(place: Path) -> bool:
-    return (place / "run.json").is_file() and any(place.glob("*.ipynb"))
+    return (place / "run.json").is_file() and any(place.glob("[!.]*.ipynb"))
 
 
 def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:

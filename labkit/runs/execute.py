@@ -99,7 +99,7 @@ def run_notebook(
         return end("done")
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
-        why = None if stopped else cause(error, place, time_limit)
+        why = None if stopped else cause(error, place / source.name, time_limit)
         with suppress(OSError):  # of a full disk, say, which may be the very cause
             end("interrupted" if stopped else "failed", why)
         if stopped:

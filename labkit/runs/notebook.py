@@ -63,7 +63,7 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
     folder = Path(folder) if folder else course_folder() / "notebooks"
-    there = {found.stem: found.resolve() for found in sorted(folder.glob("*.ipynb"))}
+    there = {found.stem: found.resolve() for found in sorted(folder.glob("[!.]*.ipynb"))}
     stem = path.name.removesuffix(".ipynb")
     if path.parent == Path() and stem:
         matches = [stem] if stem in there else [one for one in there if one.startswith(stem)]

@@ -42,9 +42,11 @@ def has_library(folder: Path) -> bool:
     try:
         with os.scandir(folder / LIBRARY) as entries:
             for entry in entries:
+                if entry.name.startswith("."):
+                    continue
                 if entry.is_dir() and (entry.name in NO_PAPERS or (Path(entry.path) / "paper.yaml").is_file()):
                     return True
-                empty = empty and entry.name.startswith(".")
+                empty = False
     except OSError:
         return False
     return empty

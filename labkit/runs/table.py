@@ -22,6 +22,8 @@ def find_runs(folder: str | Path | None = None) -> list[Run]:
         raise FileNotFoundError(f"there is no folder {folder}; `labkit run NOTEBOOK` makes runs")
     found = []
     for path in folder.rglob("run.json"):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
         try:
             run = Run.open(path.parent)
         except ValueError:  # cut short by a full disk, say; its folder still holds the notebook and the log

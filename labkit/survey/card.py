@@ -204,10 +204,10 @@ def read_card(path: str | Path) -> CardFile:
 
 
 def card_paths(paper_id: str | None = None) -> tuple[Path, ...]:
-    """The files of all cards, or of those of one paper, sorted."""
+    """The files of all cards, or of those of one paper, sorted. A hidden file is none: a kill may have left it."""
     if paper_id is None:
-        return tuple(sorted(summaries_folder().glob("*/cards/*.md")))
-    return tuple(sorted(paper_folder(paper_id).glob("cards/*.md")))
+        return tuple(sorted(summaries_folder().glob("[!.]*/cards/[!.]*.md")))
+    return tuple(sorted(paper_folder(paper_id).glob("cards/[!.]*.md")))
 
 
 def cards(

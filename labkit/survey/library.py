@@ -98,8 +98,8 @@ def _packaged() -> tuple[Path, Path]:
 
 
 def paper_ids() -> tuple[str, ...]:
-    """The ids of all papers: the folders that hold a `paper.yaml`, sorted."""
-    return tuple(sorted(path.parent.name for path in summaries_folder().glob("*/paper.yaml")))
+    """The ids of all papers: the folders that hold a `paper.yaml`, sorted. What is hidden is no paper."""
+    return tuple(sorted(path.parent.name for path in summaries_folder().glob("[!.]*/paper.yaml")))
 
 
 def read_paper(paper_id: str) -> Paper:

@@ -123,7 +123,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
     """The papers of a venue's queue. Raises `LookupError` for a venue without one, `SummaryError` for a bad file."""
     path = queue_path(venue)
     if not path.is_file():
-        known = sorted(one.stem for one in path.parent.glob("*.csv"))
+        known = sorted(one.stem for one in path.parent.glob("[!.]*.csv"))
         raise LookupError(f"no queue of {venue!r} in {path.parent}{did_you_mean(path.stem, known)}")
     rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     if missing := {"id", "title"} - set(rows.fieldnames or ()):
@@ -144,7 +144,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
 
 def venues() -> tuple[str, ...]:
     """The venues that have a queue."""
-    return tuple(sorted(path.stem for path in (summaries_folder() / "queue").glob("*.csv")))
+    return tuple(sorted(path.stem for path in (summaries_folder() / "queue").glob("[!.]*.csv")))
 
 
 def paper_id(paper: Queued, taken: Iterable[str] = ()) -> str:

@@ -122,7 +122,9 @@ def test_the_pages_are_of_the_library_beside_the_course(tmp_path):
     pages = {page.name for page in (site / "papers").glob("*.html")}
     assert pages == {"index.html", "results.html", "next.html", "map.html", "a-2020-b.html"}
     assert "Of this clone alone" in (site / "papers" / "index.html").read_text()
-    assert "hara-2018-retrace.html" not in (site / "index.html").read_text()  # the lesson's paper is not in this library
+    assert (
+        "hara-2018-retrace.html" not in (site / "index.html").read_text()
+    )  # the lesson's paper is not in this library
 
 
 def test_a_course_is_checked_before_anything_runs(tmp_path):

@@ -86,6 +86,21 @@ def test_a_notebook_is_not_run_over_itself(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["07_toy.ipynb"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_kill_while_the_run_is_noted_leaves_a_folder_that_can_be_used(tmp_path):
+    path = notebook(tmp_path, RECORDS)
+    program = f"""
+import os, signal
+from pathlib import Path
+from labkit.runs.execute import run_notebook
+Path.write_text = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+run_notebook({str(path)!r}, None, {str(tmp_path / "run")!r})
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    assert runs_table(tmp_path).empty
+    assert run_notebook(path, None, tmp_path / "run").status == "done"
+
+
 def test_other_files_in_the_folder_stay(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "batch.log").write_text("of the queue")
