@@ -303,6 +303,27 @@ class Predictions:
         )
 
 
+# What the values in `run.json` are, those that something reads; a key may be missing.
+RUN_KEYS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("notebook", "status"), (str,)),
+    **dict.fromkeys(("parameters", "changed", "versions", "hardware", "code", "process"), (dict,)),
+    "started": (str, type(None)),
+    "seconds": (int, float, type(None)),
+    "error": (dict, type(None)),
+}
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """What a JSON file of names and values holds. Raises `ValueError`, naming the file, where it is anything else."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON that can be read: {error}") from None
+    if not isinstance(read, dict):
+        raise ValueError(f"{path} should hold names and values, not a {type(read).__name__}")
+    return read
+
+
 @dataclass(frozen=True)
 class Run:
     """A folder that one execution of a notebook left: the notebook, `run.json`, and what it measured.
@@ -315,12 +336,16 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """The run that a folder holds. Raises `FileNotFoundError` if it holds none."""
+        """The run that a folder holds. Raises `FileNotFoundError` if it holds none, `ValueError` if its file is odd."""
         folder = Path(folder)
         path = folder / "run.json"
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is not a run: it has no run.json")
-        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+        about = read_mapping(path)
+        for key, kinds in RUN_KEYS.items():
+            if key in about and not isinstance(about[key], kinds):
+                raise ValueError(f"{path} is not of a run: {key!r} is {about[key]!r:.60}")
+        return cls(folder, about)
 
     @property
     def status(self) -> str:
@@ -334,9 +359,9 @@ class Run:
 
     @property
     def results(self) -> dict[str, Any]:
-        """The numbers that the notebook recorded, by name; empty if it recorded none."""
+        """The numbers that the notebook recorded, by name; empty if it recorded none. Raises `ValueError` if they are odd."""
         path = self.folder / "results.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_mapping(path) if path.is_file() else {}
 
     @property
     def histories(self) -> Sequence[Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import group, plainly, said
+from labkit.cli.app import group, plainly, say, tell
 from labkit.cli.asking import next_papers
 from labkit.cli.reading import Reader
 
@@ -77,7 +77,7 @@ def card_import(
             path = write_new(card)
         except (SummaryError, OSError) as error:
             failed += 1
-            print(f"labkit: {said(error)}", file=sys.stderr)
+            tell(error)
             continue
         _tell(card)
         print(path)
@@ -211,7 +211,7 @@ def card_check(
     """
     from labkit.survey.check import check
     from labkit.survey.library import is_read_only
-    from labkit.survey.problems import as_json, listed
+    from labkit.survey.problems import as_json, listed, plain
 
     report = check(folder, progress=True)
     shown = [problem for problem in report.problems if not (quiet and problem.severity == "note")]
@@ -220,7 +220,7 @@ def card_check(
         print(as_json(shown, **about, numbers=report.numbers, stated=report.stated, unsure=report.unsure))
     else:
         installed = ", the library of the installed labkit, which is only read" if not folder and is_read_only() else ""
-        print(*listed(shown, report.folder), f"checked {report.folder}{installed}", report, sep="\n")
+        print(*listed(shown, report.folder), plain(f"checked {report.folder}{installed}"), report, sep="\n")
     if report.errors:
         raise typer.Exit(1)
 
@@ -251,12 +251,11 @@ def _tell(card: "CardFile") -> None:
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
     about = card.about
-    print(
+    say(
         f"{about.imported.file if about.imported else card.path}: {about.language}, {about.format}; "
-        f"{len(known)} of {len(headed)} headings have a role",
-        file=sys.stderr,
+        f"{len(known)} of {len(headed)} headings have a role"
     )
     if why := set_aside(card):
-        print(f"  its front matter is kept as text: {why.reason} (line {why.line})", file=sys.stderr)
+        say(f"  its front matter is kept as text: {why.reason} (line {why.line})")
     for one in headed:
-        print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)
+        say(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}")

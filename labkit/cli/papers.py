@@ -1,12 +1,11 @@
 """Commands of paper lists: a venue's list as a reading queue, the library for other programs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labkit.cli.app import console, group, plainly, said, tell
+from labkit.cli.app import console, group, plainly, say, tell
 
 papers_app = group(
     "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
@@ -35,9 +34,9 @@ def papers_import(
     names = library_names()
     path, added, problems = enqueue(venue, listed, names)
     for problem in problems:
-        print(f"labkit: {problem}", file=sys.stderr)
+        tell(problem)
     known = sum(one.id in names.numbers for one in added)
-    print(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library", file=sys.stderr)
+    say(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library")
     print(path)
     if problems:
         raise typer.Exit(1)
@@ -92,7 +91,7 @@ def papers_add(
             print(add_paper(paper))
         except (SummaryError, LookupError, OSError) as error:
             failed += 1
-            print(f"labkit: {said(error)}", file=sys.stderr)
+            tell(error)
     if failed:
         raise typer.Exit(1)
 
@@ -113,6 +112,7 @@ def papers_search(
     """
     from rich.text import Text
 
+    from labkit.survey.problems import STEERING, plain
     from labkit.survey.search import search
 
     hits = search(" ".join(words), kind=kind, language=language, role=role, reader=reader, limit=limit)
@@ -120,8 +120,10 @@ def papers_search(
         print("nothing was found")
         raise typer.Exit(1)
     for hit in hits:
-        console().print(Text.assemble((hit.paper, "bold"), f"  {hit.where}"))
-        snippet = Text(f"    {hit.snippet}")
+        console().print(Text.assemble((hit.paper, "bold"), f"  {plain(hit.where)}"))
+        snippet = Text(
+            "    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet)
+        )  # as long as before, for the marks
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)
         console().print(snippet)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import console, group, plainly
+from labkit.cli.app import console, group, plainly, say
 
 if TYPE_CHECKING:
     from labkit.survey.group.claiming import Claimed
@@ -223,7 +223,7 @@ def group_done(
     if finished.stopped:
         print(stopped(finished.stopped))
     for problem in finished.problems:
-        print(problem, file=sys.stderr)
+        say(str(problem))
     print(f"{paper} is {'still ' if finished.again else ''}done. Commit your card and your log together:")
     print(finished.card)
 
@@ -234,7 +234,7 @@ def the_group() -> "Group":
     from labkit.survey.group.state import fold
 
     def tell(error: "SummaryError") -> None:
-        print(f"labkit: warning: {error}", file=sys.stderr)
+        say(f"labkit: warning: {error}")
 
     return fold(read_events(on_error=tell))
 

@@ -7,6 +7,7 @@ A notebook that fails stops none of the others; the index says which did not run
 import functools
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
-from labkit.runs.table import status
+from labkit.runs.table import results, status
 from labkit.survey.library import summaries_folder
 from labkit.survey.schema import Paper
 from labkit.survey.shelf import open_shelf
@@ -53,7 +54,7 @@ class Built:
     def budget(self) -> list[tuple[Lesson, float, bool]]:
         """For every lesson that ran to its end: the seconds it took and whether they are within its budget."""
         ran = [(lesson, self.runs[lesson.name]) for lesson in self.plan.lessons if lesson.name in self.runs]
-        took = [(lesson, float(run.about["seconds"])) for lesson, run in ran if run.status == "done"]
+        took = [(lesson, float(run.about.get("seconds") or 0)) for lesson, run in ran if run.status == "done"]
         return [(lesson, seconds, seconds <= lesson.budget_s) for lesson, seconds in took]
 
 
@@ -117,7 +118,8 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
     kept = project / "build" / "runs"
-    runs = {lesson.name: Run.open(kept / lesson.name) for lesson in plan.lessons if _has_run(kept / lesson.name)}
+    opened = {lesson.name: _opened(kept / lesson.name) for lesson in plan.lessons}
+    runs = {name: run for name, run in opened.items() if run}
     return Built(write_pages(plan, runs, project), plan, runs)
 
 
@@ -158,8 +160,15 @@ def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Ca
         return
 
 
-def _has_run(place: Path) -> bool:
-    return (place / "run.json").is_file() and any(place.glob("[!.]*.ipynb"))
+def _opened(place: Path) -> Run | None:
+    """The run in a folder; None where there is none, or none that can be read, which is warned of."""
+    if not (place / "run.json").is_file() or not any(place.glob("[!.]*.ipynb")):
+        return None
+    try:
+        return Run.open(place)
+    except (ValueError, OSError) as error:
+        warnings.warn(f"a run is left out: {error}", stacklevel=2)
+        return None
 
 
 def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
@@ -195,9 +204,9 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], 
             for one in found.get(lesson.name, [])
             if one.holds is not None
         ],
-        "numbers": [
-            (name.replace("_", " "), _number(value)) for name, value in [*(run.results if run else {}).items()]
-        ][:MOST_NUMBERS],
+        "numbers": [(name.replace("_", " "), _number(value)) for name, value in (results(run) if run else {}).items()][
+            :MOST_NUMBERS
+        ],
         "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
 
@@ -266,11 +275,15 @@ def _about(runs: Mapping[str, Run]) -> str:
     if not runs:
         return "No notebook has been run yet."
     latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
-    hardware, versions, code = latest["hardware"], latest["versions"], latest["code"]
-    machine = ", ".join([hardware["processor"], f"{hardware['cores']} cores", *hardware["gpus"]])
-    commit = f", commit {code['commit'][:10]}{' with changes' if code['dirty'] else ''}" if code["commit"] else ""
-    day = str(latest["started"])[:10]
-    return f"Run on {day} on {machine}; labkit {versions['labkit']}{commit}, Python {versions['python']}, torch {versions['torch']}."
+    hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
+    machine = ", ".join(
+        [hardware.get("processor", "?"), f"{hardware.get('cores', '?')} cores", *hardware.get("gpus", [])]
+    )
+    commit = code.get("commit") or ""
+    at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
+    labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
+    day = str(latest.get("started"))[:10]
+    return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
 
 
 def _render(template: str, **values: Any) -> str:

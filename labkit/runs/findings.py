@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
-from labkit.records import Run, write_atomically
+from labkit.records import Run, read_mapping, write_atomically
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
 from labkit.runs.project import course_folder, project_folder
@@ -199,7 +199,7 @@ def declared(folder: str | Path | None = None) -> list[Declared]:
 def read_measured(folder: Path) -> Mapping[str, Any]:
     """`docs/findings.json` as it is; empty where nothing was measured."""
     path = folder / "docs" / "findings.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_mapping(path) if path.is_file() else {}
 
 
 def measure(

@@ -5,7 +5,6 @@ The `parameters` cell is read with `ast`, never executed, so that a wrong parame
 
 import ast
 import io
-import json
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from labkit.records import read_mapping
 from labkit.runs.project import course_folder
 
 TAG = "parameters"
@@ -80,16 +80,31 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
     """The cells of a notebook file, each with its source as one string. Raises `NotebookError` if it is not one."""
+    return [{**cell, "source": "".join(cell["source"])} for cell in read_content(path)["cells"]]
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What a notebook file holds: `cells`, each with its type, source and metadata, and `metadata`.
+
+    A byte-order mark is left out. Raises `NotebookError` if it is no notebook.
+    """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+        content = read_mapping(path)
+        for cell in content["cells"]:
+            if not isinstance(cell["cell_type"], str) or not isinstance(cell.get("metadata", {}), dict):
+                raise TypeError("a cell without its type or metadata")
+            "".join(cell["source"])
+        if not isinstance(content.get("metadata", {}), dict):
+            raise TypeError("its metadata are no mapping")
     except (ValueError, KeyError, TypeError) as error:
-        raise NotebookError(f"{path} is not a notebook that can be read ({type(error).__name__}: {error})") from None
+        why = f"{type(error).__name__}: {str(error).removeprefix(f'{path} ')}"
+        raise NotebookError(f"{path} is not a notebook that can be read ({why})") from None
+    return content
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
     """The parameters a notebook declares, by name, in its order; empty if it has no cell tagged `parameters`."""
-    tagged = [cell for cell in read_cells(path) if TAG in cell.get("metadata", {}).get("tags", [])]
+    tagged = [cell for cell in read_cells(path) if TAG in (cell.get("metadata", {}).get("tags") or ())]
     if not tagged:
         return {}
     source = tagged[0]["source"]
@@ -132,13 +147,16 @@ def read_value(parameter: Parameter, value: Any) -> Any:
 
 
 def split_assignments(texts: Sequence[str]) -> dict[str, str]:
-    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`."""
-    pairs = {}
+    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`, and for two of one name."""
+    pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip().isidentifier():
             raise NotebookError(f"a parameter is written name=value, not {text!r}")
-        pairs[name.strip()] = value
+        name = name.strip()
+        if name in pairs:
+            raise NotebookError(f"the parameter {name!r} is given twice: {pairs[name]!r} and {value!r}")
+        pairs[name] = value
     return pairs
 
 

@@ -45,7 +45,8 @@ class Seeds:
 
     def _run(self, notebook: Path, seed: int, key: str) -> Run:
         place = self._project / "build" / "findings" / f"{notebook.stem}-seed{seed}-{key}"
-        if (place / "run.json").is_file() and (before := Run.open(place)).status == "done":
+        before = _kept(place)
+        if before and before.status == "done":
             self._tell(notebook.stem, seed, "was there")
             return before
         if place.exists():
@@ -78,3 +79,11 @@ class Seeds:
         if not (place / "run.json").is_file():
             last = said.strip().splitlines() or ["no reason given"]
             raise RuntimeError(f"{notebook.stem} with seed {seed} did not start: {last[-1]}")
+
+
+def _kept(place: Path) -> Run | None:
+    """The run that is there; None where there is none that can be read."""
+    try:
+        return Run.open(place)
+    except (ValueError, OSError):
+        return None

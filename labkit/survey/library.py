@@ -21,6 +21,9 @@ from labkit.survey.schema import RESULT_COLUMNS, Paper, Result, did_you_mean, ne
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
 LARGEST = 4 * 1024 * 1024  # bytes of one file; a season's largest table is far below
 MOST_NODES = 50_000  # of one YAML file, aliases counted each time they are used
+MOST_DEEP = 50  # its levels
+_BEYOND = "nested or repeated beyond what a summary can be"
+_OPENING = re.compile(r"[\[{]|[-?:]\s")  # what begins a level of YAML
 
 Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
 
@@ -255,6 +258,7 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
     Raises `SummaryError`.
     """
     try:
+        _not_too_deep(path, text)
         loader = Loader(text)
         try:
             node = loader.get_single_node()
@@ -274,6 +278,17 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
         raise SummaryError(path, str(error)) from None
 
 
+def _not_too_deep(path: Path, text: str) -> None:
+    """Refuse nesting that libyaml would follow until the stack ends, and the interpreter with it."""
+    if len(_OPENING.findall(text)) < MOST_NODES // 10:  # a small file cannot be that deep
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEEP:
+            raise SummaryError(path, _BEYOND, event.start_mark.line + 1)
+
+
 def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
     """The line of each value, by its place. Refuses duplicate keys, and aliases that would unfold without end."""
     lines: dict[Place, int] = {}
@@ -281,8 +296,8 @@ def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
     while waiting:
         place, node = waiting.pop()
         lines[place] = node.start_mark.line + 1
-        if len(lines) + len(waiting) > MOST_NODES or len(place) > 50:
-            raise SummaryError(path, "nested or repeated beyond what a summary can be", lines[place])
+        if len(lines) + len(waiting) > MOST_NODES or len(place) > MOST_DEEP:
+            raise SummaryError(path, _BEYOND, lines[place])
         if isinstance(node, yaml.SequenceNode):
             waiting += [((*place, i), child) for i, child in enumerate(node.value)]
         elif isinstance(node, yaml.MappingNode):

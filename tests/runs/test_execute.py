@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from toy_course import write_notebook
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, run_notebook
 from labkit.runs.notebook import NotebookError
+from labkit.runs.results import read_results
 from labkit.runs.table import runs_table, status
 
 PARAMETERS = 'seed: int = 0  # a seed\nwait: float = 0.0\nout: str = ""  # folder'
@@ -234,14 +236,46 @@ def test_a_killed_run_shows_as_died(tmp_path):
     assert table["results"].tolist() == [{"double": 0}]
 
 
-def test_damaged_files_of_a_run_hide_no_other_run(tmp_path):
-    contents = {"cut": "", "other": "[]", "whole": '{"status": "done"}'}
-    for name, text in contents.items():
+ODD = {
+    "cut": "",
+    "list": "[]",
+    "deep": "[" * 100_000,
+    "latin": b'{"status": "\xe9"}',
+    "changed": '{"changed": ["seed"]}',
+    "no changes": '{"changed": null}',
+    "seconds": '{"seconds": "12"}',
+    "notebook": '{"notebook": 5}',
+    "process": '{"status": "running", "process": 7}',
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_an_odd_run_hides_no_other_and_is_one_line(tmp_path, text):
+    for name, content in {"odd": text, "whole": '{"status": "done"}'}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(text)
-    (tmp_path / "whole" / "results.json").write_text('{"x": ')
-    table = runs_table(tmp_path)
+        (tmp_path / name / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.warns(UserWarning, match="a run is left out") as said:
+        table = runs_table(tmp_path)
     assert table[["run", "status", "results"]].to_numpy().tolist() == [["whole", "done", {}]]
+    (message,) = [str(one.message) for one in said]
+    assert str(tmp_path / "odd" / "run.json") in message
+    assert "\n" not in message
+
+
+def test_a_run_whose_process_is_written_oddly_has_died(tmp_path):
+    process = {"host": platform.node(), "pid": "many", "since": None}
+    (tmp_path / "run.json").write_text(json.dumps({"status": "running", "process": process}))
+    assert runs_table(tmp_path)["status"].tolist() == ["died"]
+
+
+@pytest.mark.parametrize("text", ['{"x": ', "[1]", "3", '"a"'])
+def test_odd_numbers_hide_no_run_and_are_one_line(tmp_path, text):
+    (tmp_path / "run.json").write_text('{"status": "done"}')
+    (tmp_path / "results.json").write_text(text)
+    with pytest.warns(UserWarning, match=r"a run's numbers are left out: .*results\.json"):
+        assert runs_table(tmp_path)[["status", "results"]].to_numpy().tolist() == [["done", {}]]
+    with pytest.raises(ValueError, match=r"results\.json"):
+        read_results(tmp_path)
 
 
 def test_the_table_of_an_absent_folder_says_how_to_make_runs(tmp_path):

@@ -102,10 +102,15 @@ def test_a_notebook_that_is_not_there_is_answered_with_the_nearest(tmp_path, nam
         find_notebook(name, write_course(tmp_path) / "notebooks")
 
 
-def test_a_file_that_is_no_notebook_is_refused(tmp_path):
+NO_NOTEBOOKS = ["not json", "[]", "{}", '{"cells": [3]}', '{"cells": [{}]}', '{"cells": ' + "[" * 100_000]
+NO_NOTEBOOKS += ['{"cells": [{"cell_type": "code", "source": 3}]}', '{"cells": [], "metadata": 3}']
+
+
+@pytest.mark.parametrize("text", NO_NOTEBOOKS)
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, text):
     path = tmp_path / "a.ipynb"
-    path.write_text("not json")
-    with pytest.raises(NotebookError, match="is not a notebook"):
+    path.write_text(text)
+    with pytest.raises(NotebookError, match=r"a\.ipynb is not a notebook"):
         read_parameters(path)
 
 
@@ -114,6 +119,11 @@ def test_an_assignment_needs_a_name_and_an_equals_sign():
     for wrong in ("a", "=3", "a b=3"):
         with pytest.raises(NotebookError, match="name=value"):
             split_assignments([wrong])
+
+
+def test_a_parameter_given_twice_is_said():
+    with pytest.raises(NotebookError, match="'seed' is given twice: '1' and '2'"):
+        split_assignments(["seed=1", "rate=3", "seed=2"])
 
 
 def test_papermill_infers_the_same_parameters(tmp_path):

@@ -151,6 +151,12 @@ def test_aliases_that_unfold_without_end_are_refused(tmp_path):
         parse_yaml(tmp_path / "paper.yaml", bomb)
 
 
+@pytest.mark.parametrize("text", ["[" * 400_000 + "]" * 400_000, "- " * 200_000 + "a", "? " * 200_000 + "a"])
+def test_nesting_that_would_end_the_interpreter_is_refused(tmp_path, text):
+    with pytest.raises(SummaryError, match=r"paper\.yaml, line 1: nested"):
+        parse_yaml(tmp_path / "paper.yaml", text)
+
+
 def test_an_alias_of_itself_is_refused(tmp_path):
     with pytest.raises(SummaryError, match="beyond what a summary can be"):
         parse_yaml(tmp_path / "paper.yaml", "a: &a [*a]\n")
