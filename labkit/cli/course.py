@@ -51,13 +51,15 @@ def run(
     stall_limit: Annotated[
         float, typer.Option(help="Minutes after which a kernel that does nothing counts as hung; 0 for never.")
     ] = 10,
+    kernel: Annotated[str | None, typer.Option(help="An installed kernel, by name. Default: this Python.")] = None,
     describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
 ) -> None:
     """Run a notebook with parameters, and keep what it found in a folder of its own.
 
-    Parameters are checked against the notebook's own before anything starts. The folder holds the executed notebook,
-    `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or stopped run
-    keeps what it had. The last line is the folder's path.
+    Parameters are checked against the notebook's own before anything starts; what is set needs a plain type there. The
+    notebook runs on this Python; where it was saved with another kernel, that is said. The folder holds the executed
+    notebook, `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or
+    stopped run keeps what it had. The last line is the folder's path.
 
     Examples:
 
@@ -81,7 +83,7 @@ def run(
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+            done = run_notebook(path, given, folder, on_step=progress.step, kernel=kernel, **limits)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
         raise
@@ -208,7 +210,7 @@ def _show_parameters(path: Path) -> None:
     from labkit.runs.notebook import read_parameters
     from labkit.terminal import table
 
-    rows = [(one.name, one.type, repr(one.default), one.help) for one in read_parameters(path).values()]
+    rows = [(one.name, one.type, one.shown, one.help) for one in read_parameters(path).values()]
     console().print(table(("parameter", "type", "default", "what it is"), rows))
 
 

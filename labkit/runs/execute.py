@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,8 +22,16 @@ from typing import IO, Any
 from labkit.records import Run, create, write_atomically
 from labkit.runs import provenance
 from labkit.runs.failure import cause
+from labkit.runs.kernel import Kernel, choose_kernel
 from labkit.runs.meaning import check_meaning
-from labkit.runs.notebook import check_parameters, find_notebook, read_cells, read_parameters
+from labkit.runs.notebook import (
+    check_parameters,
+    computed_before,
+    find_notebook,
+    read_cells,
+    read_content,
+    read_parameters,
+)
 from labkit.runs.project import project_folder
 from labkit.runs.watch import StallWatch
 
@@ -64,6 +73,7 @@ def run_notebook(
     time_limit: float | None = HOUR,
     stall_limit: float | None = 600.0,
     on_step: Callable[[Step], None] | None = None,
+    kernel: str | None = None,
 ) -> Run:
     """Execute a notebook and return its `Run`.
 
@@ -72,7 +82,8 @@ def run_notebook(
     hold a run yet, nor a notebook of this name or a file that a run leaves (`LEFT`); by default it is
     `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
     whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
-    is ended. `on_step` is called before each cell.
+    is ended. `on_step` is called before each cell. `kernel` names an installed one; default: this interpreter, and where
+    the notebook was saved with another, that is warned of.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
     After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
@@ -81,11 +92,16 @@ def run_notebook(
     declared = read_parameters(source)
     given = check_parameters(declared, parameters or {}, source.name)
     check_meaning(given)
+    chosen = choose_kernel(read_content(source).get("metadata", {}), source.name, kernel)
     place = _place(folder, source)
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
-    about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
+    about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
+    about["kernel"] = chosen.name
     _claim(place, about)
+    for said in (chosen.said, computed_before(declared, given)):
+        if said:
+            warnings.warn(said, stacklevel=2)
     started = time.monotonic()
 
     def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
@@ -95,7 +111,7 @@ def run_notebook(
         return Run(place, about)
 
     try:
-        _execute(source, place, given, time_limit, stall_limit, on_step)
+        _execute(source, place, given, chosen, time_limit, stall_limit, on_step)
         return end("done")
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
@@ -174,6 +190,7 @@ def _execute(
     source: Path,
     place: Path,
     given: Mapping[str, Any],
+    kernel: Kernel,
     time_limit: float | None,
     stall_limit: float | None,
     on_step: Callable[[Step], None] | None,
@@ -183,7 +200,7 @@ def _execute(
 
     import papermill
 
-    _save_whole(place)
+    _own_files(source, place)
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
     deadline = time.monotonic() + time_limit if time_limit else None
     headings, cells = _headings(source)
@@ -204,6 +221,8 @@ def _execute(
                 _as_template(source),
                 _as_template(place / source.name),
                 parameters=dict(given),
+                kernel_name=kernel.name,
+                language="python",
                 progress_bar=False,
                 stdout_file=log,
                 stderr_file=log,
@@ -212,7 +231,7 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
-                kernel_manager_class=_logged_kernel(log),
+                kernel_manager_class=_logged_kernel(log, kernel),
             )
         except Exception:
             if watch.hung:
@@ -225,14 +244,17 @@ def _as_template(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _save_whole(place: Path) -> None:
-    """Have papermill save what it executes in this folder by renaming.
+def _own_files(source: Path, place: Path) -> None:
+    """Have papermill read the notebook with or without a byte-order mark, and save what it executes by renaming.
 
     It saves after each cell, by itself over the file there is: a full disk or a kill would leave half a notebook.
     """
     from papermill.iorw import LocalHandler, papermill_io
 
     class WholeFiles(LocalHandler):
+        def read(self, path: str) -> str:
+            return Path(path).read_text(encoding="utf-8-sig")
+
         def write(self, text: str, path: str) -> None:
             part = Path(f"{path}.part")
             try:
@@ -241,14 +263,19 @@ def _save_whole(place: Path) -> None:
             finally:
                 part.unlink(missing_ok=True)
 
-    papermill_io.register(str(place), WholeFiles())
+    for path in (source, place):
+        papermill_io.register(str(path), WholeFiles())
 
 
-def _logged_kernel(log: IO[str]) -> type:
-    """A kernel manager whose kernel writes what is not a cell's output (crashes, a codec's messages) to the log."""
+def _logged_kernel(log: IO[str], kernel: Kernel) -> type:
+    """A manager of this kernel, which writes what is not a cell's output (crashes, a codec's messages) to the log."""
     from jupyter_client import AsyncKernelManager
 
     class LoggedKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> Any:
+            return kernel.spec
+
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
             await super().start_kernel(**{**settings, "stdout": log, "stderr": log})
 

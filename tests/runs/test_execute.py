@@ -103,6 +103,82 @@ run_notebook({str(path)!r}, None, {str(tmp_path / "run")!r})
     assert run_notebook(path, None, tmp_path / "run").status == "done"
 
 
+CELL = {
+    "computed": """%load_ext autoreload
+from pathlib import Path
+seed: int = 0  # a seed
+twice = seed * 2
+home: str = str(Path.home())  # computed
+size = 2**10
+limit: int | None = None  # no limit""",
+    "plain": "seed: int = 0  # a seed",
+}
+
+
+def saved(path: Path, metadata: dict, cell: str = "plain", mark: bytes = b"") -> Path:
+    """A notebook as another program saved it: it prints its interpreter and its seed."""
+    write_notebook(path, ["# Saved elsewhere", "import sys\nprint(sys.executable, seed)"], CELL[cell])
+    content = json.loads(path.read_text())
+    path.write_bytes(mark + json.dumps({**content, "metadata": metadata}).encode())
+    return path
+
+
+KERNELS = {
+    "none": ({}, "was saved without a kernel"),
+    "another": ({"kernelspec": {"name": "conda-env", "language": "python"}}, "was saved with the kernel 'conda-env'"),
+    "odd": ({"kernelspec": None, "language_info": "python"}, "was saved without a kernel"),
+}
+
+
+@pytest.mark.parametrize(("metadata", "said"), KERNELS.values(), ids=KERNELS)
+def test_a_notebook_saved_with_another_kernel_runs_on_this_interpreter_and_that_is_said(tmp_path, metadata, said):
+    path = saved(tmp_path / "a.ipynb", metadata, mark=b"\xef\xbb\xbf")
+    with pytest.warns(UserWarning, match=f"a.ipynb {said}: it runs on this interpreter, {re.escape(sys.executable)}"):
+        run = run_notebook(path, {"seed": 3}, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 3\n"
+    assert run.about["kernel"] == "python3"
+
+
+def test_the_usual_kernel_is_this_interpreter_whatever_jupyter_calls_so(tmp_path, monkeypatch, recwarn):
+    spec = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["nowhere", "{connection_file}"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    run = run_notebook(path, None, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 0\n"
+    assert not [one for one in recwarn if "kernel" in str(one.message)]
+
+
+def test_an_installed_kernel_can_be_named_and_an_unknown_one_is_answered_before_anything_starts(tmp_path, monkeypatch):
+    spec = tmp_path / "jupyter" / "kernels" / "mine" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": command, "display_name": "Mine", "language": "python", "env": {"MINE": "1"}}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = notebook(tmp_path, "import os\nprint(os.environ['MINE'])")
+    with pytest.raises(NotebookError, match=r"there is no kernel 'mien'; did you mean 'mine'\?"):
+        run_notebook(path, None, tmp_path / "run", kernel="mien")
+    assert not (tmp_path / "run").exists()
+    run = run_notebook(path, None, tmp_path / "run", kernel="mine")
+    assert ((run.folder / "log.txt").read_text(), run.about["kernel"]) == ("1\n", "mine")
+
+
+def test_a_notebook_of_another_language_is_refused_before_anything_starts(tmp_path):
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "ir", "language": "R"}})
+    with pytest.raises(NotebookError, match=r"a\.ipynb is written in R; labkit runs Python"):
+        run_notebook(path, None, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_notebook_with_computed_parameters_and_magics_runs(tmp_path):
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "python3", "language": "python"}}, "computed")
+    with pytest.warns(UserWarning, match=r"twice = seed \* 2: computed from the defaults"):
+        run = run_notebook(path, {"seed": "3", "limit": "5"}, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 3\n"
+    assert (run.parameters, run.about["changed"]) == ({"seed": 3, "limit": 5}, {"seed": 3, "limit": 5})
+
+
 def test_other_files_in_the_folder_stay(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "batch.log").write_text("of the queue")
