@@ -123,6 +123,8 @@ def naming(path: Path) -> Iterator[None]:
         named = [str(name) for name in (error.filename, error.filename2) if name is not None]
         if named and not any(Path(name).name.startswith(f".{path.name}.") for name in named):
             raise
+        if isinstance(error, shutil.Error):  # of a whole folder: a list, one entry for each file
+            raise OSError(f"{path}: {error.args[0][0][2]}") from None
         if error.errno is None:
             raise OSError(f"{path}: {error}") if str(path) not in str(error) else error from None
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,23 @@ def test_an_error_without_a_number_is_told_with_the_path(tmp_path):
 
     with pytest.raises(OSError, match=r"a\.parquet: Error writing bytes"):
         write_atomically(tmp_path / "a.parquet", write)
+
+
+def test_a_folder_that_cannot_be_copied_whole_is_one_line_with_the_path(tmp_path):
+    (tmp_path / "source").mkdir()
+    for name in "ab":
+        (tmp_path / "source" / name).touch()
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), source, None, target)
+
+    with pytest.raises(OSError, match=r"made: \[Errno 28\] No space left on device: ") as caught:
+        create_folder(
+            tmp_path / "made", lambda place: shutil.copytree(tmp_path / "source", place / "a", copy_function=refuse)
+        )
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).count("Errno") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_rows_that_do_not_fit_on_the_disk_are_told_with_the_path_and_cut_no_row_in_half(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from typing import Any
 from labkit.course.page import SITE, links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
-from labkit.records import Run, write_atomically
+from labkit.records import Run, naming, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
@@ -241,7 +241,8 @@ def _publish(place: Path, course: Path, site: Path) -> str:
         return f"papers/{inside.parts[1]}.html"
     target = Path("files") / inside
     if place.is_dir():
-        shutil.copytree(place, site / target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        with naming(site / target):
+            shutil.copytree(place, site / target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         write_atomically(site / target, lambda temporary: shutil.copyfile(place, temporary))
     return target.as_posix()
