@@ -205,7 +205,8 @@ def card_check(
     """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
 
     Says which folder it checked: LABKIT_SUMMARIES, else the nearest `summaries/` from here upwards, else the installed
-    package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
+    package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the
+    last time is not read again.
 
     Examples: `labkit card check`, `labkit card check my_group/summaries --json`
     """

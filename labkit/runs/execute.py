@@ -78,10 +78,10 @@ def run_notebook(
     """Execute a notebook and return its `Run`.
 
     `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked first, against the
-    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
-    hold a run yet, nor a notebook of this name or a file that a run leaves (`LEFT`); by default it is
-    `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
-    whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
+    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares
+    `out` and none is given, `out` becomes the run's folder. `folder` must not hold a run yet, nor a notebook of this name
+    or a file that a run leaves (`LEFT`); by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in
+    seconds, for the whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
     is ended. `on_step` is called before each cell. `kernel` names an installed one; default: this interpreter, and where
     the notebook was saved with another, that is warned of.
 
@@ -98,38 +98,50 @@ def run_notebook(
         given["out"] = str(place)
     about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
     about["kernel"] = chosen.name
-    _claim(place, about)
     for said in (chosen.said, computed_before(declared, given)):
         if said:
             warnings.warn(said, stacklevel=2)
-    started = time.monotonic()
+    _claim(place, about)
+    return _kept(
+        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, on_step),
+        place / source.name,
+        about,
+        time_limit,
+    )
+
+
+def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_limit: float | None) -> Run:
+    """Do the work, whose executed notebook this is, and note how it ended. Raises as `run_notebook` does."""
+    place, name, started = notebook.parent, notebook.stem, time.monotonic()
 
     def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
         about.update(status=status, error=error, ended=_now(), seconds=round(time.monotonic() - started, 2))
         _save(place, about)
-        _without_paths(place / source.name, place)
+        _without_paths(notebook, place)
         return Run(place, about)
 
     try:
-        _execute(source, place, given, chosen, time_limit, stall_limit, on_step)
+        work()
         return end("done")
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
-        why = None if stopped else cause(error, place / source.name, time_limit)
+        why = None if stopped else cause(error, notebook, time_limit)
         with suppress(OSError):  # of a full disk, say, which may be the very cause
             end("interrupted" if stopped else "failed", why)
         if stopped:
-            said = f"{source.stem} was stopped; what it had is kept in {place}"
+            said = f"{name} was stopped; what it had is kept in {place}"
             raise RunInterrupted(said, Run(place, about)) from None
         if why is None or not isinstance(error, Exception):
             raise
-        raise RunFailed(f"{source.stem} {why['message']}", Run(place, about)) from None
+        raise RunFailed(f"{name} {why['message']}", Run(place, about)) from None
 
 
 def _place(folder: str | Path | None, source: Path) -> Path:
     """The run's folder: as named, if nothing in it would be written over, else a new one of the project."""
     if folder is not None:
         place = Path(folder).resolve()
+        if place.is_file():
+            raise FileExistsError(f"{place} is a file: give a folder")
         if (place / "run.json").exists():
             raise FileExistsError(_HOLDS.format(place, "a run"))
         there = [path.name for pattern in LEFT for path in place.glob(pattern)]
@@ -196,12 +208,9 @@ def _execute(
     on_step: Callable[[Step], None] | None,
 ) -> None:
     """papermill, with a deadline for the whole notebook and the watch beside it."""
-    import logging
-
     import papermill
 
     _own_files(source, place)
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
     deadline = time.monotonic() + time_limit if time_limit else None
     headings, cells = _headings(source)
     shift = 1 if given else 0  # papermill adds one cell for the parameters
@@ -249,7 +258,11 @@ def _own_files(source: Path, place: Path) -> None:
 
     It saves after each cell, by itself over the file there is: a full disk or a kill would leave half a notebook.
     """
+    import logging
+
     from papermill.iorw import LocalHandler, papermill_io
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
 
     class WholeFiles(LocalHandler):
         def read(self, path: str) -> str:

@@ -286,7 +286,7 @@ def _not_too_deep(path: Path, text: str) -> None:
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEEP:
-            raise SummaryError(path, _BEYOND, event.start_mark.line + 1)
+            raise SummaryError(path, _BEYOND, event.start_mark.line + 1 if event.start_mark else None)
 
 
 def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:

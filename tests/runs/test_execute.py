@@ -79,6 +79,12 @@ def test_a_folder_with_a_file_that_the_run_would_write_over_is_refused_before_an
     assert (folder / name).read_text() == "somebody's"
 
 
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(FileExistsError, match="run is a file: give a folder"):
+        run_notebook(notebook(tmp_path), None, tmp_path / "run")
+
+
 def test_a_notebook_is_not_run_over_itself(tmp_path):
     path = notebook(tmp_path)
     before = path.read_bytes()
