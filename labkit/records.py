@@ -121,7 +121,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         named = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        if named and not any(Path(name).name.startswith(f".{path.name}.") for name in named):
+        if named and not any(Path(name).name.startswith(f".{path.name[:60]}.") for name in named):
             raise
         if isinstance(error, shutil.Error):  # of a whole folder: a list, one entry for each file
             raise OSError(f"{path}: {error.args[0][0][2]}") from None
