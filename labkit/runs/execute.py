@@ -72,6 +72,7 @@ def run_notebook(
     *,
     time_limit: float | None = HOUR,
     stall_limit: float | None = 600.0,
+    threads: int | None = None,
     on_step: Callable[[Step], None] | None = None,
     kernel: str | None = None,
 ) -> Run:
@@ -81,9 +82,10 @@ def run_notebook(
     notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares
     `out` and none is given, `out` becomes the run's folder. `folder` must not hold a run yet, nor a notebook of this name
     or a file that a run leaves (`LEFT`); by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in
-    seconds, for the whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
-    is ended. `on_step` is called before each cell. `kernel` names an installed one; default: this interpreter, and where
-    the notebook was saved with another, that is warned of.
+    seconds, for the whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell
+    is hung, and is ended. `threads` is how many the notebook computes with (default: OMP_NUM_THREADS, or what torch finds
+    best); a seed's numbers depend on it. `on_step` is called before each cell. `kernel` names an installed one; default:
+    this interpreter, and where the notebook was saved with another, that is warned of.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
     After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
@@ -97,13 +99,13 @@ def run_notebook(
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
     about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
-    about["kernel"] = chosen.name
+    about.update(kernel=chosen.name, threads=threads or _own_threads())
     for said in (chosen.said, computed_before(declared, given)):
         if said:
             warnings.warn(said, stacklevel=2)
     _claim(place, about)
     return _kept(
-        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, on_step),
+        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, threads, on_step),
         place / source.name,
         about,
         time_limit,
@@ -198,6 +200,12 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
     }
 
 
+def _own_threads() -> int | None:
+    """What OMP_NUM_THREADS says; None where it says nothing, and torch chooses."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(said) if said.isdigit() else None
+
+
 def _execute(
     source: Path,
     place: Path,
@@ -205,6 +213,7 @@ def _execute(
     kernel: Kernel,
     time_limit: float | None,
     stall_limit: float | None,
+    threads: int | None,
     on_step: Callable[[Step], None] | None,
 ) -> None:
     """papermill, with a deadline for the whole notebook and the watch beside it."""
@@ -240,7 +249,7 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
-                kernel_manager_class=_logged_kernel(log, kernel),
+                kernel_manager_class=_logged_kernel(log, kernel, threads),
             )
         except Exception:
             if watch.hung:
@@ -280,8 +289,11 @@ def _own_files(source: Path, place: Path) -> None:
         papermill_io.register(str(path), WholeFiles())
 
 
-def _logged_kernel(log: IO[str], kernel: Kernel) -> type:
-    """A manager of this kernel, which writes what is not a cell's output (crashes, a codec's messages) to the log."""
+def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
+    """A manager of this kernel, which writes what is not a cell's output (crashes, a codec's messages) to the log.
+
+    How many `threads` it computes with stands in its environment, where torch looks when it is loaded.
+    """
     from jupyter_client import AsyncKernelManager
 
     class LoggedKernel(AsyncKernelManager):
@@ -290,7 +302,8 @@ def _logged_kernel(log: IO[str], kernel: Kernel) -> type:
             return kernel.spec
 
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            await super().start_kernel(**{**settings, "stdout": log, "stderr": log})
+            env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
     return LoggedKernel
 
