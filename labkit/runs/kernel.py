@@ -30,14 +30,13 @@ def choose_kernel(metadata: Mapping[str, Any], notebook: str, name: str | None =
     """
     if name:
         return Kernel(name, _installed(name))
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec
 
     saved, language = _saved(metadata)
     if language and language.lower() not in ("python", "ipython"):
         raise NotebookError(f"{notebook} is written in {language}; labkit runs Python")
-    # Spelt out: what Jupyter calls python3 may be another interpreter, without labkit.
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = KernelSpec(argv=command, display_name="Python 3", language="python")
+    spec = KernelSpec(**get_kernel_dict())  # what Jupyter calls python3 may be another interpreter, without labkit
     if saved == USUAL:
         return Kernel(USUAL, spec)
     how = f"with the kernel {saved!r}" if saved else "without a kernel"
