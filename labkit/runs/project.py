@@ -1,5 +1,6 @@
 """Where you stand decides: the nearest checkout or library upwards is read and written, the installed package only read."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 def project_folder(start: str | Path | None = None) -> Path:
     """The folder that runs, pages and findings are written to: the nearest from `start` (default: here) upwards that is a
     checkout (it holds `notebooks/course.toml`) or has a library (`summaries/`). Where there is none, `start`.
+
+    Raises `PermissionError` inside the installed package.
     """
     here = Path(start or Path.cwd()).resolve()
-    return next((folder for folder in upwards(here) if _is_checkout(folder) or has_library(folder)), here)
+    found = next((folder for folder in upwards(here) if _is_checkout(folder) or has_library(folder)), here)
+    if found.is_relative_to(PACKAGE):
+        why = "this is inside the installed labkit, which is only read: go to another folder"
+        raise PermissionError(errno.EACCES, why, str(found))
+    return found
 
 
 def course_folder(start: str | Path | None = None) -> Path:
@@ -24,7 +31,7 @@ def course_folder(start: str | Path | None = None) -> Path:
     Where neither has a course, the project's.
     """
     places = (*upwards(start), PACKAGE, PACKAGE.parent)
-    return next((folder for folder in places if _is_checkout(folder)), project_folder(start))
+    return next((folder for folder in places if _is_checkout(folder)), None) or project_folder(start)
 
 
 def upwards(start: str | Path | None = None) -> Iterator[Path]:

@@ -84,6 +84,24 @@ print(paper("hara-2018-retrace").id)
     assert (finds_findings, card) == ("True", "hara-2018-retrace")
 
 
+def test_nothing_is_written_inside_the_installed_package(installed):
+    inside = installed / "labkit" / "notebooks"
+    program = """
+from labkit.runs.execute import run_notebook
+from labkit.runs.project import course_folder
+print(course_folder())
+try:
+    run_notebook("00")
+except PermissionError as error:
+    print(error.strerror)
+"""
+    before = sorted(inside.iterdir())
+    course, said = python(program, installed, inside)
+    assert Path(course) == (installed / "labkit").resolve()
+    assert "which is only read" in said
+    assert sorted(inside.iterdir()) == before
+
+
 def test_an_installed_package_takes_the_checkout_it_is_called_in(installed):
     (notebook,) = python("from labkit.runs.notebook import find_notebook; print(find_notebook('05'))", installed, ROOT)
     assert Path(notebook).parent == ROOT / "notebooks"
