@@ -122,7 +122,7 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """An `OSError` of the block that names no file, or one beside `path` with a temporary name, names `path`."""
+    """An `OSError` of the block that names no file, or one with a temporary name of `path`, is raised naming `path`."""
     try:
         yield
     except OSError as error:
@@ -131,8 +131,10 @@ def naming(path: Path) -> Iterator[None]:
             raise
         if isinstance(error, shutil.Error):  # of a whole folder: a list, one entry for each file
             raise OSError(f"{path}: {error.args[0][0][2]}") from None
+        if error.errno is None and type(error) is not OSError:  # of a module of its own, in its own words
+            raise
         if error.errno is None:
-            raise OSError(f"{path}: {error}") if str(path) not in str(error) else error from None
+            raise OSError(f"{path}: {error}") from None
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 
 
