@@ -1,12 +1,11 @@
 """Commands of the group when it meets: ideas, goals, the ranking, praise, care; and a made-up group to try them on."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labkit.cli.app import console, plainly
+from labkit.cli.app import console, plainly, say
 from labkit.cli.reading import About, Reader, reading_app, the_group
 
 
@@ -182,4 +181,4 @@ def group_demo(
         raise ValueError(f"--until {until}: no day; write it as 2018-03-31") from None
     made = make_demo(folder, seed=seed, readers=readers, until=last, zone=zone)
     print(made)
-    print(f"try: LABKIT_SUMMARIES={made} labkit group list", file=sys.stderr)
+    say(f"try: LABKIT_SUMMARIES={made} labkit group list")

@@ -1,12 +1,11 @@
 """Commands of paper lists: a venue's list as a reading queue, the library for other programs."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from labkit.cli.app import console, group, plainly, said, tell
+from labkit.cli.app import console, group, plainly, say, tell
 
 if TYPE_CHECKING:
     from labkit.survey.people import Order
@@ -36,7 +35,6 @@ def papers_import(
 
     Examples: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`, `labkit papers import list.csv --venue Mine --authors names`
     """
-    from labkit.survey.problems import plain
     from labkit.survey.references import library_names
     from labkit.survey.venue import enqueue, read_list
 
@@ -45,15 +43,12 @@ def papers_import(
     notes = list(listed.notes)
     path, added, problems = enqueue(venue, listed, names, tell=notes.append)
     for note in notes:
-        print(f"labkit: note: {plain(str(note))}", file=sys.stderr)
+        say(f"labkit: note: {note}")
     for problem in problems:
-        print(f"labkit: {plain(str(problem))}", file=sys.stderr)
+        say(f"labkit: {problem}")
     known = sum(one.id in names.numbers for one in added)
     before = len(listed.papers) - len(added) - (len(problems) - len(listed.problems))
-    print(
-        f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library; {before} queued already",
-        file=sys.stderr,
-    )
+    say(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library; {before} queued already")
     print(path)
     if problems:
         raise typer.Exit(1)
@@ -115,7 +110,7 @@ def papers_add(
             print(add_paper(paper))
         except (SummaryError, LookupError, OSError) as error:
             failed += 1
-            print(f"labkit: {said(error)}", file=sys.stderr)
+            tell(error)
     if failed:
         raise typer.Exit(1)
 
@@ -136,6 +131,7 @@ def papers_search(
     """
     from rich.text import Text
 
+    from labkit.survey.problems import STEERING, plain
     from labkit.survey.search import search
 
     hits = search(" ".join(words), kind=kind, language=language, role=role, reader=reader, limit=limit)
@@ -143,8 +139,10 @@ def papers_search(
         print("nothing was found")
         raise typer.Exit(1)
     for hit in hits:
-        console().print(Text.assemble((hit.paper, "bold"), f"  {hit.where}"))
-        snippet = Text(f"    {hit.snippet}")
+        console().print(Text.assemble((hit.paper, "bold"), f"  {plain(hit.where)}"))
+        snippet = Text(
+            "    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet)
+        )  # as long as before, for the marks
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)
         console().print(snippet)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import console, group, plainly
+from labkit.cli.app import console, group, plainly, say
 
 if TYPE_CHECKING:
     from labkit.survey.group.claiming import Claimed
@@ -16,7 +16,7 @@ reading_app = group(
     "group",
     "Read together: claim papers, read with a stopwatch, check them off, see how it goes.\n\n"
     "Each member writes one file, `summaries/group/log/<reader>.jsonl`; commit it with your cards, and pull others'. "
-    "Say once who you are: `git config labkit.reader reader-a`.\n\n"
+    "Say once who you are, in the clone you stand in: `git config labkit.reader reader-a`.\n\n"
     "A session: `labkit group claim --random`, `labkit group start PAPER`, read, `labkit group stop`, "
     "`labkit card new PAPER --reader reader-a`, write, `labkit group done PAPER`.",
 )
@@ -224,7 +224,7 @@ def group_done(
     if finished.stopped:
         print(stopped(finished.stopped))
     for problem in finished.problems:
-        print(problem, file=sys.stderr)
+        say(str(problem))
     print(f"{paper} is {'still ' if finished.again else ''}done. Commit your card and your log together:")
     print(finished.card)
     _tell_goal(the_group(), me)
@@ -236,7 +236,7 @@ def the_group() -> "Group":
     from labkit.survey.group.state import fold
 
     def tell(error: "SummaryError") -> None:
-        print(f"labkit: warning: {error}", file=sys.stderr)
+        say(f"labkit: warning: {error}")
 
     return fold(read_events(on_error=tell))
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
-from labkit.records import Run, write_atomically
+from labkit.records import Run, read_mapping, write_atomically
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
 from labkit.runs.project import course_folder, project_folder
@@ -224,7 +224,7 @@ def declared(folder: str | Path | None = None) -> list[Declared]:
 def read_measured(folder: Path) -> Mapping[str, Any]:
     """`docs/findings.json` as it is; empty where nothing was measured."""
     path = folder / "docs" / "findings.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_mapping(path) if path.is_file() else {}
 
 
 def measure(
@@ -248,7 +248,7 @@ def measure(
     notebooks = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
     chosen = {name: path for name, path in notebooks.items() if not only or name.startswith(tuple(only))}
     if not chosen:
-        raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'}")
+        raise FindingsError(f"no finding is declared for {', '.join(only) or 'any notebook'} in {project}")
     for path in chosen.values():
         if "seed" not in read_parameters(path):
             raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")

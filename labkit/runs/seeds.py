@@ -47,7 +47,8 @@ class Seeds:
         # Numbers depend on the threads too: they are a part of the name.
         name = f"{notebook.stem}-seed{seed}-{key}-{self._threads}"
         place = self._project / "build" / "findings" / name
-        if (place / "run.json").is_file() and (before := Run.open(place)).status == "done":
+        before = _kept(place)
+        if before and before.status == "done":
             self._tell(notebook.stem, seed, "was there")
             return before
         if place.exists():
@@ -80,3 +81,11 @@ class Seeds:
         if not (place / "run.json").is_file():
             last = said.strip().splitlines() or ["no reason given"]
             raise RuntimeError(f"{notebook.stem} with seed {seed} did not start: {last[-1]}")
+
+
+def _kept(place: Path) -> Run | None:
+    """The run that is there; None where there is none that can be read."""
+    try:
+        return Run.open(place)
+    except (ValueError, OSError):
+        return None

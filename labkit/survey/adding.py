@@ -7,15 +7,15 @@ is left out.
 import re
 from pathlib import Path
 
+from labkit.records import create
 from labkit.survey.front_matter import written
 from labkit.survey.importing import guess_language
-from labkit.survey.library import SummaryError, paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.library import SummaryError, own_place, paper_folder, paper_ids, parse_paper, summaries_folder
 from labkit.survey.lists import Queued
 from labkit.survey.people import people
 from labkit.survey.references import compared
 from labkit.survey.schema import did_you_mean
 from labkit.survey.venue import queue_path, queued, venues
-from labkit.survey.writing import create
 
 
 def add_paper(paper_id: str) -> Path:
@@ -44,7 +44,7 @@ def add_paper(paper_id: str) -> Path:
         raise SummaryError(queue_path(venue), str(error), one.line) from None
     path = summaries_folder() / paper_id / "paper.yaml"
     parse_paper(path, text)
-    return create(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    return create(own_place(path), lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _paper_yaml(one: Queued, venue: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from labkit.records import write_atomically
-from labkit.survey.library import SummaryError, read_text, summaries_folder
+from labkit.survey.library import SummaryError, own_place, read_text, summaries_folder
 from labkit.survey.lists import Listed, Queued, read_papers
 from labkit.survey.people import ORDERS, Order, first_family
 from labkit.survey.references import Names
@@ -59,7 +59,7 @@ def enqueue(
     key. Lines that the queue has already stay as they are. `tell` hears which papers were taken for the same and why,
     and which were not though they have a title or a number in common.
     """
-    path = queue_path(venue)
+    path = own_place(queue_path(venue))
     present = queued(venue) if path.is_file() else ()
     making = _Making(present, names)
     problems = list(listed.problems)
@@ -135,7 +135,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
     """The papers of a venue's queue. Raises `LookupError` for a venue without one, `SummaryError` for a bad file."""
     path = queue_path(venue)
     if not path.is_file():
-        known = sorted(one.stem for one in path.parent.glob("*.csv"))
+        known = sorted(one.stem for one in path.parent.glob("[!.]*.csv"))
         raise LookupError(f"no queue of {venue!r} in {path.parent}{did_you_mean(path.stem, known)}")
     rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     if missing := {"id", "title"} - set(rows.fieldnames or ()):
@@ -156,7 +156,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
 
 def venues() -> tuple[str, ...]:
     """The venues that have a queue."""
-    return tuple(sorted(path.stem for path in (summaries_folder() / "queue").glob("*.csv")))
+    return tuple(sorted(path.stem for path in (summaries_folder() / "queue").glob("[!.]*.csv")))
 
 
 def paper_id(paper: Queued, taken: Iterable[str] = ()) -> str:
