@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.counting import counted
 from labkit.course.page import SITE, links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
@@ -277,9 +278,8 @@ def _about(runs: Mapping[str, Run]) -> str:
         return "No notebook has been run yet."
     latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
     hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
-    machine = ", ".join(
-        [hardware.get("processor", "?"), f"{hardware.get('cores', '?')} cores", *hardware.get("gpus", [])]
-    )
+    cores = counted(hardware["cores"], "core") if hardware.get("cores") else "? cores"
+    machine = ", ".join([hardware.get("processor", "?"), cores, *hardware.get("gpus", [])])
     commit = code.get("commit") or ""
     at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
     labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
@@ -296,7 +296,9 @@ def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
-    return Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
+    made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
+    made.globals["counted"] = counted
+    return made
 
 
 def _write(path: Path, text: str) -> None:

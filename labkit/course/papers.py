@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from tqdm.auto import tqdm
 
+from labkit.counting import counted
 from labkit.course.page import align_numbers, figure_html
 from labkit.survey.card import CardFile
 from labkit.survey.compare import (
@@ -118,7 +119,7 @@ def _cell(row: Result, name: str) -> str:
 
 def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
     about = card.about
-    minutes = [f"{about.minutes.spent:g} minutes" if about.minutes.spent is not None else ""]
+    minutes = [counted(about.minutes.spent, "minute") if about.minutes.spent is not None else ""]
     facts = [f"{about.mode} reading", *minutes, about.status, f"version {about.version}", str(about.date or "")]
     return {
         "id": f"card-{about.language}-{about.reader}",

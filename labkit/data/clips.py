@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
 
 Frames = NDArray[np.int64]
 
@@ -71,7 +72,9 @@ def windows(frames: int, spec: ClipSpec, fps: float | None = None) -> Frames:
 def window(frames: int, spec: ClipSpec, index: int, fps: float | None = None) -> Frames:
     """Clip number `index` of `windows`, int64 `(T,)`, without making the others. Raises `IndexError` if there is none."""
     if not 0 <= index < window_count(frames, spec, fps):
-        raise IndexError(f"no window {index}: {frames} frames give {window_count(frames, spec, fps)}")
+        raise IndexError(
+            f"no window {index}: {counted(frames, 'frame gives', 'frames give')} {window_count(frames, spec, fps)}"
+        )
     length = resampled_length(frames, spec, fps)
     block, phase = divmod(index, spec.stride)
     size = spec.frames * spec.stride

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labkit.counting import counted
 from labkit.data.cache import cache_folder
 from labkit.data.pool import map_files
 from labkit.data.video import VideoError, VideoReader
@@ -73,7 +74,7 @@ def cache_frames(
     free = shutil.disk_usage(file.parent).free
     if total > free:
         raise OSError(
-            f"{len(rows)} videos decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
+            f"{counted(len(rows), 'video')} decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
             f"{free / 1e6:,.0f} MB free: take fewer videos or cached=False, or set LABKIT_CACHE to a larger disk"
         )
     _decode_into(file, rows, total, workers=workers, progress=progress)
@@ -122,7 +123,9 @@ def _decode(task: Sequence[Any]) -> None:
     place = np.memmap(file, dtype=np.uint8, mode="r+", offset=first, shape=(frames, height, width, 3))
     with VideoReader(path) as reader:
         if reader.info.frames != frames:
-            raise VideoError(path, f"it had {frames} frames when the index was built and has {reader.info.frames} now")
+            raise VideoError(
+                path, f"it had {counted(frames, 'frame')} when the index was built and has {reader.info.frames} now"
+            )
         for start in range(0, frames, AT_ONCE):
             stop = min(start + AT_ONCE, frames)
             place[start:stop] = reader.frames(start, stop, size=(height, width))

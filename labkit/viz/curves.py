@@ -6,6 +6,7 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.counting import counted
 from labkit.records import History
 from labkit.viz.theme import GREY, Look, figure, look_of, plain
 
@@ -118,7 +119,7 @@ def gap_curve(
         _add_line(fig, line, name=str(name), look=look_of(number), at="clips", spread=spread)
         first, last = line.iloc[0], line.iloc[-1]
         words.append(
-            f"{name}: {first['mean']:.1f} points at {first['clips']:,.0f} clips, "
+            f"{name}: {first['mean']:.1f} points at {counted(first['clips'], 'clip')}, "
             f"{last['mean']:.1f} at {last['clips']:,.0f}"
         )
     sizes = sorted(table["clips"].unique())
@@ -231,4 +232,4 @@ def _in_words(lines: dict[str, pd.DataFrame], metric: Metric, *, runs: int) -> s
     ]
     epochs = int(max(line["epoch"].max() for line in lines.values()))
     many = f", mean of {runs} runs" if runs > 1 else ""
-    return f"{AXES[metric].split(' (')[0]} over {epochs} epochs{many}: {'; '.join(parts)}."
+    return f"{AXES[metric].split(' (')[0]} over {counted(epochs, 'epoch')}{many}: {'; '.join(parts)}."

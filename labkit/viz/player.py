@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.counting import counted
 from labkit.viz.theme import BLUE, GREY, figure, plain, wrapped
 
 GAP = 0.06  # between frames, as a share of a frame's width
@@ -70,12 +71,14 @@ def frame_strip(
     clip = _checked(clip)
     above = list(titles) if titles is not None else [str(i) for i in (range(len(clip)) if indices is None else indices)]
     if len(above) != len(clip):
-        raise ValueError(f"{len(clip)} frames, but {len(above)} numbers or titles for them")
+        raise ValueError(f"{counted(len(clip), 'frame')}, but {len(above)} numbers or titles for them")
     fig = figure(title=title)
     tall = _add_strip(fig, clip, above, columns=columns)
     fig.update_layout(height=fig.layout.margin.t + tall + 16, margin={"l": 8, "r": 8, "b": 16})
     what = "frame" if titles is None else "picture"
-    words = description or f"{len(clip)} {what}s of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
+    words = (
+        description or f"{counted(len(clip), what)} of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
+    )
     fig.update_layout(meta={"description": words})
     return fig
 

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.counting import counted, named
 from labkit.records import Predictions
 from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, plain
 
@@ -92,7 +93,8 @@ def class_answers(
         text=[str(counts[i]) for i in answers],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{y}: %{x} " + unit + "<extra></extra>",
+        customdata=[counted(counts[i], unit[:-1]) for i in answers],
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
         name="answers",
         row=1,
         col=2,
@@ -102,8 +104,8 @@ def class_answers(
     fig.update_xaxes(
         title=f"{unit.capitalize()} of {plain(chosen)}", range=[0, 1.15 * max(1, counts.max())], row=1, col=2
     )
-    said = ", ".join(f"{predictions.classes[i]} {counts[i]} times" for i in answers if counts[i])
-    return described(fig, f"{chosen}, {counts.sum()} {unit}, is answered: {said or 'never asked'}.")
+    said = ", ".join(f"{predictions.classes[i]} {counted(counts[i], 'time')}" for i in answers if counts[i])
+    return described(fig, f"{chosen}, {counted(counts.sum(), unit[:-1])}, is answered: {said or 'never asked'}.")
 
 
 def confusion(
@@ -140,7 +142,7 @@ def confusion(
         ygap=1,
         texttemplate=("%{z:.0f}" if small else None),
         colorbar={"title": {"text": unit, "side": "right"}},
-        hovertemplate="true: %{y}<br>answer: %{x}<br>%{z:.0f} " + unit + "<extra></extra>",
+        hovertemplate="true: %{y}<br>answer: %{x}<br>%{z:.0f} (" + unit + ")<extra></extra>",
     )
     side = 26 if small else 9
     fig = figure([heat], title, height=max(420, 190 + side * len(names)))
@@ -169,11 +171,11 @@ def _sorted(predictions: Predictions, sort: str) -> pd.DataFrame:
 
 
 def _classes_in_words(table: pd.DataFrame, mean: float, level: str) -> str:
-    known = table.dropna(subset=["top1"]).sort_values("top1")
-    worst, best = known.iloc[0], known.iloc[-1]
+    top1 = table.set_index("name")["top1"].dropna()
+    best, worst = (f"{named(list(top1.index[top1 == end]))} with {100 * end:.1f} %" for end in (top1.max(), top1.min()))
     return (
-        f"Top-1 accuracy of {len(table)} classes at {level} level, {mean:.1f} % over all. Best: {best['name']} with "
-        f"{100 * best['top1']:.1f} %; worst: {worst['name']} with {100 * worst['top1']:.1f} %."
+        f"Top-1 accuracy of {counted(len(table), 'class', 'classes')} at {level} level, {mean:.1f} % over all. "
+        f"Best: {best}; worst: {worst}."
     )
 
 
@@ -182,9 +184,9 @@ def _confusions_in_words(predictions: Predictions, names: Sequence[str]) -> str:
     right, total = int(matrix.diagonal().sum()), int(matrix.sum())
     wrong = matrix - np.diag(matrix.diagonal())
     if not wrong.any():
-        return f"Confusion matrix of {len(names)} classes: all {total} answers are right."
+        return f"Confusion matrix of {counted(len(names), 'class', 'classes')}: {right} of {counted(total, 'answer is', 'answers are')} right."
     true, answer = np.unravel_index(wrong.argmax(), wrong.shape)
     return (
-        f"Confusion matrix of {len(names)} classes: {right} of {total} answers are right. The most frequent mistake: "
-        f"{predictions.classes[true]} taken for {predictions.classes[answer]}, {wrong.max()} times."
+        f"Confusion matrix of {counted(len(names), 'class', 'classes')}: {right} of {counted(total, 'answer is', 'answers are')} right. The most frequent mistake: "
+        f"{predictions.classes[true]} taken for {predictions.classes[answer]}, {counted(wrong.max(), 'time')}."
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.counting import counted
 from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, look_of, plain
 
 ROUNDS = 12  # of moving papers to the middle of those they are joined to
@@ -135,8 +136,8 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
                     "size": [11 + 2 * min(int(times), 10) for times in rows["wanted"]],
                     "line": {"width": 1 if read else 3, "color": BLUE if read else VERMILLION},
                 },
-                customdata=[[plain(one.title), int(one.wanted)] for one in _rows(rows)],
-                hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]} cards<extra></extra>",
+                customdata=[[plain(one.title), counted(one.wanted, "card")] for one in _rows(rows)],
+                hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]}<extra></extra>",
             )
         )
     years = papers["year"].dropna()
@@ -147,7 +148,10 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
     fig.update_yaxes(visible=False)
     unread = papers[~papers["read"]].sort_values("wanted", ascending=False)
     listed = ", ".join(str(one) for one in unread["name"].head(10)) or "none"
-    return described(fig, f"{len(papers)} papers by year, {len(edges)} lines to what to read next; unread: {listed}.")
+    return described(
+        fig,
+        f"{counted(len(papers), 'paper')} by year, {counted(len(edges), 'line')} to what to read next; unread: {listed}.",
+    )
 
 
 def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
@@ -175,8 +179,10 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
                     "size": [8 if state == "empty" else 13 + min(one, 40) / 3 for one in said],
                     "line": {"width": 2, "color": colour if symbol.endswith("open") else GREY},
                 },
-                customdata=[[int(one.results), int(one.questions)] for one in _rows(rows)],
-                hovertemplate="%{x}, %{y}: %{customdata[0]} numbers, %{customdata[1]} open questions<extra></extra>",
+                customdata=[
+                    [counted(one.results, "number"), counted(one.questions, "open question")] for one in _rows(rows)
+                ],
+                hovertemplate="%{x}, %{y}: %{customdata[0]}, %{customdata[1]}<extra></extra>",
             )
         )
     fig = figure(traces, title, height=150 + 34 * len(conditions))
@@ -186,7 +192,8 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
     holes = records[records["state"] == "open"]
     listed = "; ".join(f"{one.condition} on {one.dataset}" for one in _rows(holes)) or "none"
     return described(
-        fig, f"{len(conditions)} conditions on {len(datasets)} datasets. Questions without a number: {listed}."
+        fig,
+        f"{counted(len(conditions), 'condition')} on {counted(len(datasets), 'dataset')}. Questions without a number: {listed}.",
     )
 
 
