@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from labkit.counting import counted
 from labkit.records import Run, read_mapping, write_atomically
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
