@@ -4,8 +4,9 @@
 
 `draw(epoch=..., clips=...)` makes the figure of one choice. All choices are drawn once, when the explorer is made; so
 `draw` must be cheap (compute before, draw here), an error in it stops the cell at once, and moving a control costs
-nothing. The live twin shows those figures. The static twin is one of them with a plotly slider whose steps say what
-changes: it needs no kernel and no network, and is what a saved notebook or a built page shows.
+nothing. The live twin shows those figures, and its controls keep the keys pressed on them. The static twin is one of
+them with a plotly slider whose steps say what changes: it needs no kernel and no network, and is what a saved notebook
+or a built page shows.
 """
 
 import base64
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -132,7 +134,8 @@ class Explorer:
 
         for control in controls:
             control.observe(show, names="value")
-        return ipywidgets.VBox([ipywidgets.VBox(controls), screen])
+        above = ipywidgets.VBox(controls)
+        return ipywidgets.VBox([above, screen, keeping_keys(above)])
 
     def _screen(self) -> tuple[dict[str, Any], ...]:
         data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
