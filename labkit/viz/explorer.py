@@ -26,6 +26,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
 MENU, SLIDER, UNDER_AXIS = 44, 84, 48  # pixels a menu and a slider take, and from the axes to the first slider
 FIXED = ("template", "height", "margin")  # the static twin takes the largest for all
+MARK = "explorer"  # in the static twin's `meta`
 LISTS = ("annotations", "shapes", "images")  # parts of a layout that are emptied, not unset
 
 Choice = tuple[int, ...]  # for each control, the number of the value chosen
@@ -40,8 +41,8 @@ class Explorer:
 
     `values` and `figure` are what is shown now; `set(**values)` moves the controls from code.
 
-    Every figure must have the same traces, with other data. Menus come before sliders: in the static twin, choosing
-    from one sets those that follow back to their start.
+    Every figure must have the same traces, with other data. Menus come before sliders: in a saved notebook without a
+    kernel, choosing from one sets those that follow back to their start.
 
     Raises `ValueError` for no or too many values, figures of different traces, and where `draw` fails, naming the values.
     """
@@ -153,6 +154,7 @@ class Explorer:
         height = max(f.layout.height or 450 for f in figures) + (MENU if menus else 0) + SLIDER * sliders
         fig = go.Figure(self._figures[self._start])
         fig.update_layout(margin={"t": above, "b": below}, height=height)
+        fig.update_layout(meta={**(fig.layout.meta or {}), MARK: True})
         fig.update_layout(
             updatemenus=[self._menu(number) for number in range(menus)],
             sliders=[self._slider(menus + number, axes=height - above - below) for number in range(sliders)],
@@ -161,6 +163,7 @@ class Explorer:
 
     def _menu(self, number: int) -> dict[str, Any]:
         return {
+            "name": plain(self._labels[self._names[number]]),
             "buttons": self._steps(self._start, number),
             "active": self._start[number],
             "x": 0.35 * number,
@@ -173,6 +176,7 @@ class Explorer:
     def _slider(self, number: int, *, axes: int) -> dict[str, Any]:
         label = plain(self._labels[self._names[number]])
         return {
+            "name": label,
             "steps": self._steps(self._start, number),
             "active": self._start[number],
             "currentvalue": {"prefix": f"{label}: "},
@@ -185,7 +189,8 @@ class Explorer:
         """What each value of one control does, when those before it stand at `choice`.
 
         Plotly's controls know nothing of each other; so each step also gives the controls that follow their new steps,
-        and sets them back to their start.
+        and sets them back to their start, where figure and title then are too. A built page keeps them where they are
+        (`labkit.course.controls`).
         """
         name = self._names[number]
         steps = []
@@ -198,7 +203,7 @@ class Explorer:
                 layout[f"{control}.{'buttons' if is_menu else 'steps'}"] = self._steps(target, later)
                 layout[f"{control}.active"] = self._start[later]
             label = f"{plain(self._labels[name])}: {plain(value)}" if number < len(self._menus) else plain(value)
-            steps.append({"label": label, "method": "update", "args": [traces, layout]})
+            steps.append({"label": label, "name": plain(value), "method": "update", "args": [traces, layout]})
         return steps
 
     def _changes(self, choice: Choice) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -260,6 +265,12 @@ def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, An
             raise ValueError(f"no such control: {name!r}; there are {', '.join(options)}")
         if value not in options[name]:
             raise ValueError(f"{name} cannot be {value!r}; it can be {', '.join(map(repr, options[name]))}")
+
+
+def is_explorer(layout: Mapping[str, Any]) -> bool:
+    """Whether a stored figure's layout is that of an explorer's static twin."""
+    meta = layout.get("meta")
+    return isinstance(meta, Mapping) and bool(meta.get(MARK))
 
 
 def has_front_end() -> bool:
