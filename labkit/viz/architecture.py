@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from labkit.viz.theme import described, figure, look_of, plain
+from labkit.viz.theme import counted, described, figure, look_of, plain
 
 
 def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "macs") -> go.Figure:
@@ -37,6 +37,6 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
     dear = table.iloc[table[macs].argmax()]
     return described(
         fig,
-        f"{len(table)} layers with {table['parameters'].sum():,} parameters and {table[macs].sum():,} "
+        f"{counted(len(table), 'layer')} with {table['parameters'].sum():,} parameters and {table[macs].sum():,} "
         f"multiply-accumulates in all; {dear['name']} takes the most, {100 * dear[macs] / table[macs].sum():.0f} %.",
     )

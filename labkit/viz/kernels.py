@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from labkit.viz.theme import figure
+from labkit.viz.theme import counted, described, figure
 
 
 def kernel_slices(
@@ -59,5 +59,6 @@ def kernel_slices(
     shares = np.abs(slices).sum(axis=(0, 2, 3)) / max(np.abs(slices).sum(), 1e-12)
     spread = ", ".join(f"{100 * s:.0f} % at t = {t}" for t, s in enumerate(shares))
     what = "mean over input channels" if channel is None else f"input channel {channel}"
-    fig.update_layout(meta={"description": f"{len(chosen)} filters in {times} time slices, {what}. Size: {spread}."})
-    return fig
+    return described(
+        fig, f"{counted(len(chosen), 'filter')} in {counted(times, 'time slice')}, {what}. Size: {spread}."
+    )

@@ -16,6 +16,7 @@ from typing import Any
 
 from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
+from labkit.viz.theme import counted
 
 Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to; None: as long as it takes
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -154,7 +155,7 @@ class Stopwatch:
 
 
 def _in_words(start: float, end: float | None) -> str:
-    return f"{start:g} minutes or more" if end is None else f"{start:g} to {end:g} minutes"
+    return f"{counted(start, 'minute')} or more" if end is None else f"{start:g} to {counted(end, 'minute')}"
 
 
 # The same as `band` above, in the page.

@@ -20,7 +20,11 @@ watch = Stopwatch({"skim": (15, 30)})
 display(explorer, watch)
 """
 AGAIN = "display(explorer, watch)"
-KINDS = {"menu": ".jp-OutputArea select", "slider": ".jp-OutputArea .noUi-handle", "button": ".jp-OutputArea .jupyter-button"}
+KINDS = {
+    "menu": ".jp-OutputArea select",
+    "slider": ".jp-OutputArea .noUi-handle",
+    "button": ".jp-OutputArea .jupyter-button",
+}
 COMMANDS = ("b", "x", "Escape", "b", "x", "d", "d", "ArrowUp", "ArrowDown")  # in JupyterLab: insert, cut, delete, move
 CELLS = ".jp-Notebook .jp-Cell"
 
