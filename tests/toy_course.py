@@ -71,6 +71,7 @@ FIRST = [
     "# 00 First\n\nSee [the third](02_third.ipynb#end), [the card](../summaries/hara-2018-retrace/) and [a file](notes.txt).",
     EXPLORER,
     'figure([go.Bar(x=["a", "b"], y=[1, 3])], "b is larger </script><script>alert(1)</script>")'
+    '.update_layout(meta={"narrowest": 600})'
     '.update_xaxes(title="What the bars stand for, said in more words than a phone has room for in a line")',
     "import sys\nfrom tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    pass\nprint('to stderr', file=sys.stderr)\n"
     "print('10 %\\r100 %')\nprint('\\x1b[31mred\\x1b[0m & <plain>')",

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, counted, described, figure, look_of, plain
 
 ROUNDS = 12  # of moving papers to the middle of those they are joined to
-NAME = 80  # pixels across that a column of names needs, at least
+NAME = 64  # pixels across that a column of names needs, at least
 LONGEST_NAME = 20  # characters of a paper's name in the graph
 # A cell of the map by its state: what is said about it, its colour and its sign.
 STATES = {
@@ -51,7 +51,7 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
         )
     depths: list[int] = []
     for depth in sorted(table["depth"].unique()):  # labels of depths that nearly coincide would overlap
-        if not depths or depth > 1.12 * depths[-1]:
+        if not depths or depth > 1.2 * depths[-1]:
             depths.append(int(depth))
     fig.update_xaxes(title="Layers (log scale)", type="log", tickvals=depths, ticktext=[str(one) for one in depths])
     fig.update_yaxes(title=plain(unit))
@@ -134,6 +134,7 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
                 cliponaxis=False,
                 marker={
                     "symbol": symbol,
+                    "opacity": 1,
                     "color": BLUE if read else VERMILLION,
                     "size": [11 + 2 * min(int(times), 10) for times in rows["wanted"]],
                     "line": {"width": 1 if read else 3, "color": BLUE if read else VERMILLION},
@@ -178,6 +179,7 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
                 textposition="middle right",
                 marker={
                     "symbol": symbol,
+                    "opacity": 1,
                     "color": colour,
                     "size": [8 if state == "empty" else 13 + min(one, 40) / 3 for one in said],
                     "line": {"width": 2, "color": colour if symbol.endswith("open") else GREY},

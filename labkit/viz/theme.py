@@ -91,9 +91,11 @@ def _template(*, paper: str, ink: str, grid: str, low: str, high: str) -> go.lay
             "legend": {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom"},
             "hoverlabel": {"bgcolor": paper, "font": {"color": ink}},
             "annotationdefaults": {"bgcolor": paper},  # no line strikes through a label
+            "shapedefaults": {"line": {"color": ink}},
             "sliderdefaults": control,
             "updatemenudefaults": control,
-        }
+        },
+        data={"heatmap": [{"colorbar": {"title": {"font": {"size": 13}}}}]},
     )
 
 

@@ -53,3 +53,33 @@ def test_names_in_a_description_are_no_markup_unless_plain_words_are_wanted():
     figure = theme.figure(description="Best: <b>x & *y*.")
     assert theme.describe(figure) == r"Best: \<b>x \& \*y\*."
     assert theme.describe(figure, markdown=False) == "Best: <b>x & *y*."
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (1, ("layer",), "1 layer"),
+        (0, ("layer",), "0 layers"),
+        (2400, ("clip",), "2,400 clips"),
+        (1.0, ("minute",), "1 minute"),
+        (1.5, ("minute",), "1.5 minutes"),
+        (2, ("class", "classes"), "2 classes"),
+    ],
+)
+def test_one_of_a_thing_is_said_so(number, words, said):
+    assert theme.counted(number, *words) == said
+
+
+def test_what_a_figure_says_of_itself_stays_when_more_is_said():
+    fig = theme.scaled(theme.at_least(theme.figure(description="first"), 300), 900, 200)
+    assert theme.describe(theme.described(fig, "second")) == "second"
+    assert (fig.layout.meta[theme.NARROWEST], fig.layout.meta[theme.PICTURE]) == (300, [900, 200])
+
+
+def test_a_line_and_a_label_have_the_pages_ink_and_paper():
+    for look, ink, paper in (
+        (theme.LIGHT, theme.LIGHT_INK, theme.LIGHT_PAPER),
+        (theme.DARK, theme.DARK_INK, theme.DARK_PAPER),
+    ):
+        assert look.layout.shapedefaults.line.color == ink
+        assert look.layout.annotationdefaults.bgcolor == paper

@@ -22,17 +22,16 @@
     if (words && meta.description) words.textContent = meta.description;
   }
 
-  // An axis title in lines that its axis has room for. Lines broken here are marked, to be broken anew.
-  const BREAK = "<br>\u200b";
+  // An axis title in lines that its axis has room for.
   function wrapped(text, room) {
     const most = Math.max(12, Math.floor(room / LETTER));
     const lines = [""];
-    for (const word of text.replaceAll(BREAK, " ").split(" ")) {
+    for (const word of text.split(/\s+|<br\s*\/?>/)) {
       const last = lines.at(-1);
       if (last && plain(last + " " + word).length > most) lines.push(word);
       else lines[lines.length - 1] = last ? last + " " + word : word;
     }
-    return lines.join(BREAK);
+    return lines.join("<br>");
   }
 
   // The axis titles among `changes` (in plotly's dotted names) in lines no longer than their axes are now.
