@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from labkit.counting import counted, named
 from labkit.records import Predictions
-from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, plain
+from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, plain
 
 Sort = Literal["accuracy", "name", "videos"]
 SORTS: dict[str, tuple[list[str], list[bool]]] = {
@@ -55,8 +55,7 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
     fig.add_annotation(x=mean, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"all {unit}: {mean:.1f} %")
     fig.update_xaxes(title=f"Top-1 accuracy (%), {predictions.level} level", range=[0, 100])
     fig.update_yaxes(title=f"Class (number of {unit})", autorange="reversed", dtick=1)
-    fig.update_layout(meta={"description": _classes_in_words(table, mean, predictions.level)})
-    return fig
+    return described(fig, _classes_in_words(table, mean, predictions.level))
 
 
 def class_answers(
@@ -105,7 +104,8 @@ def class_answers(
         title=f"{unit.capitalize()} of {plain(chosen)}", range=[0, 1.15 * max(1, counts.max())], row=1, col=2
     )
     said = ", ".join(f"{predictions.classes[i]} {counted(counts[i], 'time')}" for i in answers if counts[i])
-    return described(fig, f"{chosen}, {counted(counts.sum(), unit[:-1])}, is answered: {said or 'never asked'}.")
+    described(fig, f"{chosen}, {counted(counts.sum(), unit[:-1])}, is answered: {said or 'never asked'}.")
+    return at_least(fig, 640)
 
 
 def confusion(
@@ -148,8 +148,8 @@ def confusion(
     fig = figure([heat], title, height=max(420, 190 + side * len(names)))
     fig.update_xaxes(title=f"Answer ({predictions.level} level)", tickangle=-45, showgrid=False, dtick=1)
     fig.update_yaxes(title="True class", autorange="reversed", showgrid=False, dtick=1)
-    fig.update_layout(meta={"description": _confusions_in_words(predictions, names)})
-    return fig
+    described(fig, _confusions_in_words(predictions, names))
+    return at_least(fig, min(640, 220 + 26 * len(names)))
 
 
 def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
