@@ -144,10 +144,21 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             text = _render("missing.html.j2", **shell, lesson=entry)
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
-    _write(
-        site / "index.html", _render("index.html.j2", **shell, road=ROAD, failed=failed, ran=len(runs), library=library)
-    )
+    more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": _beside(entries, found)}
+    _write(site / "index.html", _render("index.html.j2", **shell, **more))
     return site / "index.html"
+
+
+def _beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[Finding]]) -> str:
+    """Why a number of one run may lie outside what the verdict beside it says; empty where none stands beside one."""
+    if not any(entry["findings"] and entry["numbers"] for entry in entries):
+        return ""
+    threads = {one.about.get("threads") for several in found.values() for one in several} - {None}
+    each = f", each measured with {' or '.join(counted(n, 'thread') for n in sorted(threads))}" if threads else ""
+    return (
+        f"A verdict is over several seeds{each}. A number is of the one run on this page. With other threads sums are "
+        "added in another order, and the same seed gives other numbers: one run may lie outside what a verdict says."
+    )
 
 
 def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:

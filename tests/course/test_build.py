@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from toy_course import build_toy_course, write_course
 
-from labkit.course.build import check_course, rewrite_pages
+from labkit.course.build import _beside, check_course, rewrite_pages
+from labkit.runs.findings import Declared, Finding
 from labkit.runs.notebook import NotebookError
 
 pytestmark = pytest.mark.slow
@@ -44,6 +45,15 @@ def test_the_index_lists_all_and_says_which_failed_and_why(site):
     assert "<dt>a share</dt><dd>25.0 %</dd>" in index
     assert "not recorded" not in index
     assert "seed_" not in index
+
+
+def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
+    one = Finding(Declared("x", "00_first", "It grows.", "a", ">", 0.0), {0: 1.0, 1: 1.1}, {"threads": 1})
+    beside, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
+    said = _beside([apart, beside], {"00_first": [one]})
+    assert "each measured with 1 thread." in said
+    assert "the same seed gives other numbers" in said
+    assert _beside([apart], {"00_first": [one]}) == ""
 
 
 def test_titles_and_questions_are_escaped(site):
