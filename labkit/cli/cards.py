@@ -121,6 +121,7 @@ def card_slides(
 ) -> None:
     """Make reveal.js slides of a card, a session of papers or a stream: one file that needs no network. Prints its path.
 
+    Every word of a card stands on some slide; a session shows what it says of the paper, its novelty and its results.
     Arrows and space walk, `o` shows all slides, `f` fills the screen; `?view=print` behind the address is for printing.
 
     Examples: `labkit card slides hara-2018-retrace --language ja`, `labkit card slides --stream Kinetics --to kinetics.html`,
