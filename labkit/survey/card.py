@@ -150,7 +150,10 @@ class CardFile:
     def is_written(self) -> bool:
         """Whether there are words below its headings: more than the title, its authors and links."""
         headed = [one for one in self.sections if one.heading]
-        below = [one for one in headed[1:] if one.role != "links"] if len(headed) > 1 else self.sections
+        # A title may stand at any level above all others.
+        title = headed[:1] if headed and all(one.level > headed[0].level for one in headed[1:]) else []
+        below = [one for one in headed if one not in title and not (one.own and one.role == "links")]
+        below = below if len(headed) > 1 else self.sections
         return bool(_NO_WORDS.sub("", "".join(one.text for one in below)))
 
     def edit(self, role: Role, text: str) -> "CardFile":
