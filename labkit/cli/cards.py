@@ -54,8 +54,11 @@ def card_import(
 ) -> None:
     """Make cards of reviews, byte for byte, and say what each heading was taken for. Prints the paths.
 
-    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. A file that
-    cannot be used is named with its line, the others go on, and the exit code is 1.
+    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. Lines of that
+    section without a link, number, year or quotes that are no paper of the library are left out unless you say they are
+    papers. Pictures that are not there are named: put them into the paper's `figures/`, the review need not change.
+
+    A file that cannot be used is named with its line, the others go on, and the exit code is 1.
 
     Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
     """
@@ -245,6 +248,7 @@ def _paper_id(given: str, names: "Names | None" = None) -> str:
 def _tell(card: "CardFile") -> None:
     """What the import took the headings for, and what it left alone."""
     from labkit.survey.importing import set_aside
+    from labkit.survey.markup import unshown
 
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
@@ -258,3 +262,5 @@ def _tell(card: "CardFile") -> None:
         print(f"  its front matter is kept as text: {why.reason} (line {why.line})", file=sys.stderr)
     for one in headed:
         print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)
+    for target, why in unshown(card.words, card.path.parents[1]):
+        print(f"  picture {target}: {why}", file=sys.stderr)

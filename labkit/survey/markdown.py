@@ -14,8 +14,8 @@ from typing import Any
 DEEPEST = 100  # quotes and lists inside each other; Markdown drops what is deeper
 _IMAGE = re.compile(r"<img\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:|#|\{\{|.*[/\\]|[^\s]+\.[a-z0-9]{2,5}$", re.IGNORECASE)
-_LIQUID = re.compile(r"\{\{[^{}\n]*\}\}[^()\s<>]*")
-_SITE = re.compile(r"^\{\{-?\s*(?:site\.(?:base)?url|[\"']([^\"'{}]*)[\"']\s*\|[^{}]*)\s*-?\}\}[/\\]?")
+_LIQUID = re.compile(r"(?:\{\{[^{}\n]*\}\})+[^()\s<>]*")
+_SITE = re.compile(r"(?:\{\{-?\s*(?:site\.(?:base)?url|[\"']([^\"'{}]*)[\"']\s*\|[^{}]*)\s*-?\}\})+")
 # Lines that set attributes of the block above them, in Jekyll's Markdown, and what its table of contents replaces.
 _ATTRIBUTES = r"\{:(?:toc|(?:\s*(?:[.#][\w-]+|[\w-]+=(?:\"[^\"]*\"|'[^']*')))+)\s*\}"
 _MARKS = re.compile(rf"^[ \t]*{_ATTRIBUTES}[ \t]*$\n?", re.MULTILINE)

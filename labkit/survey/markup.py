@@ -14,7 +14,7 @@ import functools
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -135,6 +135,20 @@ def figure_file(folder: str | Path, target: str) -> Path | None:
             except (OSError, RuntimeError, ValueError):  # a name too long, a link that leads in circles
                 continue
     return None
+
+
+def unshown(text: str, folder: str | Path) -> Iterator[tuple[str, str]]:
+    """The pictures of a Markdown text that no page can show, each with the reason; `folder` is the paper's."""
+    wanted: dict[str, None] = {}
+    as_html(text, figure=lambda target: wanted.setdefault(target))
+    for target in wanted:
+        file = figure_file(folder, target)
+        if web_only(target):
+            yield target, "on the web, which no page of ours loads; save it into figures/ and link to it there"
+        elif file is None:
+            yield target, "not found; put it into figures/"
+        elif data_uri(file) is None:
+            yield target, f"no PNG, JPEG, GIF or WebP of up to {LARGEST_FIGURE >> 20} MiB"
 
 
 def data_uri(path: Path | None) -> str | None:

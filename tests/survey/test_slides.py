@@ -292,6 +292,36 @@ def test_a_cards_figure_is_in_the_file(library):
     assert '<img src="data:image/png;base64,' in slides_html(card_deck(card))
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "![a](figures/a.png)",
+        "![a](images\\2018\\a.png)",  # where the review was written; its picture was put into figures/
+        "![a](/assets/img/a.png)",
+        "![a]({{ site.baseurl }}/assets/img/a.png)",
+        "![a]({{site.baseurl}}\\assets\\a.png 'title')",
+        '![a]({{ "/assets/img/a.png" | relative_url }})',
+        "![a]({{ site.url }}{{ site.baseurl }}/img/a.png)",
+        '<img src="figures/a.png" alt="a" width="480">',
+        "<img alt='a' src=figures/a.png>",
+        "<IMG SRC='{{ site.baseurl }}/a.png' alt=a />",
+        "<p align='center'><img\n  src='a.png'\n  alt='a'></p>",
+        "- item\n  - <img src=a.png alt=a>",
+    ],
+)
+def test_a_picture_shows_however_it_is_written(library, written):
+    (library / "wang-2016-tsn" / "figures").mkdir()
+    (library / "wang-2016-tsn" / "figures" / "a.png").write_bytes(PNG)
+    text = bodies(card_deck(write_card(library, f"## 手法\n\n{written}\n")))[1]
+    assert re.search('<img src="data:image/png;base64,[^"]*" alt="a"', text)
+
+
+def test_a_picture_written_in_code_is_code():
+    made = as_html("`<img src=a.png>`\n\n```\n<img src=a.png>\n```\n", figure=lambda target: "data:,x")
+    assert "<img" not in made
+    assert html.unescape(made).count("<img src=a.png>") == 2
+
+
 # ---------------------------------------------------------------- the file
 
 
