@@ -35,7 +35,7 @@ def card_new(
     from labkit.survey.writing import new_card
 
     asked: Any = {"format": format, "language": language, "mode": mode}
-    print(new_card(_paper_id(paper), reader=who_am_i(reader), institution=institution, **asked))
+    print(new_card(paper_named(paper), reader=who_am_i(reader), institution=institution, **asked))
 
 
 @card_app.command("import")
@@ -70,7 +70,7 @@ def card_import(
 
     names, failed = library_names(), 0
     asked: Any = {"language": language, "format": format, "encoding": encoding}
-    asked |= {"paper": _paper_id(paper, names), "reader": who_am_i(reader), "institution": institution}
+    asked |= {"paper": paper_named(paper, names), "reader": who_am_i(reader), "institution": institution}
     for file in files:
         try:
             data = file.read_bytes()
@@ -128,17 +128,12 @@ def card_slides(
     Arrows and space walk, `o` shows all slides, `f` fills the screen; `?view=print` behind the address is for printing.
 
     Examples: `labkit card slides hara-2018-retrace --language ja`, `labkit card slides --stream Kinetics --to kinetics.html`,
-    `labkit card slides --venue "CVPR 2018" --session Video`
+    `labkit card slides --venue "CVPR 2018" --session Video`. One deck that several people improve: `labkit deck`.
     """
-    from labkit.survey.card_schema import LANGUAGES
-    from labkit.survey.schema import did_you_mean
     from labkit.survey.slides import card_deck, session_deck, stream_deck, write_slides
     from labkit.survey.slides.decks import card_named, venue_deck
 
-    if language is not None and language not in LANGUAGES:
-        raise ValueError(
-            f"no language {language!r}{did_you_mean(language, LANGUAGES)} There are {', '.join(LANGUAGES)}"
-        )
+    known_language(language)
     if sum(map(bool, (what, venue, stream))) != 1:
         raise ValueError("name cards or papers, or a --venue, or a --stream: one of the three")
     spoken: Any = language or "en"
@@ -148,9 +143,9 @@ def card_slides(
         deck = venue_deck(venue, session, language=spoken)
     elif what and len(what) == 1:
         one: Any = language
-        deck = card_deck(card_named(what[0] if what[0].endswith(".md") else _paper_id(what[0]), one))
+        deck = card_deck(card_named(what[0] if what[0].endswith(".md") else paper_named(what[0]), one))
     else:
-        papers = [_paper_id(one) for one in what or ()]
+        papers = [paper_named(one) for one in what or ()]
         deck = session_deck(title or f"{len(papers)} papers", papers, language=spoken)
     print(write_slides(deck, to))
 
@@ -226,7 +221,17 @@ def card_check(
         raise typer.Exit(1)
 
 
-def _paper_id(given: str, names: "Names | None" = None) -> str:
+def known_language(given: str | None) -> str | None:
+    """The language as given. Raises `ValueError`, with the nearest, for one that no card has."""
+    from labkit.survey.card_schema import LANGUAGES
+    from labkit.survey.schema import did_you_mean
+
+    if given is not None and given not in LANGUAGES:
+        raise ValueError(f"no language {given!r}{did_you_mean(given, LANGUAGES)} There are {', '.join(LANGUAGES)}")
+    return given
+
+
+def paper_named(given: str, names: "Names | None" = None) -> str:
     """The id of a paper given by id, title, short name or number. Raises `LookupError` with what it may be."""
     from labkit.survey.library import paper_ids
     from labkit.survey.references import library_names, resolve, settled

@@ -58,7 +58,7 @@ class SideBySide:
     @property
     def roles(self) -> tuple[Role, ...]:
         """The roles that any card fills, in the usual order."""
-        return tuple(role for role in ROLES if any(card.role(role) for card in self.cards))
+        return tuple(role for role in ROLES if any(said(card, role, self.paper) for card in self.cards))
 
     @property
     def rows(self) -> dict[str, list[str]]:

@@ -1,13 +1,15 @@
 """Whatever a reader writes, and however: every word of it stands on some slide, and on the paper's page."""
 
+import datetime as dt
 import html
 import itertools
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import documents
 
@@ -17,6 +19,8 @@ from labkit.survey.markup import as_html
 from labkit.survey.showing import Shown
 from labkit.survey.side_by_side import put_together
 from labkit.survey.slides import card_deck
+from labkit.survey.slides.sections import topics
+from labkit.survey.slides.shared import new_deck, paper_deck
 
 PAPER = "hara-2018-retrace"
 ABOUT = """\
@@ -128,6 +132,19 @@ def test_every_word_of_two_cards_stands_in_their_comparison(shelved, body):
     view = put_together(read_paper(PAPER), [mine, card("x\n")])
     compared = shown("".join(as_html(text) for text, _ in view.rows.values()))
     assert not missing(body, compared + (title.heading if title else ""))
+
+
+@settings(max_examples=40)
+@given(bodies)
+def test_every_word_of_a_card_stands_in_the_deck_that_is_made_of_it(shelved, body):
+    shutil.rmtree(shelved / PAPER / "deck", ignore_errors=True)
+    (shelved / PAPER / "cards" / "ja-reader-a.md").write_text(HEAD + body, encoding="utf-8", newline="")
+    if not list(topics(card(body))):
+        return  # no words, no slide
+    new_deck(PAPER, reader="reader-a", now=dt.datetime(2018, 3, 5, tzinfo=dt.UTC))
+    deck = paper_deck(PAPER)
+    assert not missing(body, shown("\n".join(slide.body for column in deck.columns for slide in column)))
+    (shelved / PAPER / "cards" / "ja-reader-a.md").unlink()
 
 
 def letters(text: str) -> Counter[str]:

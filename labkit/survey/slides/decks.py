@@ -13,7 +13,7 @@ from labkit.survey.shelf import Shelf, open_shelf
 from labkit.survey.showing import best_card, is_told
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.page import Deck, Slide
-from labkit.survey.slides.sections import inline, sections
+from labkit.survey.slides.sections import inline, sections, shower
 from labkit.survey.venue import queued
 
 e = html.escape
@@ -106,7 +106,7 @@ def _of_papers(
     rows = [_row(paper, chosen[paper.id], language, years=years) for paper in papers]
     rows += [_listed_row("", one, words["no card"], read=False) for one in untaken]
     heading = words["years" if years else "contents"]
-    front += [Slide(f"<h2>{e(heading)}</h2>{_table(some)}", language) for some in _portions(rows, 9)]
+    front += [Slide(f"<h2>{e(heading)}</h2>{table(some)}", language) for some in portions(rows, 9)]
     columns = [(slide,) for slide in front]
     for paper in papers:
         card = chosen[paper.id]
@@ -122,18 +122,23 @@ def _of_papers(
     return Deck(title, language, tuple(columns), title)
 
 
-def _title(paper: Paper, card: CardFile | None) -> Slide:
-    about = card.about if card else None
-    language = about.language if about else "en"
-    words = LABELS[language]
+def paper_lines(paper: Paper, language: CardLanguage) -> list[str]:
+    """Which paper it is, as HTML: its title, the title in this language, authors and venue."""
     authors = ", ".join(map(str, paper.authors[:6])) + (" et al." if len(paper.authors) > 6 else "")
     lines = [f'<h1 lang="{paper.language}">{e(paper.title)}</h1>']
     told = paper.titles.get(language)
     if told and language != paper.language:
         lines.append(f'<p class="told">{e(told.text)}</p>')
+    return [*lines, f'<p class="authors" lang="{paper.language}">{e(authors)}<br>{e(paper.venue)}</p>']
+
+
+def _title(paper: Paper, card: CardFile | None) -> Slide:
+    about = card.about if card else None
+    language = about.language if about else "en"
+    words = LABELS[language]
+    lines = paper_lines(paper, language)
     if card and card.title and not is_told(card.title.heading, paper):
-        lines.append(f'<p class="told">{inline(card.title.heading, card)}</p>')
-    lines.append(f'<p class="authors" lang="{paper.language}">{e(authors)}<br>{e(paper.venue)}</p>')
+        lines.append(f'<p class="told">{inline(card.title.heading, shower(card))}</p>')
     if about is None:
         lines.append(f'<p class="about">{e(words["no card"])}</p>')
     else:
@@ -169,7 +174,7 @@ def _claim(paper: Paper, one: CardClaim, words: dict[str, str]) -> str:
 
 
 def _lists(heading: str, items: Sequence[str], language: str) -> Iterator[Slide]:
-    for some in _portions(items, 5):
+    for some in portions(items, 5):
         yield Slide(f"<h2>{e(heading)}</h2><ul>{''.join(some)}</ul>", language)
 
 
@@ -190,7 +195,7 @@ def _history(read: Sequence[CardFile], language: CardLanguage) -> Slide:
             row = (words["version"].format(version), when, by)
             cells = "".join(f"<td>{e(cell)}</td>" for cell in row)
             rows.append(f'<tr>{cells}<td class="wide" lang="{about.language}">{e(what)} {name}</td></tr>')
-    return Slide(f"<h2>{e(words['history'])}</h2>{_table(rows)}", language)
+    return Slide(f"<h2>{e(words['history'])}</h2>{table(rows)}", language)
 
 
 def _row(paper: Paper, card: CardFile | None, language: CardLanguage, *, years: bool) -> str:
@@ -207,7 +212,8 @@ def _listed_row(first: str, second: str, state: str, *, read: bool, language: st
     return f'<tr{unread}><td>{e(first)}</td><td class="wide" lang="{language}">{e(second)}</td><td>{e(state)}</td></tr>'
 
 
-def _table(rows: Sequence[str]) -> str:
+def table(rows: Sequence[str]) -> str:
+    """Rows of a list, as HTML."""
     return f'<table class="listed"><tbody>{"".join(rows)}</tbody></table>'
 
 
@@ -221,6 +227,7 @@ def _where(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _portions(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+def portions(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """The items in portions of at most so many."""
     for start in range(0, len(items), most):
         yield items[start : start + most]

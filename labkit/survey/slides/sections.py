@@ -1,5 +1,6 @@
 """A card's sections as slides, with every word that its reader wrote: only what the title slide says is not said again."""
 
+import functools
 import html
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -37,23 +38,33 @@ def sections(card: CardFile, paper: Paper, *, brief: bool = False) -> Iterator[S
     for heading, text in topics(card, BRIEF if wanted else None):
         lead = heading in ("", card.title.heading if card.title else "")
         if not (lead and is_told(text, paper)):
-            yield from topic_slides(Topic(heading or paper.short, text), card)
+            yield from topic_slides(Topic(heading or paper.short, text), shower(card), card.about.language)
     unwritten = [] if brief else [one.heading for one in card.sections if _is_unwritten(one, card)]
     if unwritten:
-        listed = "".join(f"<li>{inline(one, card)}</li>" for one in unwritten)
+        listed = "".join(f"<li>{inline(one, shower(card))}</li>" for one in unwritten)
         language = card.about.language
         yield Slide(f"<h2>{LABELS[language]['unwritten']}</h2><ul>{listed}</ul>", language)
 
 
-def topic_slides(topic: Topic, card: CardFile) -> Iterator[Slide]:
-    """One heading with its text, on as many slides as it takes."""
+def topic_slides(topic: Topic, show: Callable[[str], str], language: str) -> Iterator[Slide]:
+    """One heading with its text, on as many slides as it takes; `show` makes HTML of Markdown."""
     parts = pages(topic.text) or ("",)
     for number, part in enumerate(parts, start=1):
         count = f" <small>{number}/{len(parts)}</small>" if len(parts) > 1 else ""
-        body = as_html(part, figure=_figures(card), references=card.references)
         # A text's own headings stand below the slide's.
-        body = re.sub(r"(</?h)[12]>", r"\g<1>3>", body)
-        yield Slide(f"<h2>{inline(topic.heading, card)}{count}</h2>{body}", card.about.language)
+        body = re.sub(r"(</?h)[12]>", r"\g<1>3>", show(part))
+        yield Slide(f"<h2>{inline(topic.heading, show)}{count}</h2>{body}", language)
+
+
+def shower(card: CardFile) -> Callable[[str], str]:
+    """What makes HTML of a part of a card: with the pictures of its paper, and the links that the card defines."""
+    return functools.partial(as_html, figure=figures(card.about.paper), references=card.references)
+
+
+def figures(paper_id: str) -> Callable[[str], str | None]:
+    """What gives the pictures of a paper's folder as addresses that hold them."""
+    folder = paper_folder(paper_id)
+    return lambda target: data_uri(figure_file(folder, target))
 
 
 def topics(card: CardFile, roles: Collection[Role] | None = None) -> Iterator[Topic]:
@@ -103,13 +114,7 @@ def _is_unwritten(section: Section, card: CardFile) -> bool:
     return not any(one.text.strip() for one in below)
 
 
-def inline(heading: str, card: CardFile) -> str:
+def inline(heading: str, show: Callable[[str], str]) -> str:
     """A heading's words as HTML, without the paragraph around them."""
-    made = as_html(heading, references=card.references)
-    found = re.fullmatch(r"<p>(.*)</p>\s*", made, flags=re.DOTALL)
+    found = re.fullmatch(r"<p>(.*)</p>\s*", show(heading), flags=re.DOTALL)
     return found[1] if found and "<p>" not in found[1] else html.escape(heading)
-
-
-def _figures(card: CardFile) -> Callable[[str], str | None]:
-    folder = paper_folder(card.about.paper)
-    return lambda target: data_uri(figure_file(folder, target))
