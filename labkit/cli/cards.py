@@ -254,6 +254,7 @@ def _tell(card: "CardFile") -> None:
     """What the import took the headings for, and what it left alone."""
     from labkit.survey.importing import set_aside
     from labkit.survey.markup import unshown
+    from labkit.survey.problems import plain
 
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
@@ -266,6 +267,6 @@ def _tell(card: "CardFile") -> None:
     if why := set_aside(card):
         print(f"  its front matter is kept as text: {why.reason} (line {why.line})", file=sys.stderr)
     for one in headed:
-        print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)
-    for target, why in unshown(card.words, card.path.parents[1]):
-        print(f"  picture {target}: {why}", file=sys.stderr)
+        print(f"  line {one.line}: {plain(one.heading)}: {one.role or 'kept as it is'}", file=sys.stderr)
+    for target, reason in unshown(card.words, card.path.parents[1]):
+        print(f"  picture {plain(target)}: {reason}", file=sys.stderr)

@@ -153,8 +153,8 @@ class CardFile:
         # A title may stand at any level above all others.
         title = headed[:1] if headed and all(one.level > headed[0].level for one in headed[1:]) else []
         below = [one for one in headed if one not in title and not (one.own and one.role == "links")]
-        below = below if len(headed) > 1 else self.sections
-        return bool(_NO_WORDS.sub("", "".join(one.text for one in below)))
+        words = "".join(one.text for one in (below if len(headed) > 1 else self.sections))
+        return bool(_NO_WORDS.sub("", words))
 
     def edit(self, role: Role, text: str) -> "CardFile":
         """The card with this text in its first section of a role; blank lines around it stay.

@@ -135,7 +135,8 @@ def _whole_rows(state: Any) -> None:
     """Put what a row has beyond the head's columns into its last cell."""
     from markdown_it.rules_block.table import escapedSplit
 
-    lines, cells = state.src.split("\n"), []
+    lines = state.src.split("\n")
+    cells: list[Any] = []
     for token in state.tokens:
         if token.type == "tr_open":
             cells = []

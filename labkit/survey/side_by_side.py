@@ -63,7 +63,9 @@ class SideBySide:
     @property
     def rows(self) -> dict[str, list[str]]:
         """What each card says of every role, as Markdown, and last of what no format asks; "" where it says nothing."""
-        made = {role: [said(card, role, self.paper) for card in self.cards] for role in self.roles}
+        made: dict[str, list[str]] = {
+            role: [said(card, role, self.paper) for card in self.cards] for role in self.roles
+        }
         other = [said(card, None, self.paper) for card in self.cards]
         return {**made, **({OTHER: other} if any(other) else {})}
 

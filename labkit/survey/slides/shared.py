@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from labkit.survey.card import CardFile, cards
-from labkit.survey.card_schema import LANGUAGES, CardLanguage
+from labkit.survey.card_schema import CardLanguage
 from labkit.survey.deck_files import Part, deck_files, deck_folder, deck_problems, read_part
 from labkit.survey.formats import ROLES, role_of
 from labkit.survey.group.events import Event
@@ -157,10 +157,10 @@ def _chosen(paper: Paper, language: CardLanguage | None) -> list[CardFile]:
     if not there:
         raise LookupError(f"{paper.id} has no card yet; `labkit card new {paper.id} --reader NAME` begins one")
     counted = Counter(card.about.language for card in there)
-    language = language or max(LANGUAGES, key=lambda one: counted[one])
-    found = [card for card in there if card.about.language == language]
+    wanted = language or counted.most_common(1)[0][0]
+    found = [card for card in there if card.about.language == wanted]
     if not found:
-        raise LookupError(f"{paper.id} has no card in {language!r}; it has some in {', '.join(sorted(counted))}")
+        raise LookupError(f"{paper.id} has no card in {wanted!r}; it has some in {', '.join(sorted(counted))}")
     return sorted(found, key=lambda card: (-card.about.version, card.about.reader))
 
 
@@ -180,8 +180,13 @@ def _drafts(card: CardFile, paper: Paper) -> Iterator[tuple[int, str, str, str]]
     words, about = LABELS[card.about.language], card.about
     claims = [(one.text, one.source or words["unsure"], one.disputes, one.evidence) for one in about.claims]
     questions = [(one.text, one.dataset, one.condition) for one in about.questions]
-    listed = {"claims": claims, "questions": questions, "next": [(one.text, one.paper or "") for one in about.next]}
-    for number, (name, items) in enumerate(listed.items()):
+    following = [(one.text, one.paper or "") for one in about.next]
+    listed: tuple[tuple[str, Sequence[tuple[str, ...]]], ...] = (
+        ("claims", claims),
+        ("questions", questions),
+        ("next", following),
+    )
+    for number, (name, items) in enumerate(listed):
         if items:
             yield LISTS + 10 * number, name, words[name], "\n".join(_item(*item) for item in items)
 
