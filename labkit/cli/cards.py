@@ -201,7 +201,7 @@ def card_check(
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
 ) -> None:
-    """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
+    """Check papers, numbers, cards and decks: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
 
     Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
 

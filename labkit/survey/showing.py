@@ -48,6 +48,8 @@ def best_card(paper_id: str, language: CardLanguage) -> CardFile | None:
 
 def is_told(text: str, paper: Paper) -> bool:
     """Whether a card's Markdown says no more than which paper it is: its titles, authors, where and when it appeared."""
+    if "<img" in as_html(text, figure=lambda target: target):
+        return False
     told = [*(one.text for one in paper.titles.values()), *map(str, paper.authors), paper.venue, str(paper.year or "")]
     return words_shown(text) <= words_shown(html.escape("\n\n".join(told)))
 
