@@ -1,8 +1,10 @@
 """One deck for a paper that several people improve: made from cards, changed in turn, merged by git, checked."""
 
 import html
+import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,16 @@ def test_a_deck_is_begun_once(library):
     with pytest.raises(FileExistsError, match="labkit deck raise wang-2016-tsn"):
         new_deck(PAPER, reader="reader-b", now=at())
     assert len(versions(PAPER)) == 1
+
+
+def test_what_a_killed_process_left_goes_when_the_next_begins(library):
+    write_card(library, MINE)
+    for name, age in ((".deck-old", 7200), (".deck-new", 0)):
+        (library / PAPER / name).mkdir()
+        (library / PAPER / name / "010-x.md").write_text("# x\n", encoding="utf-8")
+        os.utime(library / PAPER / name, (time.time() - age,) * 2)
+    new_deck(PAPER, reader="reader-a", now=at())
+    assert {path.name for path in (library / PAPER).iterdir()} == {".deck-new", "cards", "deck", "paper.yaml"}
 
 
 def test_what_cannot_be_done_is_said(library):

@@ -15,8 +15,10 @@ import html
 import re
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +41,7 @@ from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.sections import Topic, figures, topic_slides, topics
 from labkit.survey.writing import reader_id
 
+STALE = 3600  # seconds after which nobody is still writing a deck's first version
 LISTS = 800  # where what the front matter of the cards lists goes: after all their sections
 
 
@@ -120,6 +123,10 @@ def paper_deck(paper_id: str) -> Deck:
 
 def _write(drafts: dict[str, str], folder: Path) -> None:
     """Make the folder of these files, whole or not at all. Of two who do it at once, one gets `FileExistsError`."""
+    for left in folder.parent.glob(".deck-*"):  # by a process that was killed
+        with suppress(FileNotFoundError):  # another's, who has just made a deck of it
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".deck-", dir=folder.parent))
     try:
         for name, text in drafts.items():
