@@ -13,23 +13,44 @@ if TYPE_CHECKING:
 def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collection[str] = ()) -> list[dict[str, str]]:
     """What a card wants read next, but for what is known, each with the paper of the library that the user says it is.
 
+    A line that has nothing of a paper, and is none of the library, is taken only where the user says that it is one.
     With `yes` those beyond doubt are taken and nothing is asked. Ctrl-C is no answer: `KeyboardInterrupt` goes on.
     """
-    from labkit.survey.references import listed_titles
+    from labkit.survey.references import NEAR, listed, resolve
 
     found = []
-    for title in listed_titles(card.role("next")):
+    for title, marked in listed("\n\n".join(one.text for one in card.sections if one.role == "next")):
         if title in known:
             continue
-        paper = _confirmed(title, names, yes=yes)
+        candidates = resolve(title, names)
+        named = bool(candidates) and candidates[0].score >= NEAR
+        if not (marked or named or _is_paper(title, yes=yes)):
+            continue
+        paper = _confirmed(title, candidates, yes=yes)
         found.append({"text": title, "paper": paper} if paper else {"text": title})
     return found
 
 
-def _confirmed(title: str, names: "Names", *, yes: bool) -> str | None:
-    from labkit.survey.references import resolve, settled
+def _is_paper(title: str, *, yes: bool) -> bool:
+    """Whether the user says that a line without a link, number, year or quotes is a paper."""
+    if yes:
+        say(f"  {title}: left out, for it has no link, number, year or quotes; `labkit card resolve` asks")
+        return False
+    while True:
+        say(f"  {title}\n  is this a paper (y, n) [n]: ", end="")
+        try:
+            answer = input().strip().casefold() or "n"
+        except EOFError:
+            say("left out")
+            return False
+        if answer in ("y", "yes", "n", "no"):
+            return answer[0] == "y"
+        say(f"  {answer!r} is neither y nor n")
 
-    candidates = resolve(title, names)
+
+def _confirmed(title: str, candidates: "Sequence[Candidate]", *, yes: bool) -> str | None:
+    from labkit.survey.references import settled
+
     best = settled(candidates)
     if not candidates or (yes and not best):
         say(f"  {title}: {'more than one fits' if candidates else 'not in the library'}")

@@ -36,7 +36,7 @@ def card_new(
     from labkit.survey.writing import new_card
 
     asked: Any = {"format": format, "language": language, "mode": mode}
-    print(new_card(_paper_id(paper), reader=who_am_i(reader), institution=institution, **asked))
+    print(new_card(paper_named(paper), reader=who_am_i(reader), institution=institution, **asked))
 
 
 @card_app.command("import")
@@ -55,8 +55,11 @@ def card_import(
 ) -> None:
     """Make cards of reviews, byte for byte, and say what each heading was taken for. Prints the paths.
 
-    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. A file that
-    cannot be used is named with its line, the others go on, and the exit code is 1.
+    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. Lines of that
+    section without a link, number, year or quotes that are no paper of the library are left out unless you say they are
+    papers. Pictures that are not there are named: put them into the paper's `figures/`, the review need not change.
+
+    A file that cannot be used is named with its line, the others go on, and the exit code is 1.
 
     Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
     """
@@ -68,7 +71,7 @@ def card_import(
 
     names, failed = library_names(), 0
     asked: Any = {"language": language, "format": format, "encoding": encoding}
-    asked |= {"paper": _paper_id(paper, names), "reader": who_am_i(reader), "institution": institution}
+    asked |= {"paper": paper_named(paper, names), "reader": who_am_i(reader), "institution": institution}
     for file in files:
         try:
             data = file.read_bytes()
@@ -122,20 +125,16 @@ def card_slides(
 ) -> None:
     """Make reveal.js slides of a card, a session of papers or a stream: one file that needs no network. Prints its path.
 
+    Every word of a card stands on some slide; a session shows what it says of the paper, its novelty and its results.
     Arrows and space walk, `o` shows all slides, `f` fills the screen; `?view=print` behind the address is for printing.
 
     Examples: `labkit card slides hara-2018-retrace --language ja`, `labkit card slides --stream Kinetics --to kinetics.html`,
-    `labkit card slides --venue "CVPR 2018" --session Video`
+    `labkit card slides --venue "CVPR 2018" --session Video`. One deck that several people improve: `labkit deck`.
     """
-    from labkit.survey.card_schema import LANGUAGES
-    from labkit.survey.schema import did_you_mean
     from labkit.survey.slides import card_deck, session_deck, stream_deck, write_slides
     from labkit.survey.slides.decks import card_named, venue_deck
 
-    if language is not None and language not in LANGUAGES:
-        raise ValueError(
-            f"no language {language!r}{did_you_mean(language, LANGUAGES)} There are {', '.join(LANGUAGES)}"
-        )
+    known_language(language)
     if sum(map(bool, (what, venue, stream))) != 1:
         raise ValueError("name cards or papers, or a --venue, or a --stream: one of the three")
     spoken: Any = language or "en"
@@ -145,9 +144,9 @@ def card_slides(
         deck = venue_deck(venue, session, language=spoken)
     elif what and len(what) == 1:
         one: Any = language
-        deck = card_deck(card_named(what[0] if what[0].endswith(".md") else _paper_id(what[0]), one))
+        deck = card_deck(card_named(what[0] if what[0].endswith(".md") else paper_named(what[0]), one))
     else:
-        papers = [_paper_id(one) for one in what or ()]
+        papers = [paper_named(one) for one in what or ()]
         deck = session_deck(title or counted(len(papers), "paper"), papers, language=spoken)
     print(write_slides(deck, to))
 
@@ -203,7 +202,7 @@ def card_check(
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
 ) -> None:
-    """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
+    """Check papers, numbers, cards and decks: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
 
     Says which folder it checked: LABKIT_SUMMARIES, else the nearest `summaries/` from here upwards, else the installed
     package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the
@@ -227,7 +226,17 @@ def card_check(
         raise typer.Exit(1)
 
 
-def _paper_id(given: str, names: "Names | None" = None) -> str:
+def known_language(given: str | None) -> str | None:
+    """The language as given. Raises `ValueError`, with the nearest, for one that no card has."""
+    from labkit.survey.card_schema import LANGUAGES
+    from labkit.survey.schema import did_you_mean
+
+    if given is not None and given not in LANGUAGES:
+        raise ValueError(f"no language {given!r}{did_you_mean(given, LANGUAGES)} There are {', '.join(LANGUAGES)}")
+    return given
+
+
+def paper_named(given: str, names: "Names | None" = None) -> str:
     """The id of a paper given by id, title, short name or number. Raises `LookupError` with what it may be."""
     from labkit.survey.library import paper_ids
     from labkit.survey.references import library_names, resolve, settled
@@ -249,6 +258,7 @@ def _paper_id(given: str, names: "Names | None" = None) -> str:
 def _tell(card: "CardFile") -> None:
     """What the import took the headings for, and what it left alone."""
     from labkit.survey.importing import set_aside
+    from labkit.survey.markup import unshown
 
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
@@ -261,3 +271,5 @@ def _tell(card: "CardFile") -> None:
         say(f"  its front matter is kept as text: {why.reason} (line {why.line})")
     for one in headed:
         say(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}")
+    for target, reason in unshown(card.words, card.path.parents[1]):
+        say(f"  picture {target}: {reason}")

@@ -153,7 +153,7 @@ def _beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[F
     """Why a number of one run may lie outside what the verdict beside it says; empty where none stands beside one."""
     if not any(entry["findings"] and entry["numbers"] for entry in entries):
         return ""
-    threads = {one.about.get("threads") for several in found.values() for one in several} - {None}
+    threads = {one.about["threads"] for several in found.values() for one in several if one.about.get("threads")}
     each = f", each measured with {' or '.join(counted(n, 'thread') for n in sorted(threads))}" if threads else ""
     return (
         f"A verdict is over several seeds{each}. A number is of the one run on this page. With other threads sums are "

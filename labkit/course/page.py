@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.course.controls import controls_html, take_controls
+from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
 
 SITE = Path(__file__).parent / "site"
@@ -39,7 +40,9 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
         exclude_output_prompt=True,
     )
     exporter.register_filter("computed_markdown", computed_markdown)
-    body, _ = exporter.from_notebook_node(content, resources={"page": {**page, "figures": figures}})
+    body, _ = exporter.from_notebook_node(
+        content, resources={"page": {**page, "figures": figures, "scripts": _own_scripts(content)}}
+    )
     return body
 
 
@@ -66,6 +69,20 @@ def prepare(content: Any) -> int:
         if "outputs" in cell:
             cell["outputs"] = kept
     return number
+
+
+def _own_scripts(content: Any) -> str:
+    """What a page's policy lets run of a notebook's outputs: the scripts of labkit's stopwatch and slides, by digest."""
+    found = []
+    for cell in content.cells:
+        for output in cell.get("outputs", []):
+            made = output.get("data", {}).get("text/html", "")
+            if made.startswith('<iframe title="'):
+                made = html.unescape(made.partition('srcdoc="')[2])
+            elif not made.startswith('<div class="labkit-stopwatch"'):
+                continue
+            found += re.findall(r"<script>(.*?)</script>", made, flags=re.DOTALL)
+    return " ".join(f"'sha256-{digest(script)}'" for script in dict.fromkeys(found))
 
 
 def computed_markdown(text: str) -> str:

@@ -142,13 +142,13 @@ def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
 
 
 def _body(markdown: str, card: CardFile, shelf: Shelf) -> str:
-    """A card's words as HTML inside a page: its headings below the page's own, Jekyll's marks left out."""
+    """A card's words as HTML inside a page: its headings below the page's own."""
     folder = shelf.folder / card.about.paper
-    bare = re.sub(r"^[ \t]*(?:[-*+] TOC[ \t]*\r?\n)?[ \t]*\{:[^}\n]*\}[ \t]*$", "", markdown, flags=re.MULTILINE)
     made = as_html(
-        bare,
+        markdown,
         link=lambda target: web_only(target) or _paper_link(target, shelf),
         figure=lambda target: data_uri(figure_file(folder, target)),
+        references=card.references,
     )
     return re.sub(r"(</?h)([1-6])(?=>)", lambda found: f"{found[1]}{min(6, int(found[2]) + 2)}", made)
 
@@ -174,7 +174,10 @@ def _parts(view: SideBySide) -> list[dict[str, Any]]:
 def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
     """The cards by role: a row for each role, a cell for each card."""
     alone = {one.about for one in view.disagreements if one.kind == "one reader alone"}
-    rows = [(role, role in alone, [_body(card.role(role), card, shelf) for card in view.cards]) for role in view.roles]
+    rows = [
+        (role, role in alone, [_body(text, card, shelf) for text, card in zip(texts, view.cards, strict=True)])
+        for role, texts in view.rows.items()
+    ]
     return {"heads": [(name_of(card), card.about.language) for card in view.cards], "rows": rows}
 
 

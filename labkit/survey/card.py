@@ -12,7 +12,7 @@ card.edit("method", "...").add_keyword("transfer").save()
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from labkit.records import write_atomically
 from labkit.survey import front_matter
 from labkit.survey.card_schema import Card
 from labkit.survey.formats import Role, role_exactly, role_of
-from labkit.survey.headings import headings
+from labkit.survey.headings import Heading, headings
 from labkit.survey.library import SummaryError, decode, explain, own_place, paper_folder, summaries_folder
+from labkit.survey.markdown import definitions
 
 _NO_WORDS = re.compile(
     r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
@@ -110,7 +111,7 @@ class CardFile:
         found = list(headings(self.text, start, lambda words: role_exactly(words) is not None))
         first, *ends = [*(one.start for one in found), len(self.text)]
         made = [Section("", 0, None, False, self.text[start:first], start, start, first, 1 + _lines(self.text[:start]))]
-        titled = [one.level for one in found].count(1) == 1 and found[0].level == 1 and len(found) > 1
+        titled = _titled(found)
         around: list[tuple[int, Role | None]] = []  # the headings that the next one stands below
         for one, end in zip(found, ends, strict=True):
             around = [(level, role) for level, role in around if level < one.level]
@@ -122,6 +123,16 @@ class CardFile:
             line = made[-1].line + _lines(self.text[made[-1].start : one.start])
             made.append(Section(one.text, one.level, role, own is not None, text, one.start, one.end, end, line))
         return tuple(made)
+
+    @functools.cached_property
+    def title(self) -> Section | None:
+        """The section whose heading is the card's title: the first, where no other is of the first level."""
+        return self.sections[1] if _titled(self.sections[1:]) else None
+
+    @functools.cached_property
+    def references(self) -> dict[str, Any]:
+        """The addresses that the card defines for its links, for sections that are shown alone."""
+        return definitions(self.words)
 
     def role(self, role: Role) -> str:
         """The words of all sections of this role, subsections with their headings; empty where there is none."""
@@ -139,8 +150,11 @@ class CardFile:
     def is_written(self) -> bool:
         """Whether there are words below its headings: more than the title, its authors and links."""
         headed = [one for one in self.sections if one.heading]
-        below = [one for one in headed[1:] if one.role != "links"] if len(headed) > 1 else self.sections
-        return bool(_NO_WORDS.sub("", "".join(one.text for one in below)))
+        # A title may stand at any level above all others.
+        title = headed[:1] if headed and all(one.level > headed[0].level for one in headed[1:]) else []
+        below = [one for one in headed if one not in title and not (one.own and one.role == "links")]
+        words = "".join(one.text for one in (below if len(headed) > 1 else self.sections))
+        return bool(_NO_WORDS.sub("", words))
 
     def edit(self, role: Role, text: str) -> "CardFile":
         """The card with this text in its first section of a role; blank lines around it stay.
@@ -189,6 +203,12 @@ class CardFile:
         return write_atomically(
             own_place(Path(path or self.path)), lambda temporary: temporary.write_bytes(bytes(self))
         )
+
+
+def _titled(headed: Sequence[Heading | Section]) -> bool:
+    """Whether the first of these is a title: the only heading of the first level, with others after it."""
+    levels = [one.level for one in headed]
+    return levels[:1] == [1] and levels.count(1) == 1 and len(levels) > 1
 
 
 def _lines(text: str) -> int:

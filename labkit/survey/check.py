@@ -22,6 +22,7 @@ from typing import Any
 from labkit.runs.notebook import NotebookError, find_notebook, read_cells
 from labkit.survey import kept
 from labkit.survey.card import CardFile
+from labkit.survey.deck_files import FOLDER, deck_problems
 from labkit.survey.library import parse_yaml, read_text
 from labkit.survey.links import Folders, Link, fault
 from labkit.survey.looks import Look, line_of, look_at_card, look_at_paper, look_at_results, nothing, sparse
@@ -104,6 +105,7 @@ class _Check:
         problems = [
             *self._unreadable(),
             *self._folders(),
+            *self._decks(),
             *self._shared_numbers(),
             *self._numbers(),
             *self._proofread(),
@@ -214,6 +216,11 @@ class _Check:
                 if said in self.paper_ids:
                     twice = f"the id {said!r} is taken: {said}/paper.yaml has it"
                     yield Problem(item.path, line, "error", "duplicate-id", twice, f"write id: {item.paper}")
+
+    def _decks(self) -> Iterator[Problem]:
+        """The slides that several people make of one paper."""
+        for paper in sorted(self.paper_ids):
+            yield from deck_problems(self.shelf.folder / paper / FOLDER)
 
     def _shared_numbers(self) -> Iterator[Problem]:
         """Two papers that say they have one arXiv number, DOI or OpenAlex id."""

@@ -180,7 +180,8 @@ HEADINGS: dict[Role, str] = {
         개인적인 생각, 의견, 코멘트, 질문, 의문점, 생각, 후기, 个人理解, 我的理解, 个人思考, 思考, 想法, 个人想法, 疑问, 问题, 问答, 评论, 点评, 读后感""",
     "code": """code, code analysis, source code, implementation in code, official code, official implementation, コード, ソースコード,
         コード解析, 実装コード, 公式実装, 코드, 코드 분석, 소스 코드, 코드 리뷰, 공식 코드, 代码, 代码分析, 源码, 源码分析, 代码解读, 源码解读, 代码实现, 官方代码""",
-    "next": """next, next papers, what to read next, papers to read next, further reading, read next, 次に読むべき論文は, 次に読むべき論文,
+    "next": """next, to follow up, references to follow up, papers to follow up,
+        next papers, what to read next, papers to read next, further reading, read next, 次に読むべき論文は, 次に読むべき論文,
         次に読む論文, 次に読みたい論文, 関連論文, 다음에 읽을 논문, 다음에 읽어야 할 논문, 다음 논문, 더 읽을거리, 읽어볼 논문, 관련 논문, 接下来读什么,
         下一步阅读, 接下来要读的论文, 后续阅读, 延伸阅读, 推荐阅读, 扩展阅读, 相关论文""",
     "links": """link, links, url, urls, pdf, paper, paper link, reference, references, bibliography, citation, cite, bibtex, resources,
@@ -238,7 +239,8 @@ def role_of(heading: str) -> Role | None:
     """What a section is about, by its heading; None for one that says nothing the formats ask.
 
     Looked up whole, then without what stands in parentheses, then what stands in them, then part by part, then by how
-    it begins or ends ("Results on UCF-101", "实验结果与分析").
+    it begins or ends ("Results on UCF-101", "实验结果与分析"). Links are known by whole headings alone: "paper" and
+    "reference" stand in many that are about something else.
     """
     if len(heading) > LONGEST:
         return None
@@ -251,11 +253,14 @@ def role_of(heading: str) -> Role | None:
     inside = [part for match in _PARENTHESES.findall(words) for part in match if part]
     outside = _PARENTHESES.sub(" ", words)
     whole = len(outside) > LONGEST_IN_PARTS
-    for part in (outside, *inside, *(() if whole else _SEPARATORS.split(outside))):
-        role = role_exactly(part)
-        if role:
-            return role
-    return None if whole else _by_its_ends(outside)
+    parts = [] if whole else [part for part in _SEPARATORS.split(outside) if _key(part)]
+    roles = [role_exactly(part) for part in (outside, *inside, *parts)]
+    role = roles[0] or next((role for role in roles if role not in (None, "links")), None)
+    if role or whole:
+        return role
+    if parts and set(roles[-len(parts) :]) == {"links"}:
+        return "links"
+    return _by_its_ends(outside)
 
 
 def _by_its_ends(words: str) -> Role | None:
@@ -265,13 +270,14 @@ def _by_its_ends(words: str) -> Role | None:
     for size in range(len(spaced) - 1, 0, -1):
         for some in (spaced[:size], spaced[-size:]):
             role = known.get("".join(some))
-            if role:
+            if role and role != "links":
                 return role
     whole = "".join(spaced)
     if not re.search(r"[\u3040-\u30ff\u3400-\u9fff]", whole):
         return None  # only Japanese and Chinese run words together
     for size in range(len(whole) - 1, 1, -1):
-        role = known.get(whole[:size]) or known.get(whole[-size:])
-        if role:
-            return role
+        for part in (whole[:size], whole[-size:]):
+            role = known.get(part)
+            if role and role != "links":
+                return role
     return None

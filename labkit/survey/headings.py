@@ -1,7 +1,8 @@
 """Where the sections of a Markdown text begin and end, as character offsets, so that nothing of the text is lost.
 
 Headings are those that Markdown knows (`## Method`), and lines that look like one in reviews as people write them
-(`##Method`, `**Method**`, `■ Method`, a line that `----` underlines) where they say something the card formats ask.
+(`##Method`, `**Method**`, `■ Method`, `1.Method`, a line that `----` underlines) where they say something the card formats
+ask; `1. Method` followed by `2. Results` is a list.
 What stands in fenced code, in HTML comments or in a template's code block is never a heading.
 """
 
@@ -16,6 +17,7 @@ _DECORATED = re.compile(
     r"|(?:[■□◆◇●▼▶★☆]+)[ \u3000]*(?P<mark>.+)|[【［](?P<bracket>[^】］]+)[】］])[ \t\u3000]*$"
 )
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_NUMBERED = re.compile(r" {0,3}(?:[(（]?(?:\d{1,2}|Q\d{1,2})[.)．）、:：]|[①-⑳])[ \t\u3000]*\S")
 # Blocks that hide what is in them: how they open, and which line closes them.
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
 _HIDING = (
@@ -40,6 +42,7 @@ class Heading(NamedTuple):
 def headings(text: str, start: int, known: Callable[[str], bool]) -> Iterator[Heading]:
     """The headings of a text from `start` on, in order; `known` says whether a dressed-up line's words are a heading."""
     closing: re.Pattern[str] | None = None
+    listing = False  # whether the last words were a numbered item of a list
     before: tuple[str, int] | None = None  # the line above, if a heading may be underlined there
     for found in _LINE.finditer(text, start):
         line = found.group().rstrip("\r\n")
@@ -58,9 +61,20 @@ def headings(text: str, start: int, known: Callable[[str], bool]) -> Iterator[He
             before = None
             continue
         heading = _heading(line, known)
+        if not heading and before is None and _NUMBERED.match(line) and known(line.strip()):
+            # A question is asked; a word, between other items, is one of a list.
+            listing = not line.rstrip().endswith(("?", "？")) and (listing or _is_numbered_next(text, found.end()))
+            heading = None if listing else (line.strip(), 7)
+        elif line.strip():
+            listing = False
         if heading:
             yield Heading(heading[0], heading[1], found.start(), found.end())
         before = (line, found.start()) if line.strip() and not heading else None
+
+
+def _is_numbered_next(text: str, start: int) -> bool:
+    """Whether the next line with words is numbered as well, as in a list."""
+    return bool(_NUMBERED.match(text[start : start + 1000].lstrip(" \r\n")))
 
 
 def _hides_until(line: str) -> re.Pattern[str] | None:

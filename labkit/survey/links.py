@@ -1,7 +1,8 @@
 """Where the text of a card leads: its images and links, and whether what is meant is there and may be reached.
 
-A figure stays in its paper's folder, a link in the library. Paths count from the card or from the paper's folder;
-percent signs, both Unicode normal forms and the backslashes of reviews as found are understood.
+A figure stays in its paper's folder, a link in the library. Paths count from the card or from the paper's folder; a
+review's picture may lie in `figures/` under its own name. Percent signs, both Unicode normal forms, the backslashes of
+reviews as found and the address of a Jekyll site before a picture are understood.
 """
 
 import functools
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
+from labkit.survey.markdown import local_target
 from labkit.survey.schema import nearest
 
 LONGEST = 500  # characters of a target
 _CODE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _HIDDEN = re.compile(r"<!--.*?-->|`[^`\n]*`", re.DOTALL)
-_HTML = re.compile(r"<(img|a)\b[^<>]*?\b(?:src|href)\s*=\s*[\"']?([^\"'<>]*)", re.IGNORECASE)
+_HTML = re.compile(
+    r"<(img|a)\b[^<>]*?(?<![\w-])(?:src|href)\s*=\s*(?:\"([^\"<>]*)|'([^'<>]*)|([^\s\"'<>]*))", re.IGNORECASE
+)
 _DEFINED = re.compile(r"^ {0,3}\[[^\]\n]{1,200}\]:[ \t]*(\S+)", re.MULTILINE)
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*):")
 _OPEN = frozenset({"http", "https", "mailto", "doi"})
@@ -53,7 +57,8 @@ def links(text: str, first_line: int = 1) -> Iterator[Link]:
             yield Link(first_line + text.count("\n", 0, at), image, target)
         at = text.find("](", at + 2)
     for found in _HTML.finditer(text):
-        yield Link(first_line + text.count("\n", 0, found.start()), found[1].casefold() == "img", found[2])
+        target = found[2] or found[3] or found[4] or ""
+        yield Link(first_line + text.count("\n", 0, found.start()), found[1].casefold() == "img", target)
     for found in _DEFINED.finditer(text):
         yield Link(first_line + text.count("\n", 0, found.start()), False, found[1].strip("<>"))
 
@@ -93,7 +98,7 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
 
     Give the same `folders` for many links, as long as the files stay as they are.
     """
-    target = link.target
+    target = local_target(link.target) if link.image else link.target
     if not target:
         return Fault("dead-link", "a link to nowhere")
     if target.startswith(("#", "//", "{{", "{%", "?")):
@@ -105,9 +110,13 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
         return Fault("unsafe-link", f"{target!r} is no link to a page", "link to https:// or to a file of the library")
     path = unquote(re.split(r"[?#]", target)[0]).replace("\\", "/")
     paper = card.parent.parent
+    folders, name = folders or Folders(), path.rpartition("/")[2]
+    moved = link.image and not scheme and "\0" not in path and name not in ("", ".", "..")
+    if moved and _inside(target, f"figures/{name}", paper, paper, folders) is None:
+        return None  # a picture of the review, put where the paper's pictures are
     if scheme or path.startswith(("/", "~")) or "\0" in path:
         return Fault("leaves-folder", f"{target!r} is a path of one computer or site", _into(paper))
-    return _inside(target, path, paper, paper if link.image else root, folders or Folders())
+    return _inside(target, path, paper, paper if link.image else root, folders)
 
 
 def _inside(target: str, path: str, paper: Path, home: Path, folders: Folders) -> Fault | None:

@@ -14,10 +14,13 @@ import functools
 import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+from labkit.survey.markdown import DEEPEST, is_address, local_target, parser
+from labkit.survey.words import terms
 
 Target = Callable[[str], str | None]
 LARGEST_FIGURE = 8 * 1024 * 1024  # bytes
@@ -41,65 +44,111 @@ def nowhere(target: str) -> str | None:
     return None
 
 
-def as_html(text: str, *, link: Target = web_only, figure: Target = nowhere) -> str:
+def as_html(
+    text: str, *, link: Target = web_only, figure: Target = nowhere, references: Mapping[str, Any] | None = None
+) -> str:
     """The Markdown as HTML. `link` gives the address of a link's target, `figure` the source of a picture; None: words only.
 
-    What `link` and `figure` return is trusted, and escaped.
+    What `link` and `figure` return is trusted, and escaped. `references` are definitions of links that stand elsewhere.
     """
-    return str(_parser().render(text, {"link": link, "figure": figure}))
+    env: dict[str, Any] = {"link": link, "figure": figure, "references": dict(references or {})}
+    tokens = parser().parse(text, env)
+    if any(token.level >= DEEPEST - 1 for token in tokens):  # what is deeper is lost to the parser
+        return f"<pre>{html.escape(text)}</pre>"
+    return str(_renderer().render(tokens, parser().options, env))
+
+
+def words_shown(text: str) -> frozenset[str]:
+    """The words that the Markdown shows, one width and case; pairs of characters where words are not spaced."""
+    shown = html.unescape(re.sub(r"<[^>]*>", " ", as_html(text)))
+    return frozenset(term.text for term in terms(shown))
 
 
 @functools.cache
-def _parser() -> Any:
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").enable("strikethrough")
-    # Every target is parsed as a link, so that the rules below decide, and not what Markdown happens to take for one.
-    parser.validateLink = lambda url: True  # type: ignore[method-assign]
-    parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
-    parser.add_render_rule("link_open", _link_open)
-    parser.add_render_rule("link_close", _link_close)
-    parser.add_render_rule("image", _image)
-    return parser
+def _renderer() -> Any:
+    for kind, rule in (("link_open", _link_open), ("link_close", _link_close), ("image", _image), ("fence", _fence)):
+        parser().add_render_rule(kind, rule)
+    return parser().renderer
 
 
 def _link_open(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
-    href = env["link"](str(tokens[at].attrGet("href") or ""))
-    env.setdefault("open", []).append(bool(href))
-    return f'<a href="{html.escape(href)}" rel="noopener noreferrer">' if href else ""
+    target = str(tokens[at].attrGet("href") or "")
+    href, title = env["link"](target), _title(tokens[at])
+    tag = "a" if href else "span" if title else ""
+    env.setdefault("open", []).append((f"</{tag}>" if tag else "") + ("" if href else _no_address(target)))
+    return (
+        f'<a href="{html.escape(href)}" rel="noopener noreferrer"{title}>' if href else f"<{tag}{title}>" if tag else ""
+    )
 
 
 def _link_close(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
-    return "</a>" if env["open"].pop() else ""
+    return str(env["open"].pop())
 
 
 def _image(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
     words = renderer.renderInlineAsText(tokens[at].children or [], options, env)
+    title = _title(tokens[at])
     source = env["figure"](str(tokens[at].attrGet("src") or ""))
     if source:
-        return f'<img src="{html.escape(source)}" alt="{html.escape(words)}">'
-    return f"<em>{html.escape(words)}</em>" if words else ""
+        return f'<img src="{html.escape(source)}" alt="{html.escape(words)}"{title}>'
+    shown = f"<em{title}>{html.escape(words)}</em>" if words or title else ""
+    return shown + _no_address(str(tokens[at].attrGet("src") or ""))
+
+
+def _no_address(target: str) -> str:
+    """What stands where an address should, and is none: words in brackets, "[unclear](to me)"."""
+    return "" if not target or is_address(target) else f" ({html.escape(target)})"
+
+
+def _title(token: Any) -> str:
+    return f' title="{html.escape(token.attrGet("title"))}"' if token.attrGet("title") else ""
+
+
+def _fence(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
+    """Code. What stands behind its fence is the name of a language, or words to be read."""
+    info = html.unescape(tokens[at].info).strip()
+    language = re.fullmatch(r"[A-Za-z0-9+#._-]{1,20}", info)
+    named = f' class="language-{info}"' if language else ""
+    words = f"<p>{html.escape(info)}</p>\n" if info and not language else ""
+    return f"{words}<pre><code{named}>{html.escape(tokens[at].content)}</code></pre>\n"
 
 
 def figure_file(folder: str | Path, target: str) -> Path | None:
     """The picture that a card means, if it is one and lies in the paper's folder; None otherwise.
 
-    A card stands in `cards/`, so its paths may begin there or in the folder itself. Backslashes, %20 and both Unicode
-    normalisations of a name are understood.
+    A card stands in `cards/`, so its paths may begin there or in the folder itself; a picture that the review kept
+    elsewhere may have been put into `figures/` under its own name. Backslashes, %20, both Unicode normalisations of a
+    name and the address of a Jekyll site are understood.
     """
     root = Path(folder).resolve()
-    plain = unquote(target).replace("\\", "/")
-    if not plain or ":" in plain or plain.startswith("/") or "\0" in plain:
+    plain = unquote(local_target(target)).replace("\\", "/")
+    if not plain or ":" in plain or "\0" in plain:
         return None
     for form in ("NFC", "NFD"):
-        for base in (root / "cards", root):
+        name = unicodedata.normalize(form, plain)
+        relative = () if name.startswith("/") else (root / "cards" / name, root / name)
+        for place in (*relative, root / "figures" / name.rpartition("/")[2]):
             try:
-                path = (base / unicodedata.normalize(form, plain)).resolve()
+                path = place.resolve()
                 if path.is_relative_to(root) and path.is_file():
                     return path
             except (OSError, RuntimeError, ValueError):  # a name too long, a link that leads in circles
                 continue
     return None
+
+
+def unshown(text: str, folder: str | Path) -> Iterator[tuple[str, str]]:
+    """The pictures of a Markdown text that no page can show, each with the reason; `folder` is the paper's."""
+    wanted: dict[str, None] = {}
+    as_html(text, figure=lambda target: wanted.setdefault(target))
+    for target in wanted:
+        file = figure_file(folder, target)
+        if web_only(target):
+            yield target, "on the web, which no page of ours loads; save it into figures/ and link to it there"
+        elif file is None:
+            yield target, "not found; put it into figures/"
+        elif data_uri(file) is None:
+            yield target, f"no PNG, JPEG, GIF or WebP of up to {LARGEST_FIGURE >> 20} MiB"
 
 
 def data_uri(path: Path | None) -> str | None:

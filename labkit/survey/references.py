@@ -17,6 +17,7 @@ from labkit.survey.library import paper_ids, read_paper
 from labkit.survey.schema import Paper
 
 CERTAIN = 0.85  # from this score on a candidate may be taken without asking
+NEAR = 0.75  # from this score on a line is a paper's name, whichever paper that is
 APART = 0.05  # and only where the next one is this far behind
 SHOWN = 5
 MOST_BREAKS = 12  # of a reference; beyond the twelfth comma no title begins
@@ -24,6 +25,8 @@ ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d)")
 DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"'<>\])},]+)", re.IGNORECASE)
 _CUT = re.compile(r"…+|\.{2,}|．{2,}|。{2,}|⋯+")
 _QUOTED = re.compile(r"[\"“”«「『《]([^\"“”»」』》]{4,})[\"“”»」』》]")
+# What a line that names a paper has: a link, its number in a list of references, a year, quotes, the dots of a cut title.
+_MARKED = re.compile(rf"https?://|\]\(|\[\d{{1,3}}\]|(?<!\d)(?:19|20)\d\d(?!\d)|['’]\d\d\b|{_QUOTED.pattern}|…|\.\.\.")
 _BREAKS = re.compile(r"[,.:;，．、。：；()（）\[\]［］【】]+\s*|\s[-–—|]\s")
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -135,18 +138,32 @@ def settled(candidates: Sequence[Candidate]) -> Candidate | None:
     return candidates[0]
 
 
-def listed_titles(section: str) -> tuple[str, ...]:
+class Listed(NamedTuple):
+    """A line of a list of references; `marked` where it has a link, a number, a year or quotes, as a paper has."""
+
+    text: str
+    marked: bool
+
+
+def listed(section: str) -> tuple[Listed, ...]:
     """The references of a section "next to read": one per bullet or line, without the marks of the list and of links."""
-    titles = []
+    found = []
     for line in re.split(r"\r\n|\n|\r", section):
-        words = re.sub(r"^\s*(?:[-+*•・●○‣>]|\d{1,2}[.)．、]|\[\d{1,3}\]|[①-⑳])+[\s\u3000]*", "", line)
+        words = re.sub(
+            r"^\s*(?:[-+*•・●○‣>]|\d{1,2}[.)．、]|\[\d{1,3}\]|[①-⑳])+[\s\u3000]*(?:\[\d{1,3}\]\s+)?", "", line
+        )
         words = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", words)
         words = re.sub(r"\[([^\]]+)\]\(([^)\s]*)[^)]*\)", _linked, words)
         words = re.sub(r"(\*\*|__|`)(.+?)\1", r"\2", words).strip(" \t\u3000")
         said = len(compared(words)) > 1 and not re.fullmatch(r"<!--.*-->|\W*https?://\S+", words)
         if said or ARXIV.search(words) or DOI.search(words):
-            titles.append(words)
-    return tuple(titles)
+            found.append(Listed(words, bool(_MARKED.search(line) or ARXIV.search(line) or DOI.search(line))))
+    return tuple(found)
+
+
+def listed_titles(section: str) -> tuple[str, ...]:
+    """The same as titles alone."""
+    return tuple(one.text for one in listed(section))
 
 
 def _linked(link: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from labkit.survey.card import CardFile, cards
 from labkit.survey.card_schema import LANGUAGES, CardLanguage
 from labkit.survey.library import paper_folder, read_paper
-from labkit.survey.markup import as_html, data_uri, figure_file
+from labkit.survey.markup import as_html, data_uri, figure_file, words_shown
 from labkit.survey.problems import plain_lines
 from labkit.survey.schema import Paper
 
@@ -25,7 +25,7 @@ class Shown:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.paper._repr_html_() + (_card_html(self.card) if self.card else "")
+        return self.paper._repr_html_() + (_card_html(self.card, self.paper) if self.card else "")
 
 
 def show_card(paper_id: str, language: CardLanguage = "en") -> Shown:
@@ -46,16 +46,25 @@ def best_card(paper_id: str, language: CardLanguage) -> CardFile | None:
     return found[0] if found else None
 
 
-def _card_html(card: CardFile) -> str:
+def is_told(text: str, paper: Paper) -> bool:
+    """Whether a card's Markdown says no more than which paper it is: its titles, authors, where and when it appeared."""
+    if "<img" in as_html(text, figure=lambda target: target):
+        return False
+    told = [*(one.text for one in paper.titles.values()), *map(str, paper.authors), paper.venue, str(paper.year or "")]
+    return words_shown(text) <= words_shown(html.escape("\n\n".join(told)))
+
+
+def _card_html(card: CardFile, paper: Paper) -> str:
     e, about = html.escape, card.about
     folder = paper_folder(about.paper)
+    lead = (card.sections[0], card.title)
     parts = [f"Card by {about.reader}", about.language, f"version {about.version}"]
     goal = f"<p><em>{e(about.goal)}</em></p>" if about.goal else ""
     body = "".join(
         f"<h4>{e(one.heading)}</h4>" * bool(one.heading)
-        + as_html(one.text, figure=lambda target: data_uri(figure_file(folder, target)))
+        + as_html(one.text, figure=lambda target: data_uri(figure_file(folder, target)), references=card.references)
         for one in card.sections
-        if one.text.strip() and not (one.level == 1 and not one.own)
+        if (one.heading or one.text.strip()) and not (one in lead and is_told(f"{one.heading}\n\n{one.text}", paper))
     )
     return (
         f'<details class="labkit-card" open><summary>{e(" · ".join(parts))}</summary>'

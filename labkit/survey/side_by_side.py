@@ -19,10 +19,12 @@ import pandas as pd
 from labkit.survey.card import CardFile, cards
 from labkit.survey.card_schema import CardClaim
 from labkit.survey.citing import folded
-from labkit.survey.formats import ROLES, Role
+from labkit.survey.formats import ROLES, Role, role_exactly
 from labkit.survey.library import read_paper
 from labkit.survey.schema import Paper
+from labkit.survey.showing import is_told
 
+OTHER = "other"  # the row of what readers wrote under headings that no format knows
 Kind = Literal["disputed", "two values", "one reader alone"]
 # "84.4 %", "3,783 clips": digits that are no part of a name such as ResNet-18 or UCF-101, and what is counted.
 _NUMBER = re.compile(
@@ -56,13 +58,22 @@ class SideBySide:
     @property
     def roles(self) -> tuple[Role, ...]:
         """The roles that any card fills, in the usual order."""
-        return tuple(role for role in ROLES if any(card.role(role) for card in self.cards))
+        return tuple(role for role in ROLES if any(said(card, role, self.paper) for card in self.cards))
+
+    @property
+    def rows(self) -> dict[str, list[str]]:
+        """What each card says of every role, as Markdown, and last of what no format asks; "" where it says nothing."""
+        made: dict[str, list[str]] = {
+            role: [said(card, role, self.paper) for card in self.cards] for role in self.roles
+        }
+        other = [said(card, None, self.paper) for card in self.cards]
+        return {**made, **({OTHER: other} if any(other) else {})}
 
     @property
     def table(self) -> pd.DataFrame:
         """Roles down, cards across, the words of each; empty where a reader wrote nothing."""
-        columns = {name_of(card): [card.role(role) for role in self.roles] for card in self.cards}
-        return pd.DataFrame(columns, index=pd.Index(self.roles, name="role"))
+        names = [name_of(card) for card in self.cards]
+        return pd.DataFrame.from_dict(self.rows, orient="index", columns=names).rename_axis("role")
 
     def _repr_html_(self) -> str:
         e = html.escape
@@ -87,6 +98,18 @@ def put_together(paper: Paper, chosen: Sequence[CardFile]) -> SideBySide:
     """These cards of a paper side by side."""
     found = [*disputed(paper, chosen), *two_values(chosen), *alone(chosen)]
     return SideBySide(paper, tuple(chosen), tuple(found))
+
+
+def said(card: CardFile, role: Role | None, paper: Paper) -> str:
+    """All that a card says of a role, or of none, as Markdown; headings stay where they say more than the role."""
+    lead, parts = (card.sections[0], card.title), []
+    for one in card.sections:
+        if one.role != role or (one in lead and is_told(f"{one.heading}\n\n{one.text}", paper)):
+            continue
+        known = role_exactly(one.heading) is not None
+        text = one.text.strip("\r\n") if one.text.strip() else ""
+        parts.append(text if known or not one.heading else f"#### {one.heading}\n\n{text}")
+    return "\n\n".join(part.rstrip() for part in parts if part.strip())
 
 
 def name_of(card: CardFile) -> str:

@@ -1,7 +1,15 @@
 """The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
 
+from types import SimpleNamespace
+
+import nbformat
 import pytest
+from nbformat import v4
 from toy_course import build_toy_course
+
+from labkit.course.page import notebook_body
+from labkit.survey.slides.page import Deck, Slide
+from labkit.viz.stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DRAWN = "html[data-figures=drawn]"
@@ -141,3 +149,21 @@ def test_the_first_tab_stop_skips_to_the_text(open_page):
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page, tmp_path):
+    def shown(*outputs: str) -> str:
+        made = [v4.new_output("display_data", {"text/html": text}) for text in outputs]
+        nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=made)]), tmp_path / "a.ipynb")
+        about = {"title": "T", "name": "", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "x"}
+        about |= {"failure": "", "before": None, "after": None, "plan": SimpleNamespace(title="A course")}
+        (site / "probe.html").write_text(notebook_body(tmp_path / "a.ipynb", about), encoding="utf-8")
+        return (site / "probe.html").as_uri()
+
+    deck = Deck("A deck", "en", ((Slide("<h2>One</h2>"),), (Slide("<h2>Two</h2>"),)))
+    foreign = "<b id='foreign'>x</b><script>document.getElementById('foreign').textContent = 'ran'</script>"
+    page.goto(shown(Stopwatch({"skim": (15, 30)}, live=False).static(), deck._repr_html_(), foreign))
+    page.locator(".labkit-stopwatch button").click()
+    assert page.locator(".labkit-stopwatch button").inner_text() == "Stop"
+    page.frame_locator("iframe").locator("html[data-slides=ready]").wait_for(state="attached")
+    assert page.locator("#foreign").inner_text() == "x"

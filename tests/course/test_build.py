@@ -94,6 +94,22 @@ def test_pages_load_nothing_from_elsewhere(site):
         )
 
 
+def test_every_page_forbids_what_is_not_the_sites_own(site):
+    pages = [*site.rglob("*.html")]
+    assert {"index.html", "00_first.html", "results.html", "next.html", "map.html", "hara-2018-retrace.html"} <= {
+        page.name for page in pages
+    }
+    for page in pages:
+        policies = re.findall(
+            r'<meta (?:http-equiv="Content-Security-Policy" )?content="(default-src[^"]*)"', page.read_text()
+        )
+        assert len(policies) == 1, page
+        assert page.read_text().count('http-equiv="Content-Security-Policy"') == 1
+        assert policies[0].startswith("default-src 'none'; script-src '")
+        assert "unsafe-eval" not in policies[0]
+        assert not re.search(r"script-src[^;]*(unsafe-inline|https?:|\*|data:)", policies[0])
+
+
 def test_plotly_is_there_once(site):
     assert [path.name for path in site.rglob("plotly*.js")] == ["plotly.min.js"]
     assert max(page.stat().st_size for page in site.glob("*.html")) < 300_000
@@ -120,7 +136,9 @@ def test_writing_the_pages_again_gives_the_same_pages(built, site):
 
 def test_a_lesson_that_was_not_run_has_a_page_that_says_how(tmp_path):
     index = rewrite_pages(folder=write_course(tmp_path)).index
-    assert "labkit course --only 02" in (index.parent / "02_third.html").read_text()
+    unrun = (index.parent / "02_third.html").read_text()
+    assert "labkit course --only 02" in unrun
+    assert "Content-Security-Policy" in unrun
     assert "not run yet" in index.read_text()
 
 

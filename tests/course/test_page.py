@@ -1,10 +1,24 @@
+import html
 import json
 import re
+from types import SimpleNamespace
 
+import nbformat
 import pytest
 from nbformat import v4
 
-from labkit.course.page import WIDGET, align_numbers, computed_markdown, figure_html, links, prepare, rewrite_links
+from labkit.course.page import (
+    WIDGET,
+    align_numbers,
+    computed_markdown,
+    figure_html,
+    links,
+    notebook_body,
+    prepare,
+    rewrite_links,
+)
+from labkit.survey.slides.page import Deck, Slide, digest
+from labkit.viz.stopwatch import Stopwatch
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SPEC = {
@@ -130,3 +144,25 @@ def test_columns_of_numbers_are_marked_and_columns_of_text_are_not():
     assert re.findall(r"<(t[hd]) data-kind", marked) == ["th", "td", "td"]
     assert re.sub(' data-kind="n"', "", marked) == table
     assert align_numbers('<tr><td colspan="2">1</td></tr>') == '<tr><td colspan="2">1</td></tr>'
+
+
+PAGE = {
+    "title": "T", "name": "00", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "", "failure": "",
+    "before": None, "after": None, "plan": SimpleNamespace(title="A course"),
+}  # fmt: skip
+
+
+def test_a_notebooks_page_lets_nothing_run_but_the_sites_scripts_and_labkits_own(tmp_path):
+    watch = Stopwatch({"skim": (15, 30)}, live=False).static()
+    deck = Deck("</title><script>alert(1)</script>", "en", ((Slide("<h2>One</h2>"),),))._repr_html_()
+    outputs = [
+        v4.new_output("display_data", {"text/html": text}) for text in (watch, deck, "<script>alert(1)</script>")
+    ]
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# T"), v4.new_code_cell("x", outputs=outputs)])
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    body = notebook_body(tmp_path / "a.ipynb", PAGE)
+    (policy,) = re.findall(r'<meta (?:http-equiv="Content-Security-Policy" )?content="(default-src[^"]*)"', body)
+    (allowed,) = re.findall(r"script-src ([^;]*);", policy)
+    ran = re.findall(r"<script>(.*?)</script>", watch + html.unescape(deck.partition("srcdoc=")[2]), flags=re.DOTALL)
+    assert allowed.split() == ["'self'", "file:", *(f"'sha256-{digest(one)}'" for one in ran)]
+    assert digest("alert(1)") not in policy

@@ -101,6 +101,42 @@ def test_a_line_dressed_as_a_heading_is_one_where_a_format_asks_it(line):
     assert len(card(f"text\n\n{line.replace('手法', 'あしたの天気')}\nbody\n").sections) == 1
 
 
+def roles(text: str) -> list[str | None]:
+    return [one.role for one in card(text).sections if one.heading]
+
+
+@pytest.mark.parametrize("number", ["1.", "1. ", "１．", "(1) ", "①", "① ", "Q1. "])
+def test_a_numbered_line_is_a_heading_where_a_format_asks_its_words(number):
+    later = number.translate(str.maketrans("1１①", "2２②"))
+    text = f"{number}どんなもの?\n速い。\n\n{later}議論はある?\n計算量。\n"
+    assert roles(text) == ["what", "discussion"]
+    assert card(text).role("discussion") == "計算量。"
+    assert roles(text.replace("どんなもの", "晴れた").replace("議論はある", "暑い")) == []
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"])
+def test_a_list_of_words_that_a_format_asks_is_a_list(between):
+    assert roles(between.join(["1. Introduction", "2. Method", "3. Results"]) + "\n\nThat is all.\n") == []
+    assert roles("The order:\n1. Method\nand so on\n") == []
+    assert roles("1. Method\nWe inflate.\n\n2. Results\nGood.\n") == ["method", "results"]
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("## Paper structure outline\nFive parts.\n\n## Paper\nhttps://x.org\n", True),
+        ("## Paper\nhttps://x.org\n### What was tried?\nTraining.\n", True),
+        ("## What is it?\nDeep.\n## Method\n", True),
+        ("no headings, but words\n", True),
+        ("# A title\nIts authors\n\n## Method\n\n## Results\n", False),
+        ("## A title\nIts authors\n\n### Method\n", False),
+        ("# A title\n\n## Links\n[the paper](https://x.org)\n", False),
+    ],
+)
+def test_a_card_is_written_when_something_stands_below_a_heading_that_is_no_link(body, written):
+    assert card(HEAD + body).is_written is written
+
+
 MARKDOWN = [
     "",
     "text",

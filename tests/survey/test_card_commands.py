@@ -1,6 +1,7 @@
 """`labkit card` and `labkit papers`: what they print, what they ask, and that one bad file does not stop the rest."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ REVIEW = """\
 ## 次に読むべき論文は？
 - Quo Vadis, Action Recognition? A New Mo…
 - TSN
-- Unheard of
+- Unheard of (2017)
 """
 HARA = "hara-2018-retrace"
 
@@ -65,7 +66,7 @@ def test_import_asks_about_each_match_and_shows_it(library, review):
     assert [(one.text, one.paper) for one in card.about.next] == [
         ("Quo Vadis, Action Recognition? A New Mo…", "carreira-2017-quo-vadis"),
         ("TSN", "wang-2018-tsn"),
-        ("Unheard of", None),
+        ("Unheard of (2017)", None),
     ]
     assert (card.about.language, card.about.format, card.about.status) == ("ja", "ochiai", "done")
 
@@ -158,6 +159,65 @@ def test_import_names_bad_files_and_goes_on(library, review, tmp_path):
     assert [path.name for path in (library / HARA / "cards").iterdir()] == ["ja-a.md"]
 
 
+def test_import_names_the_pictures_that_no_page_can_show(library, review):
+    (library / HARA / "figures").mkdir()
+    (library / HARA / "figures" / "here.png").write_bytes(bytes.fromhex("89504e470d0a1a0a"))
+    (library / HARA / "figures" / "drawn.svg").write_text("<svg/>", encoding="utf-8")
+    pictures = "![](images/here.png) ![no file](images/missing.png) <img src='drawn.svg'> ![w](https://x.org/a.png)"
+    review.write_text(f"## Method\n{pictures}\n![]({{{{ site.baseurl }}}}/b.png) `![](code.png)`\n", encoding="utf-8")
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", "--yes")
+    assert re.findall(r"  picture (\S+|\{\{.*\}\}\S+): (.{9})", done.stderr) == [
+        ("images/missing.png", "not found"),
+        ("drawn.svg", "no PNG, J"),
+        ("https://x.org/a.png", "on the we"),
+        ("{{ site.baseurl }}/b.png", "not found"),
+    ]
+
+
+NEXT = """\
+## 次に読むべき論文は？
+- SlowFast Networks for Video Recognition (2019)
+- about deconvolution
+  - the part on checkerboards
+- the newest version of that detector
+- [Temporal Segment Networks](https://arxiv.org/abs/1608.00859)
+- want to implement it myself
+- "A Closer Look at Spatiotemporal Convolutions for Action Recognition"
+- [12] Beyond Short Snippets
+- I3D
+- Two-Stream Convol…
+### 関連
+- Quo Vadis, Action Recognition?
+"""
+PAPERS_IN_IT = [
+    "SlowFast Networks for Video Recognition (2019)",
+    "Temporal Segment Networks (1608.00859)",
+    '"A Closer Look at Spatiotemporal Convolutions for Action Recognition"',
+    "Beyond Short Snippets",
+    "I3D",
+    "Two-Stream Convol…",
+    "Quo Vadis, Action Recognition?",
+]
+
+
+@pytest.mark.parametrize("more", [["--yes"], []])
+def test_what_is_no_paper_is_not_read_next_unless_somebody_says_so(more, library, review):
+    review.write_text(NEXT, encoding="utf-8")
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", *more)
+    assert done.exit_code == 0, done.output
+    card = read_card(Path(done.stdout.strip().splitlines()[-1]))
+    assert [one.text for one in card.about.next] == PAPERS_IN_IT
+    assert "about deconvolution" in done.stderr
+
+
+def test_a_line_that_looks_like_no_paper_is_one_when_the_reader_says_so(library, review):
+    review.write_text("## Next\n- about deconvolution\n- Video Transformers\n", encoding="utf-8")
+    done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", answers="\nmaybe\ny\n")
+    assert done.exit_code == 0, done.output
+    assert "'maybe' is neither y nor n" in done.stderr
+    assert [one.text for one in read_card(Path(done.stdout.strip())).about.next] == ["Video Transformers"]
+
+
 def test_import_overwrites_nothing(library, review):
     arguments = ("card", "import", review, "--paper", HARA, "--reader", "a", "--yes")
     assert labkit(*arguments).exit_code == 0
@@ -176,11 +236,11 @@ def test_export_gives_the_review_back(library, review, tmp_path):
 
 def test_resolve_writes_what_is_confirmed_into_the_front_matter_alone(library):
     path = Path(labkit("card", "new", HARA, "--language", "ja", "--reader", "a").stdout.strip())
-    read_card(path).edit("next", "- I3D\n- Unheard of").save()
+    read_card(path).edit("next", "- I3D\n- Unheard of (2017)").save()
     before = path.read_bytes()
     assert labkit("card", "resolve", path, "--yes").exit_code == 0
     assert path.read_bytes() == before.replace(
-        b"next: []", b"next: [{text: I3D, paper: carreira-2017-quo-vadis}, {text: Unheard of}]"
+        b"next: []", b"next: [{text: I3D, paper: carreira-2017-quo-vadis}, {text: Unheard of (2017)}]"
     )
 
 

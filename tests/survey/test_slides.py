@@ -142,6 +142,78 @@ def test_a_heading_goes_with_what_it_stands_above():
     assert not any(part.rstrip().endswith("### Next") for part in made)
 
 
+ROWS = [f"| model {number} | {number}.1 | a remark. With two sentences. |" for number in range(40)]
+CODE = [f"x{number} = f({number})  # step. Another sentence." for number in range(60)]
+
+
+@pytest.mark.parametrize("above", ["", "### A long table\n", "Words before it.\n\n", "- a list\n\n"])
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_a_long_table_goes_on_with_its_head_repeated_and_no_row_cut(above, indent):
+    head = ["| model | top-1 | remark |", "|---|--:|---|"]
+    made = pages(above + "\n".join(indent + line for line in [*head, *ROWS]))
+    tables = [[line.strip().removeprefix("- ") for line in part.splitlines() if "|" in line] for part in made]
+    assert len(made) > 3
+    assert all(table[:2] == head for table in tables if table)
+    assert [row for table in tables for row in table[2:]] == ROWS
+
+
+@pytest.mark.parametrize("above", ["", "### Code\n", "Words before it.\n\n"])
+@pytest.mark.parametrize(("opening", "closing"), [("```python", "```"), ("~~~~", "~~~~~"), ("```python", "")])
+def test_long_code_keeps_its_lines_and_its_fence(above, opening, closing):
+    made = pages("\n".join([above + opening, *CODE, closing]))
+    found = [re.findall(r"<pre><code(.*?)>(.*?)</code></pre>", as_html(part), flags=re.DOTALL) for part in made]
+    assert len(made) > 3
+    shown = [line for part in found for _, code in part for line in html.unescape(code).splitlines()]
+    assert [line for line in shown if line] == CODE
+    assert len({language for part in found for language, _ in part}) == 1
+
+
+def test_indented_code_stays_code_when_it_is_cut():
+    made = pages("### Code\n\n" + "\n".join("    " + line for line in CODE))
+    assert len(made) > 3
+    assert all(as_html(part).count("<pre>") == 1 and "<p>" not in as_html(part) for part in made)
+
+
+def test_a_long_quote_is_cut_into_quotes_and_a_long_item_into_items():
+    words = " ".join(f"Sentence {number} of them." for number in range(200))
+    for text, tag in ((f"> {words}\n>\n> - {words}", "<blockquote>"), (f"- {words}\n\n  > {words}", "<li>")):
+        made = [as_html(part) for part in pages(text)]
+        assert len(made) > 3
+        assert all(tag in part for part in made)
+
+
+def test_no_link_and_no_code_is_cut_in_two():
+    text = " ".join(f"See [the paper. All of it.](https://x.org/{number}) and `a. b` there." for number in range(60))
+    made = [as_html(part) for part in pages(text)]
+    assert len(made) > 2
+    assert sum(part.count("<a href=") for part in made) == 60
+    assert sum(part.count("<code>a. b</code>") for part in made) == 60
+
+
+def test_headings_without_hashes_are_topics_too(library):
+    card = write_card(library, "Reading a clip\n===\nSixteen.\n\nUnclear\n---\nWhy?\n")
+    assert [re.match("<h2>(.*?)</h2>", body)[1] for body in bodies(card_deck(card))[1:3]] == [
+        "Reading a clip",
+        "Unclear",
+    ]
+
+
+def test_headings_that_are_only_dressed_as_such_have_slides_of_their_own(library):
+    card = write_card(library, "**概要**\n一つ。\n\n**手法**\n二つ。\n")
+    assert [re.match("<h2>(.*?)</h2>", body)[1] for body in bodies(card_deck(card))[1:3]] == ["概要", "手法"]
+
+
+def test_questions_nobody_has_answered_stand_together_on_one_slide(library):
+    card = write_card(library, "## どんなもの？\n\n三つ。\n\n## 議論はある？\n\n## 次に読むべき論文は？\n")
+    (open_ones,) = [body for body in bodies(card_deck(card)) if "未記入" in body]
+    assert re.findall("<li>(.*?)</li>", open_ones) == ["議論はある？", "次に読むべき論文は？"]
+
+
+def test_a_session_shows_a_card_that_answers_none_of_its_questions_whole(library):
+    write_card(library, "## 雨の日に読んだ\n\n濡れた。\n", language="en")
+    assert any("濡れた" in body for body in bodies(session_deck("x", ["wang-2016-tsn"])))
+
+
 # ---------------------------------------------------------------- nothing is live
 
 ATTACKS = [
@@ -218,6 +290,36 @@ def test_a_cards_figure_is_in_the_file(library):
     (library / "wang-2016-tsn" / "figures" / "a.png").write_bytes(PNG)
     card = write_card(library, "## 手法\n\n![図](figures/a.png)\n")
     assert '<img src="data:image/png;base64,' in slides_html(card_deck(card))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "![a](figures/a.png)",
+        "![a](images\\2018\\a.png)",  # where the review was written; its picture was put into figures/
+        "![a](/assets/img/a.png)",
+        "![a]({{ site.baseurl }}/assets/img/a.png)",
+        "![a]({{site.baseurl}}\\assets\\a.png 'title')",
+        '![a]({{ "/assets/img/a.png" | relative_url }})',
+        "![a]({{ site.url }}{{ site.baseurl }}/img/a.png)",
+        '<img src="figures/a.png" alt="a" width="480">',
+        "<img alt='a' src=figures/a.png>",
+        "<IMG SRC='{{ site.baseurl }}/a.png' alt=a />",
+        "<p align='center'><img\n  src='a.png'\n  alt='a'></p>",
+        "- item\n  - <img src=a.png alt=a>",
+    ],
+)
+def test_a_picture_shows_however_it_is_written(library, written):
+    (library / "wang-2016-tsn" / "figures").mkdir()
+    (library / "wang-2016-tsn" / "figures" / "a.png").write_bytes(PNG)
+    text = bodies(card_deck(write_card(library, f"## 手法\n\n{written}\n")))[1]
+    assert re.search('<img src="data:image/png;base64,[^"]*" alt="a"', text)
+
+
+def test_a_picture_written_in_code_is_code():
+    made = as_html("`<img src=a.png>`\n\n```\n<img src=a.png>\n```\n", figure=lambda target: "data:,x")
+    assert "<img" not in made
+    assert html.unescape(made).count("<img src=a.png>") == 2
 
 
 # ---------------------------------------------------------------- the file

@@ -79,6 +79,7 @@ KINDS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "idea": {"text": _is_text},  # and the paper that gave it, where one did
     "keep": {"idea": _is_id, "reason": _is_text},
     "reject": {"idea": _is_id, "reason": _is_text},
+    "deck": {"paper": _is_id, "what": _is_text},  # a version of its slides; and the readers whose cards made them
     "praise": {"to": _is_id, "text": _is_text},  # and the paper whose card was good, where one was
     "goal": {"month": _is_month, "skims": _is_count, "close": _is_count},  # from that month on
 }

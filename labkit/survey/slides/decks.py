@@ -1,21 +1,19 @@
 """What stands on the slides: of one card, of a session, of a stream. Everything of a reader goes through `markup`."""
 
 import html
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labkit.survey.card import CardFile, card_paths, read_card
 from labkit.survey.card_schema import Card, CardClaim, CardLanguage
-from labkit.survey.library import paper_folder, paper_ids, read_paper
-from labkit.survey.markup import as_html, data_uri, figure_file
+from labkit.survey.library import paper_ids, read_paper
 from labkit.survey.references import compared
 from labkit.survey.schema import Paper, did_you_mean
 from labkit.survey.shelf import Shelf, open_shelf
-from labkit.survey.showing import best_card
+from labkit.survey.showing import best_card, is_told
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.page import Deck, Slide
-from labkit.survey.slides.paging import pages
+from labkit.survey.slides.sections import inline, sections, shower
 from labkit.survey.venue import queued
 
 e = html.escape
@@ -28,7 +26,7 @@ def card_deck(card: CardFile) -> Deck:
     """
     paper, about = read_paper(card.about.paper), card.about
     words = LABELS[about.language]
-    slides = [_title(paper, about), *_sections(card), *_listed(paper, about), _history([card], about.language)]
+    slides = [_title(paper, card), *sections(card, paper), *_listed(paper, about), _history([card], about.language)]
     foot = f"{paper.short} · {about.reader} · {words['version'].format(about.version)}"
     return Deck(paper.title, about.language, tuple((slide,) for slide in slides), foot)
 
@@ -108,12 +106,11 @@ def _of_papers(
     rows = [_row(paper, chosen[paper.id], language, years=years) for paper in papers]
     rows += [_listed_row("", one, words["no card"], read=False) for one in untaken]
     heading = words["years" if years else "contents"]
-    front += [Slide(f"<h2>{e(heading)}</h2>{_table(some)}", language) for some in _portions(rows, 9)]
+    front += [Slide(f"<h2>{e(heading)}</h2>{table(some)}", language) for some in portions(rows, 9)]
     columns = [(slide,) for slide in front]
     for paper in papers:
         card = chosen[paper.id]
-        about = card.about if card else None
-        columns.append((_title(paper, about), *(_sections(card, brief=True) if card else ())))
+        columns.append((_title(paper, card), *(sections(card, paper, brief=True) if card else ())))
     asked = [(card.about, question) for card in read for question in card.about.questions]
     texts = [
         f'<li lang="{about.language}">{e(one.text)} <small>{e(_where(one.dataset, one.condition))} · {e(about.paper)}</small></li>'
@@ -125,15 +122,23 @@ def _of_papers(
     return Deck(title, language, tuple(columns), title)
 
 
-def _title(paper: Paper, about: Card | None) -> Slide:
-    language = about.language if about else "en"
-    words = LABELS[language]
+def paper_lines(paper: Paper, language: CardLanguage) -> list[str]:
+    """Which paper it is, as HTML: its title, the title in this language, authors and venue."""
     authors = ", ".join(map(str, paper.authors[:6])) + (" et al." if len(paper.authors) > 6 or paper.and_others else "")
     lines = [f'<h1 lang="{paper.language}">{e(paper.title)}</h1>']
     told = paper.titles.get(language)
     if told and language != paper.language:
         lines.append(f'<p class="told">{e(told.text)}</p>')
-    lines.append(f'<p class="authors" lang="{paper.language}">{e(authors)}<br>{e(paper.venue)}</p>')
+    return [*lines, f'<p class="authors" lang="{paper.language}">{e(authors)}<br>{e(paper.venue)}</p>']
+
+
+def _title(paper: Paper, card: CardFile | None) -> Slide:
+    about = card.about if card else None
+    language = about.language if about else "en"
+    words = LABELS[language]
+    lines = paper_lines(paper, language)
+    if card and card.title and not is_told(card.title.heading, paper):
+        lines.append(f'<p class="told">{inline(card.title.heading, shower(card))}</p>')
     if about is None:
         lines.append(f'<p class="about">{e(words["no card"])}</p>')
     else:
@@ -143,47 +148,6 @@ def _title(paper: Paper, about: Card | None) -> Slide:
         if about.goal:
             lines.append(f'<p class="goal"><b>{e(words["goal"])}</b> {e(about.goal)}</p>')
     return Slide("".join(lines), language, "title")
-
-
-BRIEF = frozenset({"what", "novelty", "results", "validation", "limitation"})
-
-
-def _sections(card: CardFile, *, brief: bool = False) -> Iterator[Slide]:
-    """The card's sections under their own headings, each on as many slides as it takes; `brief`: what a session needs."""
-    figures = _figures(card)
-    for heading, text in _top_sections(card, BRIEF if brief else None):
-        parts = pages(text)
-        for number, part in enumerate(parts, start=1):
-            count = f" <small>{number}/{len(parts)}</small>" if len(parts) > 1 else ""
-            yield Slide(f"<h2>{_inline(heading)}{count}</h2>{as_html(part, figure=figures)}", card.about.language)
-
-
-def _top_sections(card: CardFile, roles: Collection[str] | None) -> Iterator[tuple[str, str]]:
-    """Headings of the second level and above with all the text below them, of these roles or all; none that is empty."""
-    heading, text = "", ""
-    for section in card.sections:
-        if not section.heading or (section.level == 1 and not section.own):
-            continue
-        said = section.text.strip() if roles is None or section.role in roles else ""
-        if section.level <= 2 or not heading:
-            if text:
-                yield heading, text
-            heading, text = section.heading, said
-        elif said:
-            text += f"\n\n### {section.heading}\n\n{said}"
-    if text:
-        yield heading, text
-
-
-def _inline(heading: str) -> str:
-    """A heading's words without the paragraph around them."""
-    found = re.fullmatch(r"<p>(.*)</p>\s*", as_html(heading), flags=re.DOTALL)
-    return found[1] if found else e(heading)
-
-
-def _figures(card: CardFile) -> Callable[[str], str | None]:
-    folder = paper_folder(card.about.paper)
-    return lambda target: data_uri(figure_file(folder, target))
 
 
 def _listed(paper: Paper, about: Card) -> Iterator[Slide]:
@@ -210,7 +174,7 @@ def _claim(paper: Paper, one: CardClaim, words: dict[str, str]) -> str:
 
 
 def _lists(heading: str, items: Sequence[str], language: str) -> Iterator[Slide]:
-    for some in _portions(items, 5):
+    for some in portions(items, 5):
         yield Slide(f"<h2>{e(heading)}</h2><ul>{''.join(some)}</ul>", language)
 
 
@@ -231,7 +195,7 @@ def _history(read: Sequence[CardFile], language: CardLanguage) -> Slide:
             row = (words["version"].format(version), when, by)
             cells = "".join(f"<td>{e(cell)}</td>" for cell in row)
             rows.append(f'<tr>{cells}<td class="wide" lang="{about.language}">{e(what)} {name}</td></tr>')
-    return Slide(f"<h2>{e(words['history'])}</h2>{_table(rows)}", language)
+    return Slide(f"<h2>{e(words['history'])}</h2>{table(rows)}", language)
 
 
 def _row(paper: Paper, card: CardFile | None, language: CardLanguage, *, years: bool) -> str:
@@ -248,7 +212,8 @@ def _listed_row(first: str, second: str, state: str, *, read: bool, language: st
     return f'<tr{unread}><td>{e(first)}</td><td class="wide" lang="{language}">{e(second)}</td><td>{e(state)}</td></tr>'
 
 
-def _table(rows: Sequence[str]) -> str:
+def table(rows: Sequence[str]) -> str:
+    """Rows of a list, as HTML."""
     return f'<table class="listed"><tbody>{"".join(rows)}</tbody></table>'
 
 
@@ -262,6 +227,7 @@ def _where(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _portions(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+def portions(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """The items in portions of at most so many."""
     for start in range(0, len(items), most):
         yield items[start : start + most]

@@ -63,7 +63,7 @@ def slides_html(deck: Deck) -> str:
     styles = [(reveal / "reset.css").read_text("utf-8"), (reveal / "reveal.css").read_text("utf-8")]
     styles.append((HERE / "slides.css").read_text("utf-8"))
     scripts = [(reveal / "reveal.js").read_text("utf-8"), _own_script()]
-    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    allowed = " ".join(f"'sha256-{digest(script)}'" for script in scripts)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
     columns = "\n".join(_column(column, deck.language) for column in deck.columns)
     return "\n".join(
@@ -111,5 +111,6 @@ def _own_script() -> str:
     return (HERE / "slides.js").read_text("utf-8").replace("SIZE", size)
 
 
-def _digest(script: str) -> str:
+def digest(script: str) -> str:
+    """What a page's policy names a script by: its SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
