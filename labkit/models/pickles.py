@@ -10,9 +10,10 @@ import pickletools
 import shutil
 import struct
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 OLD = 2  # the protocol that torch's reader knows
 _PARTS = 5  # pickles at the beginning of a file that is no zip: magic number, version, machine, content, keys
@@ -74,6 +75,7 @@ def rewritten(data: bytes) -> tuple[bytes, int]:
     found = list(pickletools.genops(data))
     starts = [place or 0 for _, _, place in found]
     end = (starts[-1] if starts else 0) + 1
+    given: Any
     for (word, given, start), stop in zip(found, [*starts[1:], end], strict=True):
         if word.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
             number = len(memory) if word.name == "MEMOIZE" else given
@@ -113,7 +115,7 @@ def _bytes(value: bytes) -> _Word:
     return _Word(pickle.GLOBAL + b"_codecs\nencode\n" + text.data + code.data + pickle.TUPLE2 + pickle.REDUCE)
 
 
-_IN_OLD = {
+_IN_OLD: dict[str, Callable[[Any], _Word]] = {
     "PROTO": lambda version: _Word(pickle.PROTO + bytes([OLD])),
     "FRAME": lambda length: _Word(b""),
     **dict.fromkeys(("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _string),

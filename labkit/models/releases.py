@@ -36,18 +36,20 @@ class Release:
 def follow_release(model: Any, contents: Any, classes: int) -> str:
     """Let `model.clip` follow the file that was loaded; what to know about it, empty if nothing.
 
-    `contents` are the file's, `classes` how many it is for. A clip that was chosen by hand is left alone, and so is one whose file may as well be of another origin: then the
-    clip to give is named.
+    `contents` are the file's, `classes` how many it is for. A clip that was chosen by hand is left alone, and so is one
+    whose file may as well be of another origin: then the clip to give is named.
     """
-    clip, default = getattr(model, "clip", None), getattr(model, "default_clip", None)
+    clip: ClipSpec | None = getattr(model, "clip", None)
+    default: ClipSpec | None = getattr(model, "default_clip", None)
     releases: tuple[Release, ...] = getattr(model, "releases", ())
     if not isinstance(clip, ClipSpec):
         return ""
     fits = [each for each in releases if each.signs(contents.tensors, classes) and _channels_fit(each, clip)]
     release = next(iter(fits), None)
-    ours = default is not None and _pixels(clip) in [_pixels(default), *((each.mean, each.std) for each in releases)]
+    known = [(each.mean, each.std) for each in releases]
+    ours = default is not None and _pixels(clip) in [_pixels(default), *known]
     if release is None:
-        if ours and contents.by_torch and _pixels(clip) != _pixels(default):
+        if default is not None and ours and contents.by_torch and _pixels(clip) != _pixels(default):
             model.clip = clip.but(mean=default.mean, std=default.std)  # another file of this network was loaded before
         return ""
     if not release.mean:

@@ -370,6 +370,21 @@ def test_tensors_made_in_a_forward_go_where_the_network_goes(images):
     assert meta(clip.double().to("meta")).shape == (2, 5)
 
 
+@pytest.mark.parametrize("form", ["made in the forward", "a plain tensor", "normalised, view"])
+@torch.no_grad()
+def test_a_copy_of_an_inflated_network_has_all_that_it_has(form, images):
+    network2d = network_with(Form(FORWARDS[form]))
+    network2d[1].note = "kept"
+    network2d[1].register_buffer("unsaved", torch.zeros(2), persistent=False)
+    network3d = inflate(network2d).network
+    copied = copy.deepcopy(network3d)
+    assert list(copied.state_dict()) == list(network3d.state_dict()) == list(network2d.state_dict())
+    assert copied[1].note == "kept"
+    clip = images.unsqueeze(2).expand(-1, -1, 4, -1, -1)
+    assert torch.equal(copied(clip), network3d(clip))
+    assert copied[1].gamma is not network3d[1].gamma
+
+
 def test_layers_that_are_called_by_the_name_of_their_argument_run(images):
     class Named(nn.Module):
         def __init__(self):

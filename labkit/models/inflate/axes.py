@@ -73,7 +73,8 @@ def getitem(x: Any, index: Any) -> Outcome:
     if not isinstance(x, Signal):
         return Outcome(x[index])
     indices = _without_ellipsis(index if isinstance(index, tuple) else (index,), len(x.axes))
-    left, kept, deep = list(x.axes), "", []
+    left, kept = list(x.axes), ""
+    deep: list[Any] = []
     for each in indices:
         if each is None:
             kept += _new_axis(x.axes, kept)

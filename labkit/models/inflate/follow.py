@@ -71,7 +71,7 @@ class _Walk:
         self.met.add(id(module))
         name = self.names[id(module)]
         if layers.rule(module) is not None:
-            return self.layer(module, name, next(iter((*args, *kwargs.values())), ()))
+            return self.layer(module, name, next(iter((*args, *kwargs.values())), None))
         if _is_our_own(module):
             return self.chain(module, args[0])
         after = afterwards(module, name, next(iter(args), None))

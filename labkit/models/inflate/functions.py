@@ -40,7 +40,7 @@ def _elementwise(*operands: Any, **named: Any) -> Outcome:
     """
     if named.pop("memory_format", torch.preserve_format) != torch.preserve_format:
         return replace(_elementwise(*operands, **named), rest=())  # torch.channels_last is of four axes
-    given = {**dict(enumerate(operands)), **named}
+    given: dict[Any, Any] = {**dict(enumerate(operands)), **named}
     if any(isinstance(each, Shape | Parts | Kind | tuple | list) for each in given.values()):
         raise ValueError("it reads something else than tensors and numbers")
     signal = join([each for each in given.values() if isinstance(each, Signal)])
@@ -107,7 +107,7 @@ def _mean(x: Signal, dim: int | Sequence[int] | None = None, keepdim: bool = Fal
     return Outcome(x.having(axes), rest=(places, keepdim) if changes else None)
 
 
-def _cat(tensors: Sequence[Any], dim: int = 0) -> Outcome:
+def _cat(tensors: Any, dim: int = 0) -> Outcome:
     tensors = tensors.of if isinstance(tensors, Parts) else tensors
     if not isinstance(tensors, Signal) and not all(isinstance(each, Signal) for each in tensors):
         raise ValueError("it joins something else than what was computed from the image")

@@ -149,12 +149,28 @@ def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
                 call = graph.call_module(name, (_first(node),))
             node.replace_all_uses_with(call)
             graph.erase_node(node)
-    made = fx.GraphModule(module, graph, class_name=type(module).__name__)
-    for attribute, value in vars(module).items():  # what the graph does not use is part of the module all the same
-        if attribute in ("_modules", "_parameters", "_buffers") or attribute not in vars(made):
-            made.__dict__[attribute] = value
-    made.training = module.training
+    made = Rewritten(module, graph, class_name=type(module).__name__)
+    made.take(vars(module))
     return made
+
+
+class Rewritten(fx.GraphModule):
+    """A module with a graph for its `forward`: what the graph does not use is a part of it all the same."""
+
+    def take(self, attributes: dict[str, Any]) -> None:
+        """Have these attributes, of the module that this one stands for."""
+        for attribute, value in attributes.items():
+            if attribute in _TENSORS_AND_CHILDREN or attribute not in vars(self):
+                self.__dict__[attribute] = value
+        self.training = attributes["training"]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Rewritten":
+        made = super().__deepcopy__(memo)
+        made.take(copy.deepcopy(vars(self), memo))
+        return made
+
+
+_TENSORS_AND_CHILDREN = ("_modules", "_parameters", "_buffers", "_non_persistent_buffers_set")
 
 
 def _first(node: fx.Node) -> Any:

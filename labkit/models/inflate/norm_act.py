@@ -95,6 +95,6 @@ def in_3d(module: Any, after: Afterwards, made: dict[int, Any]) -> nn.Module:
     norm = layers.renamed_norm(BatchNormThen3d, module)
     for name, child in module.named_children():
         norm.add_module(name, copy.deepcopy(child, made))
-    norm.then = after.steps  # type: ignore[assignment]
+    norm.then = after.steps
     norm.training = module.training
     return norm

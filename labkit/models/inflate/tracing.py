@@ -42,8 +42,9 @@ def trace(module: nn.Module, name: str, training: bool, args: Sequence[Any], kwa
     """The `forward` in one mode, for these arguments. Raises `Refused`, with the line, for one that is not to follow."""
     if "forward" in vars(module):
         raise Refused(f"cannot follow the forward of {called(module, name)}: it was put into this one module by hand")
-    first, again = (_traced(module, name, training, args, kwargs) for _ in range(2))
-    if any(not (each.is_meta or torch.equal(each, again.constants[key])) for key, each in first.constants.items()):
+    first = _traced(module, name, training, args, kwargs)
+    again = _traced(module, name, training, args, kwargs).constants if first.constants else {}
+    if any(not (each.is_meta or torch.equal(each, again[key])) for key, each in first.constants.items()):
         raise Refused(f"cannot follow the forward of {called(module, name)}: it draws random numbers")
     return first
 
@@ -141,5 +142,7 @@ class _Input(fx.Proxy):
 
 
 class _Sizes(fx.proxy.Attribute):
+    root: _Input  # and of no other
+
     def __len__(self) -> int:
         return self.root.ndim
