@@ -286,7 +286,12 @@ def patched():
     return layer
 
 
+def other_in_training(self, x):
+    return x * self.std.view(4, 1, 1) + torch.ones(4, 1, 1) * (2 if self.training else 3)
+
+
 REFUSED = {
+    "tensors of the mode": (other_in_training, "its forward counts axes, and is another in training mode"),
     "noise": (lambda self, x: x + torch.randn(4, 1, 1), "forward of Form .1.: it draws random numbers"),
     "control flow": (decides_inside, r"`return x if x.ndim == 4 else -x` decides by .* \(control flow\)"),
     "a number of a weight": (

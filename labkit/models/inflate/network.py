@@ -165,7 +165,7 @@ class Rewritten(fx.GraphModule):
         self.training = attributes["training"]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Rewritten":
-        made = super().__deepcopy__(memo)
+        made: Any = super().__deepcopy__(memo)
         made.take(copy.deepcopy(vars(self), memo))
         return made
 

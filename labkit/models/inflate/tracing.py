@@ -5,19 +5,16 @@ passing happens, and the axes of what it reads are known, so that it may ask how
 """
 
 import copy
-import os
+import inspect
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from labkit.models.inflate.signal import Signal
-
-HERE = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))  # not where a forward is written
 
 
 class Refused(ValueError):
@@ -32,6 +29,12 @@ class Trace:
     constants: Mapping[str, Tensor]  # tensors that it makes, by the names that the graph has for them
     asked: bool  # whether it asked for the number of axes
 
+    def computes_as(self, other: "Trace") -> bool:
+        """Whether both do the same with the same tensors."""
+        pairs = [(tensor, other.constants.get(name)) for name, tensor in self.constants.items()]
+        equal = all(b is not None and (a.is_meta or torch.equal(a, b)) for a, b in pairs)
+        return equal and str(self.graph) == str(other.graph)
+
 
 def called(module: nn.Module, name: str) -> str:
     """How messages name a module."""
@@ -43,8 +46,7 @@ def trace(module: nn.Module, name: str, training: bool, args: Sequence[Any], kwa
     if "forward" in vars(module):
         raise Refused(f"cannot follow the forward of {called(module, name)}: it was put into this one module by hand")
     first = _traced(module, name, training, args, kwargs)
-    again = _traced(module, name, training, args, kwargs).constants if first.constants else {}
-    if any(not (each.is_meta or torch.equal(each, again[key])) for key, each in first.constants.items()):
+    if first.constants and not first.computes_as(_traced(module, name, training, args, kwargs)):
         raise Refused(f"cannot follow the forward of {called(module, name)}: it draws random numbers")
     return first
 
@@ -56,7 +58,7 @@ def _traced(module: nn.Module, name: str, training: bool, args: Sequence[Any], k
         root.training = training
         graph = tracer.trace(root)
     except Exception as error:  # whatever a forward does with a stand-in for its tensors
-        raise Refused(f"cannot follow the forward of {called(module, name)}: {_reason(error)}") from error
+        raise Refused(f"cannot follow the forward of {called(module, name)}: {_reason(module, error)}") from error
     targets = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
     made = {target: value for target, value in vars(root).items() if target in targets and target not in vars(module)}
     return Trace(graph, made, tracer.asked)
@@ -68,9 +70,11 @@ def _alone(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, {id(each): each for each in inside})
 
 
-def _reason(error: Exception) -> str:
-    """Which line could not be followed, in place of what the stand-in said to it."""
-    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(HERE)]
+def _reason(module: nn.Module, error: Exception) -> str:
+    """Which line of its `forward` could not be followed, in place of what the stand-in said to it."""
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename]
     line = f"`{lines[-1]}`" if lines and lines[-1] else "a line of it"
     if isinstance(error, fx.proxy.TraceError) and "control flow" in str(error):
         return f"{line} decides by a tensor or a size, which is known only when it runs (control flow)"
