@@ -242,6 +242,40 @@ def test_batch_norms_with_an_activation_inside_are_inflated_as_one_layer(norm, t
     assert check_inflation(network2d, network3d, images).first_break.startswith("3.bn1")
 
 
+class Head(nn.Module):
+    """It decides by a setting, as heads of timm's networks do, and counts axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x, features: bool = False, scale=None):
+        b, c, _, _ = x.shape
+        x = x.mean((2, 3)).reshape(b, c, 1, 1).flatten(1)
+        x = x if scale is None else x * scale
+        return x if features else self.fc(x)
+
+
+@pytest.mark.parametrize("call", [{}, {"features": True}, {"features": False, "scale": 3.0}, {"scale": 2}])
+@torch.no_grad()
+def test_a_forward_may_decide_by_a_setting(call, images):
+    network2d = Form(lambda self, x: self.head(x, **call))
+    network2d.head = Head()
+    network2d = nn.Sequential(nn.Conv2d(3, 4, 3), network2d).double().eval()
+    expected = network2d(images)
+    assert relative(expected.flip(0), expected) > 1e-3
+    assert check_inflation(network2d, inflate(network2d).network, images, frames=4, tolerance=EXACT).holds
+
+
+def test_a_module_that_is_rewritten_has_one_setting(images):
+    network2d = Form(lambda self, x: self.head(x) + self.head(x, features=True))
+    network2d.head = Head()
+    with pytest.raises(ValueError, match=r"Head \(head\): it is called on tensors with different axes or settings"):
+        inflate(network2d)
+    with pytest.raises(AssertionError, match="features has been specialized to have value False"):
+        inflate(Head()).network(images, features=True)
+
+
 def test_a_residual_network_with_frozen_norms_is_inflated(images):
     network2d = torchvision.models.resnet18(norm_layer=torchvision.ops.FrozenBatchNorm2d, num_classes=3).double().eval()
     for name, buffer in network2d.named_buffers():

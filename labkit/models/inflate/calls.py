@@ -1,6 +1,6 @@
 """One call in a traced `forward`: which rule it follows, and what it gives.
 
-What reads weights and numbers alone needs no rule: it is the same tensor in 3D, and only its shape is worked out.
+What reads weights, settings and numbers alone needs no rule: it is the same in 3D, and only its shape is worked out.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def outcome(node: fx.Node, name: str, where: str, args: tuple[Any, ...], kwargs:
     try:
         if not _is_known(node):
             raise Refused(f"no rule to inflate {where}")
-        if constant and not followed:
+        if not followed:
             return Outcome(_computed(node, args, kwargs))
         if name in ("view", "reshape") and constant:
             return Outcome(_computed(node, _sizes_known(args), kwargs))

@@ -176,8 +176,10 @@ class _Walk:
                     f"cannot inflate {called(module, name)}: its forward counts axes, and is another in training mode"
                 )
             before = self.plan.rewrites.setdefault(name, rewrite)
-            if repr(before.changes) != repr(rewrite.changes):
-                raise Refused(f"cannot inflate {called(module, name)}: it is called on tensors with different axes")
+            if repr(before.changes) != repr(rewrite.changes) or not before.trace.computes_as(each):
+                raise Refused(
+                    f"cannot inflate {called(module, name)}: it is called on tensors with different axes or settings"
+                )
         return value
 
     def graph(

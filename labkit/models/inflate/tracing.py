@@ -16,6 +16,8 @@ from torch import Tensor, fx, nn
 
 from labkit.models.inflate.signal import Signal
 
+PLAIN = (bool, int, float, str)
+
 
 class Refused(ValueError):
     """Something in the 2D network has no counterpart in 3D."""
@@ -56,12 +58,24 @@ def _traced(module: nn.Module, name: str, training: bool, args: Sequence[Any], k
     try:
         root = module if isinstance(module, fx.GraphModule) else _alone(module)
         root.training = training
-        graph = tracer.trace(root)
+        settings = _settings(module, args, kwargs)
+        graph = tracer.trace(root, settings)
     except Exception as error:  # whatever a forward does with a stand-in for its tensors
         raise Refused(f"cannot follow the forward of {called(module, name)}: {_reason(module, error)}") from error
+    names = {f"{name}_1": name for name in settings}  # torch.fx numbers them
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            node.target = names.get(str(node.target), str(node.target))
     targets = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
     made = {target: value for target, value in vars(root).items() if target in targets and target not in vars(module)}
     return Trace(graph, made, tracer.asked)
+
+
+def _settings(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that are plain values: given, or by default. A `forward` may decide by them."""
+    given = inspect.signature(type(module).forward).bind(module, *args, **kwargs)
+    given.apply_defaults()
+    return {name: value for name, value in given.arguments.items() if value is None or isinstance(value, PLAIN)}
 
 
 def _alone(module: nn.Module) -> nn.Module:
