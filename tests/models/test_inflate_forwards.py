@@ -394,6 +394,9 @@ def test_the_2d_network_is_only_looked_at(images):
     assert network2d[1].calls == 0
     assert {name: set(vars(module)) for name, module in network2d.named_modules()} == attributes
     assert all(torch.equal(tensor, before[name]) for name, tensor in network2d.state_dict().items())
+    graph = torch.fx.symbolic_trace(nn.Sequential(nn.Conv2d(3, 4, 3))).eval()
+    inflate(graph)
+    assert not graph.training
     normed = family(BatchNormAct2d).train()
     seen = normed[1].num_batches_tracked.item()
     inflate(normed)

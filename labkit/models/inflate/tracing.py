@@ -54,7 +54,7 @@ def trace(module: nn.Module, name: str, training: bool, args: Sequence[Any], kwa
 
 
 def _traced(module: nn.Module, name: str, training: bool, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
-    tracer = _ChildrenWhole(args, kwargs)
+    tracer, mode = _ChildrenWhole(args, kwargs), module.training
     try:
         root = module if isinstance(module, fx.GraphModule) else _alone(module)
         root.training = training
@@ -62,6 +62,8 @@ def _traced(module: nn.Module, name: str, training: bool, args: Sequence[Any], k
         graph = tracer.trace(root, settings)
     except Exception as error:  # whatever a forward does with a stand-in for its tensors
         raise Refused(f"cannot follow the forward of {called(module, name)}: {_reason(module, error)}") from error
+    finally:
+        module.training = mode  # a graph of torch.fx is traced itself, and not on a copy
     names = {f"{name}_1": name for name in settings}  # torch.fx numbers them
     for node in graph.nodes:
         if node.op == "placeholder":
