@@ -193,6 +193,19 @@ class Trunk(nn.Sequential):
             yield name, x
 
 
+# github.com/hassony2/kinetics_i3d_pytorch, converted from the same published weights; pixels go to [-1, 1] there too.
+HASSONY = (
+    (r"^conv3d_0c_1x1\.", "logits."),
+    (r"^conv3d_(1a|2b|2c)_", r"Conv3d_\1_"),
+    (r"^mixed_", "Mixed_"),
+    (r"\.branch_0\.", ".b0."),
+    (r"\.branch_([12])\.0\.", r".b\1a."),
+    (r"\.branch_([12])\.1\.", r".b\1b."),
+    (r"\.branch_3\.1\.", ".b3b."),
+    (r"\.batch3d\.", ".bn."),
+)
+
+
 class Inception(Network):
     """Inception-V1 in 2D, I3D in 3D.
 
@@ -232,6 +245,7 @@ class Inception(Network):
     """
 
     head = "logits"
+    renames = HASSONY
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from labkit.clip import ClipSpec
+from labkit.models.releases import Release
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +31,7 @@ class ModelEntry:
     table: str = "Table 1"  # where in that paper
     note: str = ""
     renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
+    releases: tuple[Release, ...] = ()  # published weights that want other pixels than `clip` says
     published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
 
     @property
@@ -61,7 +63,8 @@ class ModelEntry:
     def build(self, num_classes: int = 400, **overrides: Any) -> "nn.Module":
         """The network, freshly initialised. Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
         self._check(overrides)
-        clip = overrides.pop("clip", None) or self.clip
+        chosen = overrides.pop("clip", None)
+        clip = chosen or self.clip
         channels = overrides.get("in_channels", clip.channels)
         if channels != clip.channels:  # flow, say: no published mean belongs to such input
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
@@ -69,7 +72,13 @@ class ModelEntry:
         if "flow" in self.overrides:  # a network of two streams
             settings["flow"] = overrides.get("flow") or self.flow
         network = self.function(num_classes=num_classes, clip=clip, **settings)
-        network.renames = self.renames  # type: ignore[assignment]  # read by load_weights
+        about = {
+            "renames": self.renames or getattr(network, "renames", ()),
+            "releases": self.releases,
+            "default_clip": clip if chosen is None else None,
+        }
+        for name, value in about.items():  # read by load_weights
+            setattr(network, name, value)
         return network
 
     def _check(self, overrides: Mapping[str, Any]) -> None:

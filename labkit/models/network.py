@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
+from labkit.models.releases import Release
 
 
 class Network(nn.Module):
@@ -25,6 +26,8 @@ class Network(nn.Module):
     flow: ClipSpec | None = None  # how it wants its flow, where it reads that too
     # Names in published files -> ours, as (regular expression, replacement); set by the zoo, read by `load_weights`.
     renames: tuple[tuple[str, str], ...] = ()
+    releases: tuple[Release, ...] = ()  # published weights that want other pixels; likewise
+    default_clip: ClipSpec | None = None  # the zoo's, where none was chosen for this network
 
     @property
     @abstractmethod

@@ -4,41 +4,32 @@ A file is checked whole against the network before a single tensor is changed. W
 """
 
 import json
-import pickle
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from labkit.counting import counted
+from labkit.models.releases import follow_release
+from labkit.models.weight_files import SHOWN, WeightsError, read_weights
 from labkit.records import write_atomically
 
 Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
 
-SHOWN = 6  # tensor names listed in an error
 COUNTER = "num_batches_tracked"  # of batch norms; files from before PyTorch 0.4.1 lack it, and nothing computes with it
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training programs keep the weights among other things
 
-# What published files of any network may need. A network's own `renames` come after these.
+# What published files of any network may need. A network's own `renames` come after these. What stands before all names
+# of a file, as of a network that was saved inside another module, is taken off before them.
 EVERYWHERE: Renames = (
-    (r"^module\.", ""),  # saved under DataParallel
+    (r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.", ""),  # compiled or wrapped in part
     (r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2."),  # DenseNets from before names were refused a dot
 )
-
-
-class WeightsError(ValueError):
-    """A file of weights that cannot be read, or does not fit the network."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path, self.reason = Path(path), reason
 
 
 @dataclass(frozen=True)
@@ -51,9 +42,15 @@ class Loaded:
     unused: tuple[str, ...]  # in the file, left out because the head is new
     metadata: Mapping[str, Any]
     warning: str = ""  # what the reader must know before using the network; empty if nothing
+    key: str = ""  # where in a PyTorch file the tensors were, among other things
+    prefix: str = ""  # what stood before all names, and was taken off
 
     def __str__(self) -> str:
         said = f"{counted(self.tensors, 'tensor')} from {self.path.name}"
+        if self.key or self.prefix:
+            where = [f"its {self.key!r}"] if self.key else []
+            where += [f"without the {self.prefix!r} before all names"] if self.prefix else []
+            said += f" ({', '.join(where)})"
         if self.unused:
             said += f"; the head is new ({', '.join(self.unused)} of the file left out)"
         counters = [name for name in self.fresh if _is_counter(name)]
@@ -64,7 +61,7 @@ class Loaded:
 
 def save_weights(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
     """Write all tensors of `model` as safetensors, atomically. `metadata` (anything JSON can hold) travels along."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().contiguous() for name, tensor in unwrapped(model).state_dict().items()}
     about = {key: json.dumps(value) for key, value in metadata.items()}
     try:
         return write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=about))
@@ -77,40 +74,62 @@ def load_weights(
 ) -> Loaded:
     """Copy the weights in a file into `model`; the file is safetensors or a PyTorch file, told apart by content.
 
-    Of a PyTorch file the state dict is taken as it is or under one of `WRAPPERS`; of a checkpoint of `fit`, the model.
-    Names are taken as they are, or as published files have them: without the `module.` of a network saved under
-    DataParallel, and renamed by `renames`, which are the network's own if it has them.
+    Of a PyTorch file the state dict is taken as it is, under one of `WRAPPERS`, or the only table of tensors that it
+    holds; of a checkpoint of `fit`, the model. Names are taken as they are, or as published files have them: without
+    what stands before all of them (the `module.` of DataParallel, `_orig_mod.`, `backbone.`), and renamed by
+    `renames`, which are the network's own if it has them. What was taken off is said in what is returned.
 
     Where nothing but the classifier's shape differs, as for another set of classes, it is replaced: the network keeps
     its own, untrained one. That is warned of, and said in what is returned. `new_head=True` asks for it, whatever the
     shape; `new_head=False` refuses such a file.
 
-    Nothing is executed: a PyTorch file that holds anything but tensors and plain containers is refused.
+    Where the file is of a release that wants other pixels than `model.clip` says, the clip follows it; where the file
+    does not tell, or the clip was chosen by hand, the clip to give is said. Values that are no finite numbers are named.
+    Both are warned of.
+
+    Nothing is executed: a PyTorch file that holds anything but tensors, plain containers and numbers is refused, with
+    the name of what it holds.
     Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
     over or of another shape; each is named.
     """
-    path = Path(path)
+    path, model = Path(path), unwrapped(model)
     wanted = model.state_dict()
     if any(tensor.is_meta for tensor in wanted.values()):
         raise ValueError("a network on the meta device has no memory to load weights into: build it on a real one")
-    tensors, metadata = read_weights(path)
-    names = _matched(tensors, wanted, getattr(model, "renames", ()) if renames is None else renames)
+    contents = read_weights(path)
+    prefix, names = _way(contents.tensors, wanted, getattr(model, "renames", ()) if renames is None else renames)
     heads = tuple(f"{head}." for head in head_names(model))
-    fit = _Fit({name: tensors[theirs] for name, theirs in names.items()}, wanted, names, heads)
+    fit = _Fit({name: contents.tensors[theirs] for name, theirs in names.items()}, wanted, names, heads)
 
-    warning = ""
+    said = []
     if new_head is None and fit.only_head_differs:
-        warning = f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained."
-        warnings.warn(f"{path.name}: {warning}", stacklevel=2)
+        said.append(f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained.")
     elif not new_head and fit.only_head_differs:
         raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
-    fit = fit.without_head() if warning or new_head else fit
+    fit = fit.without_head() if said or new_head else fit
     if fit.faults:
-        raise WeightsError(path, f"these weights are not of this network{_part(model, tensors)}. Tensors: {fit.faults}")
+        part = _part(model, contents.tensors)
+        raise WeightsError(path, f"these weights are not of this network{part}. Tensors: {fit.faults}")
     model.load_state_dict(dict(fit.found), strict=False)  # strict is what `faults` was
+    said += [
+        each
+        for each in (fit.no_numbers, follow_release(model, contents, _classes(model, contents.tensors, names)))
+        if each
+    ]
+    for each in said:
+        warnings.warn(f"{path.name}: {each}", stacklevel=2)
     fresh = tuple(name for name in wanted if name not in fit.found)
     unused = tuple(sorted(theirs for name, theirs in names.items() if name not in fit.found))
-    return Loaded(path, len(fit.found), fresh, unused, metadata, warning)
+    return Loaded(
+        path, len(fit.found), fresh, unused, contents.metadata, " ".join(said), key=contents.key, prefix=prefix
+    )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network itself, out of `nn.DataParallel`, `DistributedDataParallel` and `torch.compile`."""
+    inner = model.module if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel) else None
+    inner = getattr(model, "_orig_mod", inner)
+    return unwrapped(inner) if isinstance(inner, nn.Module) else model
 
 
 def head_names(model: nn.Module) -> tuple[str, ...]:
@@ -127,13 +146,23 @@ def class_count(model: nn.Module, path: str | Path) -> int:
 
     Raises `WeightsError` for a file that cannot be read, or has no classifier of this network's name.
     """
-    tensors, _ = read_weights(path)
+    tensors = read_weights(path).tensors
     names = _matched(tensors, model.state_dict(), getattr(model, "renames", ()))
-    heads = [f"{head}{end}" for head in head_names(model) for end in (".bias", ".weight")]
-    found = [tensors[names[head]] for head in heads if head in names]
-    if not found or not found[0].ndim:
-        raise WeightsError(path, f"these weights are not of this network: they have no {' or '.join(heads)}")
-    return len(found[0])
+    classes = _classes(model, tensors, names)
+    if not classes:
+        heads = " or ".join(_head_tensors(model))
+        raise WeightsError(path, f"these weights are not of this network: they have no {heads}")
+    return classes
+
+
+def _head_tensors(model: nn.Module) -> list[str]:
+    return [f"{head}{end}" for head in head_names(model) for end in (".bias", ".weight")]
+
+
+def _classes(model: nn.Module, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> int:
+    """How many classes a file is for; 0 if it has no classifier."""
+    found = [tensors[names[head]] for head in _head_tensors(model) if head in names]
+    return len(found[0]) if found and found[0].ndim else 0
 
 
 @dataclass(frozen=True)
@@ -204,24 +233,64 @@ class _Fit:
             for what, names in found
             if names
         ]
-        return "; ".join(parts)
+        return "; ".join(parts) + self._shortcut
+
+    @property
+    def _shortcut(self) -> str:
+        """The way out where nothing but the shortcuts differ: A has no tensors, B has a convolution and a norm."""
+        both = [*self.missing, *self.left_over]
+        heads_alone = all(name.startswith(self.heads) for name in (*self.misshapen, *self.mistyped))
+        if not both or not heads_alone or not all(re.search(r"\.downsample\.[01]\.", name) for name in both):
+            return ""
+        kind = "B" if self.left_over else "A"
+        return f'. Only the shortcuts differ: build the network with shortcut="{kind}"'
+
+    @property
+    def no_numbers(self) -> str:
+        """Which tensors hold values that are no finite numbers, as the network keeps them; empty if none."""
+        kept = {name: self.found[name].to(like.dtype) for name, like in self.wanted.items() if name in self.found}
+        bad = [self.names[name] for name, tensor in kept.items() if not torch.isfinite(tensor).all()]
+        if not bad:
+            return ""
+        shown = f"{', '.join(bad[:SHOWN])}{', …' if len(bad) > SHOWN else ''}"
+        return f"{len(bad)} of its tensors hold NaN or infinite values, and so will what the network answers: {shown}."
 
 
 def _matched(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> dict[str, str]:
-    """The network's name for each of the file's: of the ways to rename, the one that leaves the fewest unmatched."""
-    ways: list[dict[str, str]] = []
-    for rules in ((), EVERYWHERE, (*EVERYWHERE, *renames)):
-        way = {_renamed(name, rules): name for name in found}
-        if len(way) == len(set(found)):  # no two of the file's tensors become one
-            ways.append(way)
-    return min(ways, key=lambda way: len(way.keys() ^ set(wanted)))
+    """The file's name for each of the network's: see `_way`."""
+    return _way(found, wanted, renames)[1]
+
+
+def _way(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> tuple[str, dict[str, str]]:
+    """Of the ways to rename, the one that leaves the fewest unmatched: what it takes off, and ours -> the file's."""
+    ways: list[tuple[int, str, dict[str, str]]] = []
+    every = list(dict.fromkeys(found))
+    for prefix in _prefixes(every):
+        for rules in ((), EVERYWHERE, (*EVERYWHERE, *renames)):
+            way = {_renamed(name.removeprefix(prefix), rules): name for name in every}
+            if len(way) == len(every):  # no two of the file's tensors become one
+                ways.append((len(rules), prefix, way))
+    _, prefix, way = min(ways, key=lambda each: (len(each[2].keys() ^ set(wanted)), each[0]))
+    return prefix, way
+
+
+def _prefixes(names: Sequence[str]) -> Iterator[str]:
+    """What all names begin with, dot by dot, from nothing on."""
+    prefix = ""
+    yield prefix
+    for parts in zip(*(name.split(".")[:-1] for name in names), strict=False):
+        if len(set(parts)) > 1:
+            return
+        prefix += f"{parts[0]}."
+        yield prefix
 
 
 def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
     """Which part of the network the tensors are all of, if there is one: a stream of two, say."""
-    theirs = {_renamed(name, EVERYWHERE): tensor.shape for name, tensor in tensors.items() if not _is_counter(name)}
     for name, child in model.named_children():
         ours = {each: tensor.shape for each, tensor in child.state_dict().items() if not _is_counter(each)}
+        names = _matched(tensors, ours, getattr(child, "renames", ()))
+        theirs = {each: tensors[old].shape for each, old in names.items() if not _is_counter(each)}
         if ours and ours == theirs:
             return f", but of its part {name}: load them into network.{name}"
     return ""
@@ -239,70 +308,3 @@ def _renamed(name: str, renames: Renames) -> str:
     for pattern, replacement in renames:
         name = re.sub(pattern, replacement, name)
     return name
-
-
-def read_weights(path: str | Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
-    """Names and tensors of a file, as they are in it, and its metadata. Raises `WeightsError`."""
-    path = Path(path)
-    if path.is_dir():
-        raise WeightsError(path, "it is a folder, not a file of weights")
-    if not path.is_file():
-        raise WeightsError(path, "there is no such file")
-    try:
-        with path.open("rb") as file:
-            start = file.read(9)
-    except OSError as error:
-        raise WeightsError(path, f"it cannot be read ({error.strerror})") from error
-    if not start:
-        raise WeightsError(path, "the file is empty")
-    named_so = path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))  # a zip, a pickle
-    return _read_safetensors(path) if start[8:] == b"{" or named_so else _read_torch(path)
-
-
-def _read_safetensors(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-            about = file.metadata() or {}
-    except SafetensorError as error:
-        raise WeightsError(path, f"not a whole safetensors file, cut short perhaps ({error})") from error
-    metadata = {key: _plain(value) for key, value in about.items()}
-    if isinstance(metadata.get("labkit"), dict):  # a checkpoint of `fit`: the model is a part of it
-        body = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        return body, metadata["labkit"].get("about", {})
-    return tensors, metadata
-
-
-def _plain(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:  # another program's metadata need not be JSON
-        return value
-
-
-def _read_torch(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:  # by its name torch would judge it by the suffix
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # of odd pickles, before it refuses them: one message is enough
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # on damaged bytes torch's reader raises whatever the damage makes it trip over
-        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
-            reason = "refused: it holds code or objects, not only tensors, and loading it would run them"
-        else:
-            reason = "no weights that can be read without running code: cut short, damaged, or a file of another kind"
-        raise WeightsError(path, reason) from error
-    if not isinstance(content, Mapping):
-        raise WeightsError(path, f"it holds a {type(content).__name__}, not a table of named tensors")
-    if content.keys() == {"state", "param_groups"}:
-        raise WeightsError(path, "it holds the state of an optimiser, not the weights of a network")
-    tensors = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
-    if not tensors or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
-        wrappers = ", ".join(repr(key) for key in WRAPPERS)
-        raise WeightsError(path, f"it holds no table of named tensors, neither by itself nor under one of {wrappers}")
-    odd = [name for name, t in tensors.items() if t.layout != torch.strided or t.is_meta or t.is_quantized]
-    if odd:
-        raise WeightsError(path, f"{len(odd)} of its tensors are sparse, quantised or without numbers: {odd[0]}, …")
-    about = {str(key): value for key, value in content.items() if isinstance(value, str | int | float)}
-    return tensors, about if tensors is not content else {}

@@ -4,8 +4,8 @@ A video that repeats one image is a *boring* video. `inflate` makes a 3D network
 gives on the image; `check_inflation` looks whether one does, layer by layer and frame by frame.
 
 In reading order: `conv` (one convolution: weights and padding), `pools`, `layers` (a rule for each kind of layer),
-`policy` (what layers do in time), `signal`, `functions` and `follow` (what a network does with its tensors), `network`
-(all of it together), `check` and `reasons`.
+`policy` (what layers do in time), `signal`, `functions`, `axes`, `tracing`, `calls` and `follow` (what a network does
+with its tensors), `norm_act` (batch norms that do more), `plan` and `network` (all of it together), `check`, `reasons`.
 """
 
 from labkit.models.inflate.check import InflationReport as InflationReport

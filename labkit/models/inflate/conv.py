@@ -39,9 +39,9 @@ class TimePaddedConv3d(nn.Conv3d):
         super().__init__(*args, **options)
         self.before, self.after, self.time_padding = before, after, time_padding
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # called so in nn.Conv2d, and by its name in some networks
         """`(B, C, T, H, W)` to `(B, O, T/s, H', W')`, the number of frames rounded up."""
-        return super().forward(pad_time(x, self.before, self.after, self.time_padding))
+        return super().forward(pad_time(input, self.before, self.after, self.time_padding))
 
     def extra_repr(self) -> str:
         """What `print(network)` shows in the brackets."""

@@ -1,64 +1,50 @@
 """Follow a 2D network from module to module without computing it: what each layer will do in time, what is in the way.
 
-`torch.fx` traces the `forward` of one module at a time, its children kept whole. Most `forward`s ask for no dimension
-(they add, join channels, call children): those modules stay what they are, with inflated children, and every name
-stays. Where a `forward` counts axes itself, the calls to change are noted. Nothing is built here, and the network is
-only looked at.
+The `forward` of one module at a time is traced, its children kept whole. Most `forward`s ask for no dimension (they
+add, join channels, call children): those modules stay what they are, with inflated children, and every name stays.
+Where a `forward` counts axes itself, the calls to change are noted. What it computes from weights and numbers alone is
+in 3D the same tensor, which gets an axis for time where it meets a map. Nothing is built here, and the network is only
+looked at.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from labkit.models.densenet import DenseNet
 from labkit.models.inception import Inception
 from labkit.models.inflate import layers
-from labkit.models.inflate.functions import FUNCTIONS, Outcome, flatten, need, need_last
+from labkit.models.inflate.axes import flatten
+from labkit.models.inflate.calls import flat, outcome
 from labkit.models.inflate.intime import InTime
+from labkit.models.inflate.norm_act import Afterwards, afterwards
+from labkit.models.inflate.plan import Plan, Rewrite, Step
 from labkit.models.inflate.policy import Place
-from labkit.models.inflate.signal import IMAGE, VECTOR, Signal, Weight
+from labkit.models.inflate.signal import (
+    IMAGE,
+    VECTOR,
+    Constant,
+    Outcome,
+    Signal,
+    Spatial,
+    Weight,
+    moved,
+    need,
+    need_last,
+)
+from labkit.models.inflate.tracing import Refused, Trace, called, trace
+from labkit.models.network import Network
 from labkit.models.resnet import ResNet
 
 # Our networks are written for both dimensions, and call their children in the order of definition.
 OWN = (ResNet, DenseNet, Inception)
-
-
-@dataclass
-class Rewrite:
-    """A `forward` that counts axes: its graph, and the calls to change, by node name."""
-
-    graph: fx.Graph
-    rest: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # -> the arguments after the first
-    layers: dict[str, tuple[nn.Module, InTime]] = field(default_factory=dict)  # -> the 2D layer to inflate
-
-
-@dataclass
-class Step:
-    """One layer, function or weight that changes, as it was met."""
-
-    name: str
-    before: Any  # the 2D layer; for functions and weights, text
-    time: InTime | None = None
-    after: str = ""  # for functions and weights
-
-
-@dataclass
-class Plan:
-    """All that has to be done to inflate a network."""
-
-    steps: dict[str, Step] = field(default_factory=dict)  # by name, in the order of the computation
-    times: dict[str, InTime] = field(default_factory=dict)  # layer -> what it does in time
-    rewrites: dict[str, Rewrite] = field(default_factory=dict)  # module -> its new forward
-    weights: dict[str, tuple[int, ...]] = field(default_factory=dict)  # weight -> its new shape
+FIRST = ("input", "tensors", "self")  # names of a function's first argument
 
 
 Decide = Callable[[Place], InTime]
-
-
-class Refused(ValueError):
-    """Something in the 2D network has no counterpart in 3D."""
 
 
 def follow(network: nn.Module, decide: Decide) -> Plan:
@@ -74,6 +60,8 @@ def follow(network: nn.Module, decide: Decide) -> Plan:
 class _Walk:
     def __init__(self, network: nn.Module, decide: Decide) -> None:
         self.names = {id(module): name for name, module in network.named_modules()}
+        tensors = (*network.named_parameters(), *network.named_buffers())
+        self.weights = {id(tensor): name for name, tensor in tensors}
         self.decide = decide
         self.plan = Plan()
         self.met: set[int] = set()
@@ -83,9 +71,12 @@ class _Walk:
         self.met.add(id(module))
         name = self.names[id(module)]
         if layers.rule(module) is not None:
-            return self.layer(module, name, next(each for each in (*args, *kwargs.values())))
-        if isinstance(module, OWN):
+            return self.layer(module, name, next(iter((*args, *kwargs.values())), None))
+        if _is_our_own(module):
             return self.chain(module, args[0])
+        after = afterwards(module, name, next(iter(args), None))
+        if after is not None:
+            return self.norm(module, name, args[0], after)
         if type(module).__module__.startswith("torch.nn.") and not isinstance(module, layers.CONTAINERS):
             raise _no_rule(module, name)
         return self.composite(module, name, args, kwargs)
@@ -114,10 +105,12 @@ class _Walk:
                 raise ValueError("it reads something else than one tensor")
             decided = isinstance(layer, (*layers.SPATIAL, *layers.GLOBAL))
             time = self.in_time(layer, name, at) if decided else None
+            if isinstance(layer, layers.NAMED_AXIS):
+                self.named_axis(layer, name, at)
             layers.check_layer(layer, time)
             after = at if signal is None else _through(layer, time, at)
         except ValueError as error:
-            raise Refused(f"cannot inflate {_called(layer, name)}: {error}") from error
+            raise Refused(f"cannot inflate {called(layer, name)}: {error}") from error
         if not isinstance(layer, layers.ELEMENTWISE):
             self.note(Step(name, layer, time))
         return after
@@ -134,33 +127,59 @@ class _Walk:
             self.plan.times[name] = time
         return self.plan.times[name]
 
+    def named_axis(self, layer: Any, name: str, signal: Signal) -> None:
+        """Keep which axis this layer reads in 3D."""
+        if layer.dim is None:
+            raise ValueError("it names no axis (dim=None)")
+        if isinstance(layer, nn.GLU) and signal.axes[layer.dim] != "C":
+            raise ValueError("it halves another axis than the channels")
+        (place,), changes = moved(signal, [layer.dim])
+        axis = place if changes else layer.dim
+        if self.plan.axes.setdefault(name, axis) != axis:
+            raise ValueError("it is called on tensors with different axes")
+
+    def norm(self, norm: nn.Module, name: str, signal: Signal, after: Afterwards) -> Signal:
+        """A batch norm, and the children that it calls afterwards."""
+        try:
+            layers.check_layer(norm, None)
+            need(signal, IMAGE)
+        except ValueError as error:
+            raise Refused(f"cannot inflate {called(norm, name)}: {error}") from error
+        self.note(Step(name, norm))
+        self.plan.norms[name] = after
+        for step in after.steps:
+            signal = self.module(norm.get_submodule(step), (signal,), {}) if isinstance(step, str) else signal
+        return signal
+
     # Modules with a forward of their own
 
     def chain(self, network: nn.Module, signal: Signal) -> Signal:
         """Our own networks: the children one after the other, flattened before the classifier."""
-        for child in network.children():
-            if isinstance(child, nn.Linear):
+        for name, child in network.named_children():
+            if isinstance(child, nn.Linear) or name == "fc":  # a head of one's own may be more than a layer
                 signal = signal.having(VECTOR)
             signal = self.module(child, (signal,), {})
         return signal.having(VECTOR)
 
     def composite(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """A module with a `forward` of its own: traced, in training and in evaluation mode if those differ."""
-        graphs = [_trace(module, name, training) for training in (False, True)]
-        if str(graphs[0]) == str(graphs[1]):
-            del graphs[0]
-        for graph in graphs:
-            rewrite = Rewrite(graph)
+        traces = [trace(module, name, training, args, kwargs) for training in (False, True)]
+        if traces[0].computes_as(traces[1]):
+            del traces[0]
+        for each in traces:
+            rewrite = Rewrite(each)
             value = self.graph(module, name, rewrite, args, kwargs)
-            if not rewrite.rest and not rewrite.layers:
+            if not any(rewrite.changes):
                 continue
-            if len(graphs) > 1:
+            if len(traces) > 1:
                 raise Refused(
-                    f"cannot inflate {_called(module, name)}: its forward counts axes, and is another in training mode"
+                    f"cannot inflate {called(module, name)}: its forward counts axes, and is another in training mode"
                 )
             before = self.plan.rewrites.setdefault(name, rewrite)
-            if repr((before.rest, before.layers)) != repr((rewrite.rest, rewrite.layers)):
-                raise Refused(f"cannot inflate {_called(module, name)}: it is called on tensors with different axes")
+            if repr(before.changes) != repr(rewrite.changes) or not before.trace.computes_as(each):
+                raise Refused(
+                    f"cannot inflate {called(module, name)}: it is called on tensors with different axes or settings"
+                )
         return value
 
     def graph(
@@ -173,13 +192,12 @@ class _Walk:
         def value(argument: Any) -> Any:
             return fx.node.map_arg(argument, values.__getitem__)
 
-        for node in rewrite.graph.nodes:
+        for node in rewrite.trace.graph.nodes:
             if node.op == "placeholder":
                 default = node.args[0] if node.args else None
                 values[node] = next(given, kwargs.get(node.target, default))
             elif node.op == "get_attr":
-                tensor = _attribute(module, node.target)
-                values[node] = Weight(_join(name, node.target), tuple(tensor.shape))
+                values[node] = self.attribute(module, name, node.target, rewrite.trace)
             elif node.op == "call_module":
                 child = module.get_submodule(node.target)
                 values[node] = self.module(child, value(node.args), value(node.kwargs))
@@ -189,38 +207,77 @@ class _Walk:
                 values[node] = self.function(module, name, node, value, rewrite)
         return None
 
+    def attribute(self, module: nn.Module, name: str, target: str, traced: Trace) -> Constant:
+        """A tensor that a `forward` uses by itself."""
+        path, _, attribute = target.rpartition(".")
+        owner = module.get_submodule(path)
+        tensor: Tensor = traced.constants[target] if target in traced.constants else getattr(owner, attribute)
+        if isinstance(owner, layers.CONVOLUTIONS) and tensor.ndim > 1:
+            raise Refused(
+                f"cannot inflate {called(module, name)}: its forward computes with the weight of {called(owner, target)}"
+            )
+        like = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+        kept = self.weights.get(id(tensor))
+        return Constant(like) if kept is None else Weight(like, kept)
+
     def function(
         self, module: nn.Module, name: str, node: fx.Node, value: Callable[[Any], Any], rewrite: Rewrite
     ) -> Any:
-        """What a function or method in a `forward` gives."""
+        """What a function or method in a `forward` gives; where it must change, that is noted."""
         if isinstance(node.target, type) and issubclass(node.target, tuple):
             return tuple(value(node.args))
-        called = node.target if isinstance(node.target, str) else node.target.__name__
-        where = f"{called} in the forward of {_called(module, name)}"
-        if called not in FUNCTIONS:
-            raise Refused(f"no rule to inflate {where}")
+        text = node.target if isinstance(node.target, str) else node.target.__name__
+        where = f"{text} in the forward of {called(module, name)}"
         args, kwargs = value(node.args), dict(value(node.kwargs))
-        args = (kwargs.pop("input"), *args) if "input" in kwargs else args
-        try:
-            outcome: Outcome = FUNCTIONS[called](*args, **kwargs)
-        except (ValueError, TypeError, IndexError) as error:
-            raise Refused(f"cannot inflate {where}: {error}") from error
-        self.plan.weights |= outcome.weights
-        for weight, shape in outcome.weights.items():
-            old = tuple(_attribute(module, weight.removeprefix(_join(name, ""))).shape)
-            if old != shape:
-                self.note(Step(weight, f"weight {old}", after=f"weight {shape}"))
+        first = next((key for key in FIRST if key in kwargs and not args), None)
+        args = (kwargs.pop(first), *args) if first else args
+        got = outcome(node, text, where, args, kwargs)
+        if isinstance(got.value, Spatial) and node.users:
+            raise Refused(f"cannot inflate {where}: it asks for sizes other than those of the batch and the channels")
+        rewrite.counts |= isinstance(got.value, Spatial)
+        self.keep_weights(where, got, (args, kwargs))
         full = _join(name, node.name)
-        if outcome.layer is not None:
-            result = self.layer(outcome.layer, full, outcome.value)
-            rewrite.layers[node.name] = (outcome.layer, self.plan.times[full])
+        if got.layer is not None:
+            result = self.layer(got.layer, full, got.value)
+            rewrite.layers[node.name] = (got.layer, self.plan.times[full])
             return result
-        if outcome.rest is not None:
-            old_rest = tuple(node.args[1:]) + tuple(node.kwargs.values())
-            rest = (outcome.rest,) if called == "permute" and node.op == "call_function" else outcome.rest
-            rewrite.rest[node.name] = rest
-            self.note(Step(full, f"{called}{_shown(old_rest)}", after=f"{called}{_shown(rest)}"))
-        return outcome.value
+        self.change(node, text, full, got, rewrite)
+        return got.value
+
+    def keep_weights(self, where: str, got: Outcome, arguments: Any) -> None:
+        """The shapes of the weights that a call reads: each weight can have one alone."""
+        for weight in flat(arguments):
+            if not isinstance(weight, Weight):
+                continue
+            shape = got.weights.get(weight.name, weight.shape)
+            if self.plan.weights.setdefault(weight.name, shape) != shape:
+                raise Refused(f"cannot inflate {where}: {weight.name} is used there with other axes than elsewhere")
+            if shape != weight.shape:
+                self.note(Step(weight.name, f"weight {weight.shape}", after=f"weight {shape}"))
+
+    def change(self, node: fx.Node, text: str, full: str, got: Outcome, rewrite: Rewrite) -> None:
+        """Note how a call changes."""
+        if got.lifted:
+            rewrite.lifted[node.name] = dict(got.lifted)
+            self.note(Step(full, f"{text} with a tensor", after=f"{text} with a tensor that has an axis for time"))
+        old = tuple(node.args[1:])
+        rest = got.rest
+        if got.more:
+            rest = ((*old[0], *got.more),) if len(old) == 1 and isinstance(old[0], tuple | list) else (*old, *got.more)
+        if rest is None:
+            return
+        rewrite.rest[node.name] = (rest,) if text == "permute" and node.op == "call_function" else rest
+        if got.call is not None:
+            rewrite.calls[node.name] = got.call
+        old = (*old, *(value for key, value in node.kwargs.items() if key not in FIRST))
+        self.note(Step(full, f"{text}{_shown(old)}", after=f"{text}{_shown(rest)}"))
+
+
+def _is_our_own(module: nn.Module) -> bool:
+    """Whether it is one of our networks, and computes as they do."""
+    return any(isinstance(module, own) and type(module).walk is own.walk for own in OWN) and (
+        type(module).forward is Network.forward
+    )
 
 
 def _through(layer: Any, time: InTime | None, signal: Signal) -> Signal:
@@ -235,47 +292,23 @@ def _through(layer: Any, time: InTime | None, signal: Signal) -> Signal:
         return replace(signal, pooled=signal.pooled or time.kernel is None)
     if isinstance(layer, layers.LAST_AXIS):
         return need_last(signal)
-    if isinstance(layer, layers.CHANNELWISE):
+    if isinstance(layer, (*layers.CHANNELWISE, *layers.PADS)):
         return need(signal, IMAGE)
+    if isinstance(layer, layers.OF_VECTORS):
+        return need(signal, VECTOR)
+    if isinstance(layer, layers.CHANNELS_OF_ANY):
+        return signal if layer.num_parameters == 1 else need(signal, IMAGE, VECTOR)
     if isinstance(layer, nn.Flatten):
         return flatten(signal, layer.start_dim, layer.end_dim).value
     return signal
-
-
-class _ChildrenWhole(fx.Tracer):
-    """Traces one `forward`: children are called, not entered."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return True
-
-
-def _trace(module: nn.Module, name: str, training: bool) -> fx.Graph:
-    mode = module.training
-    try:
-        module.training = training
-        return _ChildrenWhole().trace(module)
-    except Exception as error:  # whatever a forward does with a stand-in for its tensors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Refused(f"cannot follow the forward of {_called(module, name)}: {reason}") from error
-    finally:
-        module.training = mode
-
-
-def _attribute(module: nn.Module, path: str) -> Tensor:
-    owner, _, name = path.rpartition(".")
-    return getattr(module.get_submodule(owner), name)
 
 
 def _join(name: str, child: str) -> str:
     return f"{name}.{child}" if name else child
 
 
-def _called(module: nn.Module, name: str) -> str:
-    return f"{type(module).__name__} ({name or 'the network itself'})"
-
-
 def _no_rule(module: nn.Module, name: str) -> Refused:
-    return Refused(f"no rule to inflate {_called(module, name)}")
+    return Refused(f"no rule to inflate {called(module, name)}")
 
 
 def _shown(arguments: tuple[Any, ...]) -> str:

@@ -33,16 +33,25 @@ SPATIAL = (
 )
 # They read the whole map, and all of time.
 GLOBAL = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-# They treat channels apart, which must be the second axis.
+# They treat channels apart, which must be the second axis of a map.
 CHANNELWISE = (
     nn.BatchNorm2d,
     nn.SyncBatchNorm,
     nn.InstanceNorm2d,
     nn.GroupNorm,
     nn.Dropout2d,
+    nn.Softmax2d,
 )
+# They treat channels apart, which must be the second axis, and read maps and vectors.
+CHANNELS_OF_ANY = (nn.PReLU,)
+# They put constants around the map, in space alone: the same numbers do it in 3D.
+PADS = (nn.ConstantPad2d, nn.ZeroPad2d)
 # They read the last axis, which must be the channels.
 LAST_AXIS = (nn.Linear, nn.LayerNorm)
+# They name the axis that they read, which is another one in 3D.
+NAMED_AXIS = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.GLU)
+# They read vectors, the same in 3D.
+OF_VECTORS = (nn.BatchNorm1d,)
 # They treat every number apart.
 ELEMENTWISE = (
     nn.Identity,
@@ -61,16 +70,34 @@ ELEMENTWISE = (
     nn.Hardsigmoid,
     nn.Sigmoid,
     nn.Tanh,
+    nn.AlphaDropout,
+    nn.CELU,
+    nn.Hardshrink,
+    nn.LogSigmoid,
+    nn.RReLU,
+    nn.Softshrink,
+    nn.Softsign,
+    nn.Tanhshrink,
+    nn.Threshold,
 )
 FLATTEN = (nn.Flatten,)
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
-_RULES = (*SPATIAL, *GLOBAL, *CHANNELWISE, *LAST_AXIS, *ELEMENTWISE, *FLATTEN)
+_RULES = (
+    *(*SPATIAL, *GLOBAL, *CHANNELWISE, *CHANNELS_OF_ANY, *PADS, *LAST_AXIS, *NAMED_AXIS, *OF_VECTORS),
+    *(*ELEMENTWISE, *FLATTEN),
+)
 
 
 def rule(layer: nn.Module) -> type[nn.Module] | None:
-    """The class whose rule holds for this layer: its own or the nearest base's, if it has that base's `forward`."""
+    """The class whose rule holds for this layer: its own or the nearest base's, if it computes what that base does."""
     base = next((each for each in type(layer).__mro__ if each in _RULES), None)
-    return base if base is not None and type(layer).forward is base.forward else None
+    return base if base is not None and _computes_as(layer, base) else None
+
+
+def _computes_as(layer: nn.Module, base: type[Any]) -> bool:
+    """Whether neither its `forward` nor what that calls was written anew, in its class or in this one layer."""
+    parts = ("forward", "_conv_forward")
+    return not any(part in vars(layer) or getattr(type(layer), part, 0) is not getattr(base, part, 0) for part in parts)
 
 
 def in_space(layer: Any) -> tuple[int | None, int]:
@@ -86,7 +113,7 @@ def in_space(layer: Any) -> tuple[int | None, int]:
 
 def check_layer(layer: nn.Module, time: InTime | None) -> None:
     """Raises `ValueError` where the rule does not hold for the settings of this layer, or for this choice."""
-    if parametrize.is_parametrized(layer) or "weight" in vars(layer):
+    if parametrize.is_parametrized(layer) or not _has_plain_weights(layer):
         raise ValueError("its weight is computed, by weight norm, pruning or the like: make it a plain weight first")
     if isinstance(layer, SameConv2d):
         if time is not None and time.padding == "none":
@@ -97,6 +124,11 @@ def check_layer(layer: nn.Module, time: InTime | None) -> None:
         raise ValueError("it returns indices")
     if isinstance(layer, nn.LayerNorm) and len(layer.normalized_shape) != 1:
         raise ValueError(f"it normalises the {len(layer.normalized_shape)} last axes together, not the channels alone")
+
+
+def _has_plain_weights(layer: nn.Module) -> bool:
+    kept = {**layer._parameters, **layer._buffers}
+    return all(name in kept or not isinstance(getattr(layer, name, None), Tensor) for name in ("weight", "bias"))
 
 
 class RepeatingSameConv3d(SameConv3d):
@@ -158,15 +190,15 @@ def _(layer: SameConv2d, time: InTime) -> nn.Module:
 @becomes.register
 def _(layer: nn.BatchNorm2d, time: InTime) -> nn.Module:
     """The same statistics, scale and shift per channel: on a boring video mean and variance are the image's."""
-    return _same_mode(layer, _renamed_norm(nn.BatchNorm3d, layer))
+    return _same_mode(layer, renamed_norm(nn.BatchNorm3d, layer))
 
 
 @becomes.register
 def _(layer: nn.InstanceNorm2d, time: InTime) -> nn.Module:
-    return _same_mode(layer, _renamed_norm(nn.InstanceNorm3d, layer))
+    return _same_mode(layer, renamed_norm(nn.InstanceNorm3d, layer))
 
 
-def _renamed_norm(kind: type[nn.Module], layer: Any) -> nn.Module:
+def renamed_norm(kind: type[nn.Module], layer: Any) -> Any:
     """A norm of another dimension with copies of this one's tensors, whether they are parameters or buffers."""
     made = kind(
         layer.num_features,
@@ -241,6 +273,11 @@ def _(layer: Any, time: InTime) -> nn.Module:
     """Of space what it was; over all of time, or frame by frame where `time.kernel` is 1."""
     kind = nn.AdaptiveAvgPool3d if isinstance(layer, nn.AdaptiveAvgPool2d) else nn.AdaptiveMaxPool3d
     return _same_mode(layer, kind((1 if time.kernel is None else None, *_pair(layer.output_size))))
+
+
+@becomes.register
+def _(layer: nn.Softmax2d, time: InTime) -> nn.Module:
+    return _same_mode(layer, nn.Softmax(1))
 
 
 @becomes.register

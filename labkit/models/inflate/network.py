@@ -5,14 +5,16 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
+import torch
 from torch import fx, nn
 
-from labkit.models.inflate import layers
+from labkit.models.inflate import layers, norm_act
 from labkit.models.inflate.conv import Placement, TimePadding, check_choices
-from labkit.models.inflate.follow import Plan, Rewrite, Step, follow
+from labkit.models.inflate.follow import FIRST, follow
 from labkit.models.inflate.intime import InTime
+from labkit.models.inflate.plan import Plan, Rewrite, Step
 from labkit.models.inflate.policy import PRESETS, Place, Policy
-from labkit.models.network import one_of
+from labkit.models.network import Network, one_of
 
 
 class Inflated(NamedTuple):
@@ -45,6 +47,10 @@ def inflate(
     do (`policy` can give them `InTime(1)`: each frame by itself). With `placement="centre"`, no strides and such pools
     the network is, until its last pool, the 2D network on every frame.
 
+    A `forward` may normalise its input, compute with tensors that it makes, ask how many axes there are, and use the
+    usual forms of squeeze-and-excitation; batch norms with an activation inside, as timm's, are inflated as one layer.
+    Whatever cannot be followed to the same number is refused, with the line or the call.
+
     Names are kept: a layer of `model2d` and its counterpart answer to one name. `model2d` is left as it is; tensors
     keep device, dtype and `requires_grad`, modules their mode. Hooks on layers that are replaced are not taken along.
 
@@ -74,9 +80,12 @@ def _new_parts(model2d: nn.Module, plan: Plan) -> dict[int, Any]:
     made: dict[int, Any] = {}
     for name, module in model2d.named_modules():
         if layers.rule(module) is not None:
-            made[id(module)] = layers.becomes(module, plan.times.get(name, InTime()))
+            layer: Any = layers.becomes(module, plan.times.get(name, InTime()))
+            if name in plan.axes:
+                layer.dim = plan.axes[name]
+            made[id(module)] = layer
     for name, tensor in (*model2d.named_parameters(), *model2d.named_buffers()):
-        if name in plan.weights:
+        if plan.weights.get(name, tensor.shape) != tensor.shape:
             shaped = tensor.detach().clone().reshape(plan.weights[name])
             kept = nn.Parameter(shaped, requires_grad=tensor.requires_grad)
             made[id(tensor)] = kept if isinstance(tensor, nn.Parameter) else shaped
@@ -90,13 +99,16 @@ def _copy_with(model2d: nn.Module, made: dict[int, Any], plan: Plan) -> nn.Modul
     with another `forward` are made from the inside out.
     """
     modules = dict(model2d.named_modules())
-    for name in sorted(plan.rewrites, key=lambda name: -name.count(".") if name else 1):
+    for name in sorted((*plan.rewrites, *plan.norms), key=lambda name: -name.count(".") if name else 1):
         old = modules[name]
-        made[id(old)] = _rewritten(copy.deepcopy(old, made), plan.rewrites[name])
+        if name in plan.norms:
+            made[id(old)] = norm_act.in_3d(old, plan.norms[name], made)
+        else:
+            made[id(old)] = _rewritten(copy.deepcopy(old, made), plan.rewrites[name])
     network = copy.deepcopy(model2d, made)
     _share(model2d, network)
-    if "dims" in vars(network):
-        network.dims = 3  # type: ignore[assignment]  # our own networks check their input by it
+    if isinstance(network, Network) and "dims" in vars(network):
+        network.dims = 3  # our own networks check their input by it
     return network
 
 
@@ -116,10 +128,17 @@ def _share(model2d: nn.Module, network: nn.Module) -> None:
 
 def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
     """The module with its graph for a `forward`, changed where axes are counted."""
-    graph = rewrite.graph
+    graph = rewrite.trace.graph
+    for name, tensor in rewrite.trace.constants.items():
+        module.register_buffer(name, tensor.clone(), persistent=False)  # it goes where the network goes
     for node in list(graph.nodes):
+        for key, axis in rewrite.lifted.get(node.name, {}).items():
+            _lift(graph, node, key, axis)
         if node.name in rewrite.rest:
-            node.args, node.kwargs = (*node.args[:1], *rewrite.rest[node.name]), {}
+            node.args = (_first(node), *rewrite.rest[node.name])
+            node.kwargs = {}
+            if node.name in rewrite.calls:
+                node.op, node.target = "call_function", rewrite.calls[node.name]
         elif node.name in rewrite.layers:
             name = node.name
             while hasattr(module, name):
@@ -127,15 +146,48 @@ def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
             layer, time = rewrite.layers[node.name]
             module.add_module(name, layers.becomes(layer, time))
             with graph.inserting_before(node):
-                call = graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+                call = graph.call_module(name, (_first(node),))
             node.replace_all_uses_with(call)
             graph.erase_node(node)
-    made = fx.GraphModule(module, graph, class_name=type(module).__name__)
-    for attribute, value in vars(module).items():  # what the graph does not use is part of the module all the same
-        if attribute in ("_modules", "_parameters", "_buffers") or attribute not in vars(made):
-            made.__dict__[attribute] = value
-    made.training = module.training
+    made = Rewritten(module, graph, class_name=type(module).__name__)
+    made.take(vars(module))
     return made
+
+
+class Rewritten(fx.GraphModule):
+    """A module with a graph for its `forward`: what the graph does not use is a part of it all the same."""
+
+    def take(self, attributes: dict[str, Any]) -> None:
+        """Have these attributes, of the module that this one stands for."""
+        for attribute, value in attributes.items():
+            if attribute in _TENSORS_AND_CHILDREN or attribute not in vars(self):
+                self.__dict__[attribute] = value
+        self.training = attributes["training"]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Rewritten":
+        made: Any = super().__deepcopy__(memo)
+        made.take(copy.deepcopy(vars(self), memo))
+        return made
+
+
+_TENSORS_AND_CHILDREN = ("_modules", "_parameters", "_buffers", "_non_persistent_buffers_set")
+
+
+def _first(node: fx.Node) -> Any:
+    """The first argument of a call, by its place or by its name."""
+    return node.args[0] if node.args else next(node.kwargs[name] for name in FIRST if name in node.kwargs)
+
+
+def _lift(graph: fx.Graph, node: fx.Node, key: Any, axis: int) -> None:
+    """Give one argument of a call an axis for time."""
+    named = key if isinstance(key, str) else next((name for name in FIRST if name in node.kwargs and not node.args), "")
+    old: Any = node.kwargs[named] if named else node.args[key]
+    with graph.inserting_before(node):
+        new = graph.call_function(torch.unsqueeze, (old, axis))
+    if named:
+        node.kwargs = {**node.kwargs, named: new}
+    else:
+        node.args = (*node.args[:key], new, *node.args[key + 1 :])
 
 
 # The table
@@ -144,7 +196,11 @@ def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
 def _table(plan: Plan, network: nn.Module) -> pd.DataFrame:
     """What each layer became, in the order of the computation; layers that ask for no dimension are left out."""
     modules = dict(network.named_modules())
-    return pd.DataFrame([_row(step, modules.get(step.name)) for step in plan.steps.values()]).set_index("layer")
+    rows = [_row(step, modules.get(step.name)) for step in plan.steps.values()]
+    return pd.DataFrame(rows, columns=["layer", "2D", "3D", *IN_TIME]).set_index("layer")
+
+
+IN_TIME = ("kernel", "stride", "placement", "padding")
 
 
 def _row(step: Step, made: nn.Module | None) -> dict[str, Any]:

@@ -26,9 +26,9 @@ class TimePaddedMaxPool3d(nn.MaxPool3d):
     kernel_size: Any
     stride: Any
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """`(B, C, T, H, W)` to `(B, C, T/s, H', W')`, the number of frames rounded up."""
-        return super().forward(_repeat_ends(x, self.kernel_size[0], self.stride[0]))
+        return super().forward(_repeat_ends(input, self.kernel_size[0], self.stride[0]))
 
 
 class TimePaddedAvgPool3d(nn.Module):
@@ -42,9 +42,9 @@ class TimePaddedAvgPool3d(nn.Module):
         super().__init__()
         self.pool, self.kernel, self.stride, self.repeat = pool, kernel, stride, repeat
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """`(B, C, T, H, W)` to `(B, C, T/s, H', W')`, the number of frames rounded up."""
-        x = self.pool(x.flatten(1, 2)).unflatten(1, x.shape[1:3])  # every channel of every frame by itself
+        x = self.pool(input.flatten(1, 2)).unflatten(1, input.shape[1:3])  # every channel of every frame by itself
         if self.repeat:
             x = _repeat_ends(x, self.kernel, self.stride)
         return F.avg_pool3d(x, (self.kernel, 1, 1), (self.stride, 1, 1)) if max(self.kernel, self.stride) > 1 else x

@@ -1,7 +1,10 @@
 """What is known of a tensor while the layers of a network are followed, without computing it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
 
 IMAGE = "BCHW"
 VECTOR = "BC"
@@ -32,19 +35,64 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Weight:
+class Constant:
+    """A tensor that does not depend on the input: computed from weights and numbers. The 3D network has the same one."""
+
+    like: Tensor  # of its shape and type, on the meta device
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, in 2D and in 3D."""
+        return tuple(self.like.shape)
+
+
+@dataclass(frozen=True)
+class Weight(Constant):
     """A parameter or buffer that a `forward` uses by itself."""
 
     name: str
-    shape: tuple[int, ...]
 
 
 class Number:
     """A size that does not depend on time: of the batch or of the channels."""
 
 
+class Spatial:
+    """A height or a width, or several sizes of which one is: harmless as long as nobody uses it."""
+
+
+class Kind:
+    """A tensor's type or device: the same in 3D."""
+
+
+@dataclass(frozen=True)
 class Shape:
     """The shape of a tensor, to take numbers from."""
+
+    of: Signal
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What `split` and `chunk` give: tensors with the axes of this one."""
+
+    of: Signal
+
+
+FOLLOWED = (Signal, Number, Spatial, Kind, Shape, Parts)  # what depends on the input
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gives, and how it changes."""
+
+    value: Any
+    rest: tuple[Any, ...] | None = None  # the arguments after the first, where they are others in 3D
+    more: tuple[Any, ...] = ()  # sizes behind those that are given
+    call: Callable[..., Any] | None = None  # the function to call in its place, with `rest`
+    layer: nn.Module | None = None  # the 2D layer that does the same, to be inflated in its place
+    weights: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # the new shapes of weights that it reads
+    lifted: Mapping[Any, int] = field(default_factory=dict)  # argument -> where it gets an axis for time
 
 
 def join(signals: Sequence[Signal]) -> Signal:
@@ -57,3 +105,24 @@ def join(signals: Sequence[Signal]) -> Signal:
         every = " and ".join(f"1/{stride}" if stride > 1 else "all" for stride in strides)
         raise ValueError(f"branches with {every} of the frames meet: give them equal strides in time")
     return maps[0]
+
+
+def need(signal: Signal, *axes: str) -> Signal:
+    """The signal itself. Raises `ValueError` if its axes are none of these."""
+    if signal.axes not in axes:
+        raise ValueError(f"it reads {' or '.join(axes)}, and gets a tensor with the axes {signal.axes}")
+    return signal
+
+
+def need_last(signal: Signal) -> Signal:
+    """The signal itself. Raises `ValueError` if its last axis is not the channels."""
+    if signal.axes[-1] != "C":
+        raise ValueError(f"it reads the last axis, and gets a tensor with the axes {signal.axes}")
+    return signal
+
+
+def moved(signal: Signal, dims: Sequence[int]) -> tuple[list[int], bool]:
+    """Where these axes are in 3D, and whether the numbers would mean others there."""
+    places = [signal.axis(dim) for dim in dims]
+    rank = len(signal.axes) + ("H" in signal.axes)
+    return places, places != [dim % rank if dim < 0 else dim for dim in dims]

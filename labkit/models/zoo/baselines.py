@@ -4,6 +4,7 @@ from typing import Any
 
 from labkit.clip import ClipSpec
 from labkit.models.model_entry import ModelEntry
+from labkit.models.releases import Release
 
 
 def _printed(model: str) -> dict[str, str]:
@@ -11,6 +12,25 @@ def _printed(model: str) -> dict[str, str]:
     about = {"paper": "hara-2018-retrace", "model": model, "source": "Table 5"}
     return {**about, "dataset": "UCF-101", "metric": "top-1"}
 
+
+# Both were converted from Caffe, which reads BGR: no clip says so, and the loader does.
+C3D_PORT = Release(
+    name="a PyTorch port of C3D, converted from the authors' Caffe network",
+    sign=r"(^|\.)conv3a\.weight$",
+    advice=(
+        "That reads blue, green, red: give it clip=ClipSpec(mean=(101.4, 97.7, 90.2)), the mean of Sports-1M (the "
+        "original subtracts it position by position), and turn the channels of each clip around, x.flip(1)."
+    ),
+)
+P3D_PORT = Release(
+    name="the PyTorch port of P3D, converted from the authors' Caffe network",
+    sign=r"(^|\.)conv1_custom\.weight$",
+    advice=(
+        "That reads blue, green, red, 0-255, minus (104, 117, 123): with network.clip as the zoo has it, turn the channels "
+        "of each clip around, x.flip(1). The port itself names RGB with ImageNet's mean=(123.675, 116.28, 103.53), "
+        "std=(58.395, 57.12, 57.375), and does not use them. Try both on a clip whose class you know."
+    ),
+)
 
 C3D = ModelEntry(
     name="c3d",
@@ -22,6 +42,7 @@ C3D = ModelEntry(
         (r"^conv([12])\.", r"conv\1a."),
         (r"^(conv\d[ab]|fc[67])\.", r"\1.0."),
     ),
+    releases=(C3D_PORT,),
     note="the original trains on Sports-1M (487 classes) and subtracts a mean for each position, not for each channel",
     published=_printed("C3D"),
 )
@@ -47,6 +68,7 @@ def _p3d(depth: int, depths: tuple[int, ...], **more: Any) -> ModelEntry:
             (r"\.conv4\.", ".expand.0."),
             (r"\.bn4\.", ".expand.1."),
         ),
+        releases=(P3D_PORT,),
         **more,
     )
 

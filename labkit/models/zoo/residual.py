@@ -5,11 +5,11 @@ from typing import Any
 
 from labkit.clip import ClipSpec
 from labkit.models.model_entry import ModelEntry
+from labkit.models.releases import Release
 
 IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
-CIFAR = ClipSpec(
-    frames=1, size=32, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
-)  # ImageNet's statistics, which the published CIFAR ResNets use too
+IMAGENET: dict[str, Any] = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+CIFAR = ClipSpec(frames=1, size=32, **IMAGENET)  # which the published CIFAR ResNets use too
 TORCHVISION = ClipSpec(
     fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)
 )  # what torchvision's video weights were trained on
@@ -49,10 +49,26 @@ VIDEO_2PLUS1D = (
 )
 
 
+# Published weights that want other pixels than Hara et al.'s of 2018, whose names begin with `module.`.
+LATER = Release(
+    name="the later release of 3D-ResNets",  # values in 0-1 there: mean .4345 .4051 .3775, std .2768 .2713 .2737
+    sign=r"^(conv1|features\.conv0)\.weight$",
+    arch=r"(resnet|preresnet|wideresnet|resnext|densenet)(-\d+)?",
+    mean=(110.7975, 103.3005, 96.2625),
+    std=(70.584, 69.1815, 69.7935),
+)
+LATER_OF_2PLUS1D = replace(LATER, sign=r"\bconv1_s\.", arch=None)  # R(2+1)D is in no other
+OF_IMAGENET = Release(
+    name="torchvision's release for ImageNet", sign=r"^conv1\.weight$", arch="", classes=1000, **IMAGENET
+)
+DENSE_OF_IMAGENET = replace(OF_IMAGENET, sign=r"^features\.conv0\.", arch=None, classes=None)
+
+
 def _hara(name: str, builder: str, printed: str = "", **more: Any) -> ModelEntry:
     """A network of Hara et al.; `printed` is its name in their Table 2, if it is there."""
     about = {"paper": "hara-2018-retrace", "model": printed, "dataset": "Kinetics-400", "metric": "top-1"}
-    return ModelEntry(name=name, builder=builder, published={**about, "source": "Table 2"} if printed else {}, **more)
+    published = {**about, "source": "Table 2"} if printed else {}
+    return ModelEntry(name=name, builder=builder, published=published, **{"releases": (LATER,), **more})
 
 
 def _resnet(name: str, printed: str = "", shortcut: str = "B", **more: Any) -> ModelEntry:
@@ -68,13 +84,14 @@ def _densenet(name: str, depths: tuple[int, ...], printed: str = "", **more: Any
 
 def _r2plus1d(name: str) -> ModelEntry:
     note = "on the plan of Hara et al.; not torchvision's R(2+1)D"
-    return _resnet(name, paper="tran-2018-r2plus1d", table="section 3.5", note=note, renames=LATER_2PLUS1D)
+    about = {"paper": "tran-2018-r2plus1d", "table": "section 3.5", "note": note}
+    return _resnet(name, renames=LATER_2PLUS1D, releases=(LATER_OF_2PLUS1D,), **about)
 
 
 def _torchvision(name: str, renames: tuple[tuple[str, str], ...]) -> ModelEntry:
     about = {"paper": "tran-2018-r2plus1d", "table": "Table 1"}
     note = "torchvision's own: a stem of 3×7×7 and no max-pool"
-    return _resnet(f"torchvision_{name}", clip=TORCHVISION, note=note, renames=renames, **about)
+    return _resnet(f"torchvision_{name}", clip=TORCHVISION, note=note, renames=renames, releases=(), **about)
 
 
 def _twin(of: ModelEntry) -> ModelEntry:
@@ -83,6 +100,7 @@ def _twin(of: ModelEntry) -> ModelEntry:
         name=f"{of.name}_2d",
         architecture={**of.architecture, "dims": 2},
         clip=IMAGE,
+        releases=(DENSE_OF_IMAGENET if of.renames else OF_IMAGENET,),
         note=f"the 2D twin of {of.name}: the same lines without the time dimension",
         published={},
     )
