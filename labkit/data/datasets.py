@@ -28,6 +28,7 @@ from labkit.data.indexing import index_videos
 from labkit.data.layouts import Listing, Subset
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import is_text, shown
 
 Sampling = Literal["random", "centre", "windows", "spaced"]
 Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
@@ -361,7 +362,7 @@ def open_dataset(
     table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
         table if limit is None else _limited(table, limit, seed),
-        listing.classes,
+        [name if is_text(name) else shown(name) for name in listing.classes],
         spec,
         sampling=sampling,
         k=k,
@@ -414,19 +415,24 @@ def _read_index(
     listing: Listing, root: Path, on_error: str, *, workers: int | None, progress: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of readable videos and the report of the others."""
-    paths = [entry.path for entry in listing.entries]
+    entries = [entry for entry in listing.entries if is_text(entry.path)]
+    paths = [entry.path for entry in entries]
     facts = index_videos(paths, root, workers=workers, progress=progress)
     facts["path"] = [str(path) for path in paths]
-    facts["label"] = np.array([entry.label for entry in listing.entries], dtype=np.int64)
-    facts["video"] = [entry.video for entry in listing.entries]
+    facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
+    facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = np.int64(0), facts["frames"]
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there") for path, where in listing.missing]
+    odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
+    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it") for path in odd]
     lines += list(facts.loc[unreadable, ["path", "reason"]].itertuples(index=False, name=None))
     report = pd.DataFrame(lines, columns=["path", "reason"], dtype=str)
     if lines:
-        first = f"{lines[0][0]}: {lines[0][1]}"
-        found = f"{len(lines)} of {len(paths) + len(listing.missing)} videos cannot be read; the first is {first}"
+        first = f"{shown(lines[0][0])}: {lines[0][1]}"
+        found = (
+            f"{len(lines)} of {len(listing.entries) + len(listing.missing)} videos cannot be read; the first is {first}"
+        )
         if on_error == "raise" or unreadable.all():
             raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
         warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
