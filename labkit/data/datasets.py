@@ -31,6 +31,7 @@ from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
 
 Sampling = Literal["random", "centre", "windows", "spaced"]
+OnError = Literal["skip", "raise"]
 Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
 
@@ -52,7 +53,8 @@ class VideoDataset(Dataset):
     dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file).
     `transform` takes `(clip, rng)`; if None, `random` sampling crops and flips and the others take the centre.
     `flip` says what a mirror image does to a label: nothing ("safe"), another label (a mapping; labels that it lacks
-    are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file.
+    are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file; `on_error`
+    tells `fit` and `evaluate` whether to leave such items out and count them ("skip") or to end there ("raise").
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class VideoDataset(Dataset):
         seed: int = 0,
         cache: FrameCache | None = None,
         report: pd.DataFrame | None = None,
+        on_error: OnError = "skip",
         name: str = "videos",
         note: str = "",
     ) -> None:
@@ -87,6 +90,7 @@ class VideoDataset(Dataset):
         self._drawing = self.transform if isinstance(self.transform, Draws) else None
         self.flip = flip
         self.report = pd.DataFrame(columns=["path", "reason"], dtype=str) if report is None else report
+        self.on_error = on_error
         self.name, self.note = name, note
         self._cache = cache
         self._readers: OrderedDict[str, VideoReader] = OrderedDict()
@@ -272,7 +276,7 @@ class VideoDataset(Dataset):
 
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
-        same |= {name: getattr(self, name) for name in ("seed", "report", "name", "note")}
+        same |= {name: getattr(self, name) for name in ("seed", "report", "on_error", "name", "note")}
         return type(self)(**(same | {"cache": self._cache, "transform": self._given} | changes))
 
 
@@ -332,7 +336,7 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     limit: int | None = None,
     cached: bool = False,
-    on_error: Literal["skip", "raise"] = "skip",
+    on_error: OnError = "skip",
     workers: int | None = None,
     progress: bool = True,
 ) -> VideoDataset:
@@ -344,14 +348,14 @@ def open_dataset(
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
-    raise `VideoError`.
+    raise `VideoError`. The same holds in training and evaluation for files that go bad later.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
     """
     kind = KINDS[_choose(name, tuple(KINDS), "dataset")]
     _choose(subset, get_args(Subset), "subset")
-    _choose(on_error, ("skip", "raise"), "on_error")
+    _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
     folder = _root(name, kind, root)
     listing = _only(kind.layout(folder, subset, split), classes)
@@ -371,6 +375,7 @@ def open_dataset(
         flip=rule,
         seed=seed,
         report=report,
+        on_error=on_error,
         name=f"{name} {subset}",
         note=listing.note,
     )

@@ -34,6 +34,10 @@ class VideoError(Exception):
     def __str__(self) -> str:
         return f"{shown(self.path)}: {self.reason}"
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows for it: the file matters, not the line of code."""
+        return [f"VideoError: {self}"]
+
 
 # Control characters, and those that turn the direction of writing: they would steer the terminal.
 STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -8,7 +8,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from labkit.records import Level, Predictions
-from labkit.training.batches import EpochBatches, make_loader
+from labkit.training.batches import EpochBatches, Reading, make_loader
 from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.meter import Forward
@@ -30,6 +30,9 @@ def evaluate(
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
     is `"windows"`. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
 
+    Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
+    dataset of `on_error="raise"`, the first raises `VideoError`.
+
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, and for video level over random clips.
     """
     check_evaluation(dataset, level)
@@ -41,12 +44,14 @@ def evaluate(
     batches = EpochBatches(len(dataset), batch_size, shuffle=False)
     scores, labels, rows = [], [], []
     bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")
+    reading = Reading(dataset)
     with torch.no_grad(), bar:
-        for clips, label, row in make_loader(dataset, batches, workers=workers, device=where):
+        for clips, label, row in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
             scores.append(forward(clips).softmax(1).cpu().numpy())
             labels.append(label.numpy())
             rows.append(row.numpy())
             bar.update(len(label))
+    reading.warn("evaluate")
     model.train(trained)
     score, label, row = (np.concatenate(each) for each in (scores, labels, rows))
     counts = np.ones(len(row), dtype=np.int64)

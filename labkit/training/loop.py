@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from labkit.records import History
-from labkit.training.batches import ClipDataset, EpochBatches, make_loader
+from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
@@ -77,6 +77,9 @@ def fit(
     epoch too. On a CPU with the same threads it then gives the same bits as an uninterrupted run (all but the column
     `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
     and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
+
+    A video that has gone bad since it was indexed is left out of its batches, with a warning at the epoch's end that
+    counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`.
 
     Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
     """
@@ -226,7 +229,9 @@ class _Training:
         self.batches.begin(position.epoch, position.batch, position.batch + left)
         self.model.train()
         began = time.perf_counter() - position.seconds
-        for clips, labels, _ in self.loader:
+        least, first = min(2, self.settings.batch_size), position.batch  # batch normalisation compares clips
+        reading = Reading(self.train, least=least, processes=self.accelerator.num_processes)
+        for clips, labels, _ in reading.of(self.loader):
             logits = self.forward(clips)
             loss = F.cross_entropy(logits, labels)
             self.accelerator.backward(loss)
@@ -235,7 +240,7 @@ class _Training:
             if self.schedule.every == "update":
                 step(state.scheduler, None)
             state.meter.add(loss, logits, labels)
-            position.batch += 1
+            position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
             bar.update(len(labels) * self.accelerator.num_processes)
@@ -243,6 +248,7 @@ class _Training:
             if stop():
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        reading.warn(f"epoch {position.epoch}, training")
         return True
 
     def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
@@ -284,7 +290,9 @@ class _Training:
             return None
         began = time.perf_counter()
         forward = Forward(self.model, self.val.spec, device=self.device, precision=self.settings.precision)
-        meter = measure(forward, self.val_loader, classes=len(self.val.classes), stop=stop)
+        reading = Reading(self.val)
+        meter = measure(forward, reading.of(self.val_loader), classes=len(self.val.classes), stop=stop)
+        reading.warn(f"epoch {epoch}, validation")
         return {**meter.means(), "seconds": time.perf_counter() - began} if meter else None
 
     @property
