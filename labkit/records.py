@@ -3,11 +3,17 @@
 Training writes them, everyone else reads them. This module imports nothing of labkit.
 """
 
+import hashlib
 import json
 import os
+import platform
+import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,11 +39,13 @@ HISTORY_COLUMNS = {
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
 
-    Raises whatever `write` raises (a full disk, say), after removing the temporary file.
+    Raises whatever `write` raises (a full disk, say), after removing the temporary file. One that a killed process left
+    is removed by the next process that writes into the folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    _tidy_once(path.parent.absolute())
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path.name), suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -52,6 +60,45 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+TEMPORARY = re.compile(r"\..*\.(?P<place>[0-9a-f]{8})-(?P<pid>[0-9]+)-[^-]*")
+
+
+def temporary_prefix(name: str) -> str:
+    """How the temporary name of `name` begins. It tells machine and process, so that what a kill left can be known."""
+    return f".{name[:60]}.{_place()}-{os.getpid()}-"
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove from `folder` the temporary files and folders of processes that have died on this machine."""
+    with suppress(OSError):
+        for entry in [*os.scandir(folder)]:
+            found = TEMPORARY.fullmatch(entry.name)
+            if found and found["place"] == _place() and not _lives(int(found["pid"])):
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
+
+
+_tidy_once = cache(remove_left_behind)  # not for every file: a folder may hold very many
+
+
+@cache
+def _place() -> str:
+    """This machine, and on Linux this space of process numbers: a container has one of its own."""
+    numbers = Path("/proc/self/ns/pid")
+    space = numbers.readlink() if numbers.is_symlink() else ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # somebody else's
+        return True
 
 
 @dataclass(frozen=True)

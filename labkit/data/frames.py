@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from labkit.data.cache import cache_folder
 from labkit.data.pool import map_files
 from labkit.data.video import VideoError, VideoReader
-from labkit.records import write_atomically
+from labkit.records import remove_left_behind, write_atomically
 
 FORMAT = 1  # raise it when an old file must not be used any more
 AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory
@@ -70,6 +70,7 @@ def cache_frames(
     file = cache_folder("frames") / f"{_key(rows)}.frames"
     if file.exists() and file.stat().st_size == total:
         return FrameCache(file, rows)
+    remove_left_behind(file.parent)
     free = shutil.disk_usage(file.parent).free
     if total > free:
         raise OSError(

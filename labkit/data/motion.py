@@ -30,6 +30,7 @@ from labkit.clip import ClipSpec
 from labkit.data.cache import cache_folder
 from labkit.data.encode import write_video
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
+from labkit.records import remove_left_behind, temporary_prefix
 
 if TYPE_CHECKING:
     from labkit.data.datasets import VideoDataset
@@ -314,7 +315,8 @@ def generate(
     if _is_made(folder, settings):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    remove_left_behind(folder.parent)
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=temporary_prefix(folder.name)))
     try:
         _fill(building, settings, workers or os.cpu_count() or 1, progress)
         _publish(building, folder, settings)

@@ -218,12 +218,7 @@ def _save_whole(place: Path) -> None:
 
     class WholeFiles(LocalHandler):
         def write(self, text: str, path: str) -> None:
-            part = Path(f"{path}.part")
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     papermill_io.register(str(place), WholeFiles())
 
