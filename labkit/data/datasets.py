@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
 from labkit.data import clips, layouts
+from labkit.data.clips import Leftover
 from labkit.data.frames import FrameCache, cache_frames, reduced
 from labkit.data.indexing import index_videos
 from labkit.data.layouts import Listing, Subset
@@ -30,7 +31,7 @@ from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
 
-Sampling = Literal["random", "centre", "windows", "spaced"]
+Sampling = Literal["random", "centre", "windows", "spaced", "whole"]
 OnError = Literal["skip", "raise"]
 Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
@@ -40,17 +41,20 @@ OPEN_READERS = 4  # files a process keeps open: enough for windows in order, few
 # 256 for 224). Smaller crops are scaled up from there; without the cache each crop is decoded at its own best size.
 CACHE_MARGIN = 8 / 7
 
-TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "width", "height", "damage"]
+TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
 
 
 class VideoDataset(Dataset):
     """Clips of labelled videos. `ds[i]`, or `ds[(epoch, i)]`, is `(clip, label, row)`.
 
     `clip` is uint8 `(T, C, H, W)`; `row` is the row of `ds.table` that the clip comes from. There is one item per video
-    for the samplings `random` and `centre`, one per video and window for `windows`, and `k` per video for `spaced`.
+    for the samplings `random`, `centre` and `whole`, one per video and window for `windows`, and `k` per video for
+    `spaced`. `leftover` says what windows do with the frames that fill none (`labkit.data.clips.windows`). A clip of
+    `whole` has the length of its video.
 
     `table` has a row per video, or per part of one: path, label, video (a name that does not depend on where the
-    dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file).
+    dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file), and, if the spec asks
+    for a rate, varies (whether the file's own does).
     `transform` takes `(clip, rng)`; if None, `random` sampling crops and flips and the others take the centre.
     `flip` says what a mirror image does to a label: nothing ("safe"), another label (a mapping; labels that it lacks
     are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file; `on_error`
@@ -65,6 +69,7 @@ class VideoDataset(Dataset):
         *,
         sampling: Sampling = "random",
         k: int = 10,
+        leftover: Leftover = "loop",
         transform: Transform | None = None,
         augment: TrainTransform | None = None,
         flip: Flip = "safe",
@@ -76,13 +81,14 @@ class VideoDataset(Dataset):
         note: str = "",
     ) -> None:
         _check_settings(sampling, k, seed)
+        _choose(leftover, get_args(Leftover), "way to treat a leftover")
         self.table = table.reset_index(drop=True)
         self.classes = tuple(classes)
         outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
         if len(outside):
             first = outside.iloc[0]
             raise ValueError(f"{first['path']}: label {first['label']} is outside the list of {len(classes)} classes")
-        self.spec, self.sampling, self.k, self.seed = spec, sampling, k, seed
+        self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)
         self._given = transform
         self.transform: Transform = transform or (self.augment if sampling == "random" else EvalTransform(spec))
@@ -118,7 +124,7 @@ class VideoDataset(Dataset):
         videos, classes = _count(len(self.table), "video"), _count(len(self.classes), "class", "classes")
         lines = [
             f"{self.name}: {videos} of {classes}, {_count(len(self), 'clip')} ({self.sampling})",
-            f"a clip: {_count(spec.frames, 'frame')}{stride}{rate}, {spec.size}×{spec.size} pixels",
+            f"a clip: {'all frames, at least ' * (self.sampling == 'whole')}{_count(spec.frames, 'frame')}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
             lines.append(self.note)
@@ -165,15 +171,23 @@ class VideoDataset(Dataset):
 
     def _numbers(self, row: int, part: int, rng: np.random.Generator) -> NDArray[np.int64]:
         start, end = int(self._columns["start"][row]), int(self._columns["end"][row])
-        fps, length = float(self._columns["fps"][row]), end - start
+        fps, length, times = float(self._columns["fps"][row]), end - start, None
+        if (
+            self.spec.fps
+            and self._columns["varies"][row]
+            and (all_times := self._reader(self._path(row)).times) is not None
+        ):
+            times = all_times[start:end]
         if self.sampling == "random":
-            numbers = clips.random_clip(length, self.spec, rng, fps=fps)
+            numbers = clips.random_clip(length, self.spec, rng, fps=fps, times=times)
         elif self.sampling == "centre":
-            numbers = clips.centre_clip(length, self.spec, fps)
+            numbers = clips.centre_clip(length, self.spec, fps, times)
+        elif self.sampling == "whole":
+            numbers = clips.whole(length, self.spec, fps, times)
         elif self.sampling == "windows":
-            numbers = clips.window(length, self.spec, part, fps)
+            numbers = clips.window(length, self.spec, part, fps, times, leftover=self.leftover)
         else:
-            numbers = clips.spaced_clips(length, self.spec, self.k, fps)[part]
+            numbers = clips.spaced_clips(length, self.spec, self.k, fps, times)[part]
         return numbers + start
 
     def _mirrored(self, label: int) -> int | None:
@@ -218,8 +232,9 @@ class VideoDataset(Dataset):
     def _columns(self) -> dict[str, Any]:
         """The table as arrays: a cell of a DataFrame costs more than the rest of an item."""
         numbers = {name: self.table[name].to_numpy() for name in ("label", "start", "end", "fps", "width", "height")}
+        varies = self.table["varies"].to_numpy(bool) if "varies" in self.table else np.zeros(len(self.table), bool)
         # Not as Python strings: for Kinetics those are some tens of megabytes in every worker.
-        return numbers | {"path": self.table["path"].array}
+        return numbers | {"varies": varies, "path": self.table["path"].array}
 
     @cached_property
     def _firsts(self) -> NDArray[np.int64]:
@@ -227,7 +242,7 @@ class VideoDataset(Dataset):
         if self.sampling == "windows":
             lengths = (self.table["end"] - self.table["start"]).tolist()
             counts = [
-                clips.window_count(length, self.spec, fps)
+                clips.window_count(length, self.spec, fps, leftover=self.leftover)
                 for length, fps in zip(lengths, self.table["fps"].tolist(), strict=True)
             ]
         else:
@@ -248,9 +263,11 @@ class VideoDataset(Dataset):
             chosen = chosen.astype(np.int64)
         return self._but(table=self.table.iloc[chosen])
 
-    def with_sampling(self, sampling: Sampling, *, k: int = 10, transform: Transform | None = None) -> Self:
+    def with_sampling(
+        self, sampling: Sampling, *, k: int = 10, leftover: Leftover = "loop", transform: Transform | None = None
+    ) -> Self:
         """The same videos cut otherwise, with that sampling's own transform unless one is given."""
-        return self._but(sampling=sampling, k=k, transform=transform)
+        return self._but(sampling=sampling, k=k, leftover=leftover, transform=transform)
 
     def with_transform(self, transform: Transform | None) -> Self:
         """The same clips under another transform; None gives the sampling's own back."""
@@ -276,7 +293,7 @@ class VideoDataset(Dataset):
 
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
-        same |= {name: getattr(self, name) for name in ("seed", "report", "on_error", "name", "note")}
+        same |= {name: getattr(self, name) for name in ("leftover", "seed", "report", "on_error", "name", "note")}
         return type(self)(**(same | {"cache": self._cache, "transform": self._given} | changes))
 
 
@@ -330,6 +347,7 @@ def open_dataset(
     split: int = 1,
     sampling: Sampling = "random",
     k: int = 10,
+    leftover: Leftover = "loop",
     transform: Transform | None = None,
     flip: Flip | Mapping[str, str] | None = None,
     seed: int = 0,
@@ -345,7 +363,8 @@ def open_dataset(
     `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
     without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
-    `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
+    `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
+    `leftover` say how videos are cut into clips (see `VideoDataset`).
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
     raise `VideoError`. The same holds in training and evaluation for files that go bad later.
@@ -370,6 +389,7 @@ def open_dataset(
         spec,
         sampling=sampling,
         k=k,
+        leftover=leftover,
         transform=transform,
         augment=kind.augment(spec),
         flip=rule,

@@ -28,7 +28,9 @@ def evaluate(
     """Class scores (softmax) of every clip, or of every video: the mean of the scores of its clips.
 
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
-    is `"windows"`. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+    is `"windows"`, with `leftover="drop one"` to the letter of their code. Carreira and Zisserman 2017 run the network
+    over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has what else
+    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
 
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
     dataset of `on_error="raise"`, the first raises `VideoError`.
@@ -36,6 +38,8 @@ def evaluate(
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, and for video level over random clips.
     """
     check_evaluation(dataset, level)
+    if getattr(dataset, "sampling", "") == "whole":
+        batch_size = 1
     where, trained = pick_device(device), model.training
     how = pick_precision(precision, where)
     check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)

@@ -172,3 +172,72 @@ def test_a_video_without_frames_and_zero_clips_are_refused():
         clips.windows(0, ClipSpec())
     with pytest.raises(ValueError, match="at least 1"):
         clips.spaced_clips(10, ClipSpec(), 0)
+
+
+# ---------------------------------------------------------------------- rates that vary
+
+
+@given(st.lists(st.floats(0.005, 0.5), min_size=0, max_size=60), st.sampled_from([5.0, 12.5, 25.0]), st.integers(1, 4))
+def test_where_the_rate_varies_the_frames_nearest_in_time_are_taken(gaps, target, stride):
+    times = np.concatenate([[0.0], np.cumsum(gaps)]) + 3.0  # a part of a video need not begin at 0
+    mean = (len(times) - 1) / (times[-1] - times[0]) if gaps else 25.0
+    spec = ClipSpec(frames=4, stride=stride, fps=target)
+    found = clips.windows(len(times), spec, mean, times)
+    assert len(found) == clips.window_count(len(times), spec, mean)
+    length = clips.resampled_length(len(times), spec, mean)
+    wanted = 3.0 + np.arange(length) / target
+    nearest = np.abs(times[None] - wanted[:, None]).min(axis=1)
+    first = found[0][: min(4, len(range(0, length, stride)))]
+    for place, frame in zip(range(0, length, stride), first.tolist(), strict=False):
+        assert abs(times[frame] - wanted[place]) <= nearest[place] + 1e-9
+
+
+@given(lengths, rated_specs, rates)
+def test_times_of_an_even_rate_change_no_clip(frames, spec, fps):
+    times = np.arange(frames) / fps + 1e-9  # ties may fall either way
+    for made in (clips.windows, clips.centre_clip, clips.whole):
+        plain, timed = made(frames, spec, fps), made(frames, spec, fps, times)
+        assert np.abs(plain - timed).max() <= 1
+        assert (plain != timed).mean() <= 0.5
+
+
+# ---------------------------------------------------------------------- what fills no window, and whole videos
+
+
+def as_published(frames: int, size: int) -> list[list[int]]:
+    """The clips of one test video in the published code of Hara et al. 2018 (`make_dataset`, `LoopPadding`), from 0."""
+    found = []
+    for start in range(1, frames, size):
+        indices = list(range(start, min(frames + 1, start + size)))
+        for index in indices:
+            if len(indices) >= size:
+                break
+            indices.append(index)
+        found.append([index - 1 for index in indices])
+    return found
+
+
+@given(st.integers(2, 400), st.integers(1, 24))
+def test_dropping_a_single_frame_gives_the_windows_of_the_published_code(frames, size):
+    found = clips.windows(frames, ClipSpec(frames=size), leftover="drop one")
+    if size == 1:  # there the published code leaves out the last frame of every video
+        assert found.ravel().tolist() == list(range(frames))
+    else:
+        assert found.tolist() == as_published(frames, size)
+
+
+@given(lengths, specs)
+def test_what_is_left_over_is_looped_or_dropped_and_no_video_loses_its_only_clip(frames, spec):
+    loop, one, drop = (clips.windows(frames, spec, leftover=how) for how in ("loop", "drop one", "drop"))
+    own = [len(np.unique(clip)) for clip in loop]
+    assert np.array_equal(one, [c for c, n in zip(loop, own, strict=True) if n > 1 or spec.frames == 1] or loop[:1])
+    assert np.array_equal(drop, [c for c, n in zip(loop, own, strict=True) if n == spec.frames] or loop[:1])
+
+
+@given(lengths, specs)
+def test_a_whole_video_is_one_clip_of_all_its_frames_at_the_stride(frames, spec):
+    found = clips.whole(frames, spec)
+    own = np.arange(0, frames, spec.stride)
+    assert len(found) == max(len(own), spec.frames)
+    np.testing.assert_array_equal(found[: len(own)], own)
+    np.testing.assert_array_equal(found, np.resize(own, len(found)))
