@@ -285,11 +285,13 @@ class VideoDataset(Dataset):
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
         """The same clips from frames decoded once into a file, at the size this dataset's transform needs.
 
-        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does.
+        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does, with
+        the dataset's `on_error`.
         """
         margin = CACHE_MARGIN if getattr(self.transform, "crop", "centre") != "centre" else 1
         short_side = round(self.spec.size * margin)
-        return self._but(cache=cache_frames(self.table, short_side, workers=workers, progress=progress))
+        kept = cache_frames(self.table, short_side, on_error=self.on_error, workers=workers, progress=progress)
+        return self._but(cache=kept)
 
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
