@@ -44,8 +44,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy_once(path.parent.absolute())
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path.name), suffix=path.suffix)
+    folder = path.parent.absolute()  # ffmpeg and Arrow take a relative `a:b` for an address
+    _tidy_once(folder)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=temporary_prefix(path.name), suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -221,7 +222,7 @@ class Predictions:
         """Read what `save` wrote. Raises `ValueError` for a Parquet file of anything else."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        table = pq.read_table(Path(path).absolute())
         metadata = (table.schema.metadata or {}).get(b"labkit")
         if metadata is None:
             raise ValueError(f"{path} is a Parquet file, but not one of labkit's predictions")

@@ -41,8 +41,7 @@ def write_video(
     options = quality | {"g": str(gop), "bf": "0", "preset": preset, "threads": "1"}
 
     def write(temporary: Path) -> None:
-        # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a.
-        with av.open(str(temporary.absolute()), "w", format="mp4") as container:
+        with av.open(str(temporary), "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000), options=options)
             stream.height, stream.width = frames.shape[1:3]
             stream.pix_fmt = "yuv420p"

@@ -53,7 +53,8 @@ def is_text(path: str | Path) -> bool:
 
 def shown(path: str | Path) -> str:
     """The name as it may be printed: bytes that are no UTF-8, and characters that steer a terminal, as escapes."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace") if os.name != "nt" else ascii(str(path))[1:-1]
+    raw = str(path).encode("utf-8", "backslashreplace") if os.name == "nt" else os.fsencode(path)
+    text = raw.decode("utf-8", "backslashreplace")
     return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -209,5 +210,5 @@ def checksum(frame: VideoFrame) -> int:
     for plane, shape in zip(frame.planes, frame.format.components, strict=False):
         rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))  # type: ignore[call-overload]
         width = plane.width * ((shape.bits + 7) // 8)
-        value = zlib.crc32(np.ascontiguousarray(rows[: plane.height, :width]), value)
+        value = zlib.crc32(np.ascontiguousarray(rows[: plane.height, :width]).data, value)
     return value

@@ -110,8 +110,8 @@ class _Tolerant(Dataset):
         return items, errors
 
 
-def _collate(fetched: tuple[list[Any], list[VideoError]]) -> Loaded:
-    items, errors = fetched
+def _collate(fetched: Any) -> Loaded:
+    items, errors = fetched  # what `_Tolerant` gives
     clips, labels, rows = default_collate(items) if items else (None, None, None)
     return clips, labels, rows, errors
 

@@ -50,11 +50,11 @@ def evaluate(
     bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")
     reading = Reading(dataset)
     with torch.no_grad(), bar:
-        for clips, label, row in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
+        for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
             scores.append(forward(clips).softmax(1).cpu().numpy())
-            labels.append(label.numpy())
-            rows.append(row.numpy())
-            bar.update(len(label))
+            labels.append(answers.numpy())
+            rows.append(of_rows.numpy())
+            bar.update(len(answers))
     reading.warn("evaluate")
     model.train(trained)
     score, label, row = (np.concatenate(each) for each in (scores, labels, rows))

@@ -15,6 +15,7 @@ from labkit.data import indexing
 from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
 from labkit.data.video import VideoError, VideoReader
+from labkit.records import Predictions
 
 SPEC = ClipSpec(frames=4, size=16)
 needs_ffmpeg = pytest.mark.skipif(awkward.FFMPEG is None, reason="the ffmpeg program is not on the PATH")
@@ -209,6 +210,17 @@ def test_a_relative_root_and_a_cache_folder_with_colons_are_names(tmp_path, monk
     assert ds.classes == ("a:x", "b")
     assert ds[0][0].shape == (4, 3, 16, 16)
     assert len(list(Path("s3:cache").rglob("*.parquet"))) == 1
+    monkeypatch.setattr(indexing, "probe", lambda path: pytest.fail(f"{path} was looked into again"))
+    assert len(open_dataset("folder", "set:1", spec=SPEC, cached=True, progress=False)) == len(ds)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no colons in names")
+@pytest.mark.parametrize("name", ["a:x", "s3:y", "file:z", "hdfs:h"])
+def test_predictions_are_kept_in_a_relative_folder_with_a_colon(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    one = np.ones((1, 1), np.float32)
+    kept = Predictions(("v",), np.zeros(1, int), one, np.ones(1, int), ("a",), "video").save(f"{name}/p.parquet")
+    assert Predictions.load(kept).videos == ("v",)
 
 
 # ---------------------------------------------------------------------- damage that the decoder does not tell
