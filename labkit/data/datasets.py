@@ -82,6 +82,7 @@ class VideoDataset(Dataset):
     ) -> None:
         _check_settings(sampling, k, seed)
         _choose(leftover, get_args(Leftover), "way to treat a leftover")
+        _choose(on_error, get_args(OnError), "on_error")
         self.table = table.reset_index(drop=True)
         self.classes = tuple(classes)
         outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
@@ -121,10 +122,11 @@ class VideoDataset(Dataset):
         spec, missing = self.spec, len(self.report)
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
+        length = "all frames, at least " * (self.sampling == "whole") + _count(spec.frames, "frame")
         videos, classes = _count(len(self.table), "video"), _count(len(self.classes), "class", "classes")
         lines = [
             f"{self.name}: {videos} of {classes}, {_count(len(self), 'clip')} ({self.sampling})",
-            f"a clip: {'all frames, at least ' * (self.sampling == 'whole')}{_count(spec.frames, 'frame')}{stride}{rate}, {spec.size}×{spec.size} pixels",
+            f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
             lines.append(self.note)
@@ -171,13 +173,9 @@ class VideoDataset(Dataset):
 
     def _numbers(self, row: int, part: int, rng: np.random.Generator) -> NDArray[np.int64]:
         start, end = int(self._columns["start"][row]), int(self._columns["end"][row])
-        fps, length, times = float(self._columns["fps"][row]), end - start, None
-        if (
-            self.spec.fps
-            and self._columns["varies"][row]
-            and (all_times := self._reader(self._path(row)).times) is not None
-        ):
-            times = all_times[start:end]
+        fps, length = float(self._columns["fps"][row]), end - start
+        uneven = self._reader(self._path(row)).times if self.spec.fps and self._columns["varies"][row] else None
+        times = None if uneven is None else uneven[start:end]
         if self.sampling == "random":
             numbers = clips.random_clip(length, self.spec, rng, fps=fps, times=times)
         elif self.sampling == "centre":

@@ -1,7 +1,7 @@
 """What is in a dataset's videos: frames, rate and size of every file, found once and kept as one Parquet file per root.
 
 A file is looked at again only when its size or time of change differs. Files that cannot be read stay in the index with
-the reason, so that nothing is dropped unseen.
+the reason, so that nothing is dropped unseen; where that reason lies in the system, they are tried again next time.
 """
 
 import hashlib

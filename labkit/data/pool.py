@@ -33,8 +33,9 @@ def map_files(
     """Yield `(position, function(item))` for every item, in no promised order.
 
     The first second of work is done in this process; a pool of `workers` spawned processes (one per core if None, none
-    at all if 0) takes over if more than a few seconds are left, and ends with this process, however that ends. `function` must be importable by name. An exception it
-    raises is raised here. Where processes cannot be started, the rest is done here, and a warning says so.
+    at all if 0) takes over if more than a few seconds are left, and ends with this process, however that ends.
+    `function` must be importable by name. An exception it raises is raised here. Where processes cannot be started, the
+    rest is done here, and a warning says so.
     """
     todo = iter(enumerate(items))
     workers = available_cores() if workers is None else workers

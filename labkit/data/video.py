@@ -61,8 +61,8 @@ class VideoReader:
         table = self._index.table
         if len(table.anchors) == 0 and np.count_nonzero(table.keyframe) > 1:
             warnings.warn(
-                f"{shown(self.path)}: no seek in this file leads where it should, so it is read from its beginning each time "
-                "(right, but slow)",
+                f"{shown(self.path)}: no seek in this file leads where it should, so it is read from its beginning "
+                "each time (right, but slow)",
                 stacklevel=3,
             )
 

@@ -188,6 +188,7 @@ class _Walk:
         self.size = (0, 0)  # height, width
         self.orientation = Orientation()
         self.hurt: int | None = None  # the row of the first damaged packet
+        self.steady: int | None = None  # the number of the first frame that did not come out the same twice
         self.reason = ""
 
     def through(self, container: InputContainer, stream: VideoStream, *, name: str) -> None:
@@ -231,9 +232,11 @@ class _Walk:
         if other.hurt is not None:
             self._damage(other.hurt, other.reason)
         pairs = zip(self.rows, self.checksums, other.checksums, strict=False)
-        differs = next((max(n, row) for n, (row, once, again) in enumerate(pairs) if once != again), None)
-        if differs is not None:
-            self._damage(differs, "it does not decode the same twice")
+        for number, (row, once, again) in enumerate(pairs):
+            if once != again:
+                self.steady = number
+                self._damage(row if row >= 0 else number, "it does not decode the same twice")
+                break
 
     def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
         row = len(self.packets)
@@ -274,7 +277,7 @@ class _Walk:
         """Frames before the first that comes from the damaged packet or one read after it, and may refer to it."""
         if self.hurt is None:
             return len(self.rows)
-        return next((n for n, row in enumerate(self.rows) if row >= self.hurt), len(self.rows))
+        return next((n for n, row in enumerate(self.rows) if row >= self.hurt or n == self.steady), len(self.rows))
 
     def table(self) -> PacketTable:
         """The packets before any damage, without anchors yet."""
