@@ -61,6 +61,7 @@ def videos(tmp_path, monkeypatch) -> Path:
     return tmp_path / "set"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["open", "cached"])
 def test_workers_end_when_their_parent_is_killed(videos, what):
     workers = kill_in(what, videos, 2)
@@ -68,6 +69,7 @@ def test_workers_end_when_their_parent_is_killed(videos, what):
     wait_for(lambda: all(gone(pid) for pid in workers))
 
 
+@pytest.mark.slow
 def test_frames_that_a_kill_left_half_decoded_are_removed_by_the_next_call(videos):
     kill_in("cached", videos, 2)
     assert len(list(cache_folder("frames").iterdir())) == 1

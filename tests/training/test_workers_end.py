@@ -13,6 +13,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("tiny_training.py")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_the_readers_of_a_killed_training_end(tmp_path):
     options = {"epochs": 100_000, "workers": 2}
