@@ -358,7 +358,7 @@ def _cache_file(path: Path) -> Path | None:
         about = path.stat()
         key = os.fsencode(f"{VERSION}\0{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}")
         return cache_folder("index") / f"{hashlib.sha256(key).hexdigest()[:32]}.arrow"
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte is a ValueError
         return None
 
 
