@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.runs.execute import Step
-from labkit.survey.problems import plain_lines
+from labkit.survey.problems import plain, plain_lines
 
 COLOURS = {
     "ok": "green",
@@ -39,20 +39,20 @@ class RunProgress:
         """A notebook starts; the one before it, if any, is over."""
         self.finish()
         self._name, self._started = name, time.monotonic()
-        self._task = self._progress.add_task(name, total=None, heading="starting the kernel")
+        self._task = self._progress.add_task(plain(name), total=None, heading="starting the kernel")
         if not self._console.is_terminal:
-            self._console.print(f"{name} ...", highlight=False)
+            self._console.print(Text(f"{plain(name)} ..."))
 
     def step(self, step: Step) -> None:
         """A cell starts."""
-        self._progress.update(self._task, total=step.cells, completed=step.cell - 1, heading=step.heading)
+        self._progress.update(self._task, total=step.cells, completed=step.cell - 1, heading=plain(step.heading))
 
     def finish(self) -> None:
         """The notebook is over: its line stays, with its time."""
         if self._task is None:
             return
         self._progress.remove_task(self._task)
-        self._console.print(f"{self._name}: {time.monotonic() - self._started:.0f} s", highlight=False)
+        self._console.print(Text(f"{plain(self._name)}: {time.monotonic() - self._started:.0f} s"))
         self._task = None
 
 
@@ -60,11 +60,11 @@ class RunProgress:
 def run_progress(console: Console) -> Iterator[RunProgress]:
     """Show the progress of notebooks while the block runs."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names and headings are somebody's own words
         BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total} cells"),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[heading]}", markup=True),
+        TextColumn("{task.fields[heading]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         shown = RunProgress(progress, console)

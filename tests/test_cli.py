@@ -1,5 +1,6 @@
 """The command line: quick to answer, one line for an error, exit codes that a script can read."""
 
+import io
 import os
 import re
 import signal
@@ -9,11 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from toy_course import write_course
 from typer.testing import CliRunner
 
+from labkit import __version__
 from labkit.cli import app
 from labkit.data.encode import write_video
+from labkit.runs.execute import Step
+from labkit.survey.problems import plain
+from labkit.terminal import run_progress
 
 COMMANDS = [
     "doctor",
@@ -210,6 +216,85 @@ def test_a_network_of_two_streams_shows_what_both_see():
     assert "two_stream reads 1×64² + 10×64²" in shown
     last = next(line for line in shown.splitlines() if line.startswith("logits"))
     assert re.search(r"1×\d+² \+ 10×\d+²", last)
+
+
+def test_the_version_is_shown():
+    done = labkit("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
+
+
+ODD_FILES = {
+    "a number as a name": (b"1: 2\n", "1 is no parameter's name"),
+    "a yes as a name": (b"yes: 2\n", "True is no parameter's name"),
+    "utf-16": ("seed: 2\n".encode("utf-16"), "not UTF-8"),
+    "a bomb": (b"a: &a [x, x]\n" + b"".join(b"b%d: &b%d [%s]\n" % (n, n, b"*a, " * 9000) for n in range(9)), "nested"),
+    "a deep one": (b"[" * 400_000 + b"]" * 400_000, "nested"),
+    "one name twice": (b"seed: 1\nseed: 2\n", "key 'seed' twice"),
+    "a list": (b"- 1\n", "lines of name: value"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_an_odd_file_of_parameters_is_one_line_with_its_name(tmp_path, name):
+    data, said = ODD_FILES[name]
+    (tmp_path / "given.yaml").write_bytes(data)
+    done = labkit("run", "02", "-f", "given.yaml", cwd=write_course(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith("labkit: given.yaml")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_of_parameters_may_have_a_byte_order_mark(tmp_path):
+    (tmp_path / "given.yaml").write_bytes(b"\xef\xbb\xbfsed: 2\n")
+    done = labkit("run", "02", "-f", "given.yaml", cwd=write_course(tmp_path))
+    assert "did you mean 'seed'?" in done.stderr
+
+
+def test_an_odd_run_is_one_line_and_the_others_are_shown(tmp_path):
+    for name, text in {"odd\x1b[2J": "{", "whole": '{"status": "done"}'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(text)
+    done = labkit("runs", tmp_path)
+    assert done.returncode == 0
+    assert "whole" in done.stdout
+    assert done.stderr.startswith("labkit: warning: a run is left out: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_progress_takes_names_and_headings_as_they_are():
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    with run_progress(screen) as progress:
+        progress.start("05 [/b] a\x1b]0;title\x07")
+        progress.step(Step(1, 3, "Results [/x] of [bold]all[/]\x1b[2J"))
+        progress._progress.refresh()
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "Results [/x] of [bold]all[/]\\x1b[2J" in shown
+    assert "05 [/b] a\\x1b]0;title\\x07: 0 s" in shown
+
+
+def test_progress_in_a_log_takes_names_as_they_are():
+    log = Console(file=io.StringIO(), width=120)
+    with run_progress(log) as progress:
+        progress.start("05 [/b] [red]a")
+    assert log.file.getvalue() == "05 [/b] [red]a ...\n05 [/b] [red]a: 0 s\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_never_steers_the_terminal_in_a_warning_or_a_table(tmp_path):
+    (tmp_path / "wave").mkdir()
+    for number in range(2):
+        write_video(tmp_path / "wave" / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    (tmp_path / "wave" / "e\x1b]0;owned\x07.mp4").touch()
+    done = labkit("data", "check", "folder", tmp_path)
+    assert done.returncode == 1
+    assert "\\x1b]0;owned\\x07.mp4" in done.stderr
+    assert not {"\x1b", "\x07"} & {*done.stderr, *done.stdout}
+
+
+def test_what_cannot_be_printed_is_written_out():
+    assert plain("caf\udce9 \x1b[2J \u202etxt") == "caf\\xdce9 \\x1b[2J \\x202etxt"
 
 
 def test_a_warning_is_one_line_without_code(tmp_path):

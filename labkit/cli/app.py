@@ -51,7 +51,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as stop:
             # Jupyter's client leaves the task behind that waited for the kernel, and asyncio would print its traceback.
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-            print(f"labkit: {str(stop) or 'stopped'}", file=sys.stderr)
+            say(f"labkit: {str(stop) or 'stopped'}")
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise  # click ends quietly where who reads has seen enough, as `head` does
@@ -73,30 +73,40 @@ def console(*, error: bool = False) -> "Console":
     return Console(stderr=error, width=None if stream.isatty() else 200)
 
 
-@app.callback()
-def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if debug:
-        os.environ["LABKIT_DEBUG"] = "1"
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         from labkit import __version__
 
         print(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["LABKIT_DEBUG"] = "1"
+
+
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line: where in the code it arose says nothing to who typed a command."""
-    print(f"labkit: warning: {message}", file=sys.stderr)
+    say(f"labkit: warning: {message}")
 
 
 def tell(error: Exception) -> None:
-    """Say on stderr what an error says; what it quotes of somebody's file does not steer the terminal."""
+    """Say on stderr what an error says."""
+    say(f"labkit: {said(error)}")
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Words to who typed the command, on stderr; what they quote of somebody's file does not steer the terminal."""
     from labkit.survey.problems import plain_lines
 
-    print(f"labkit: {plain_lines(said(error))}", file=sys.stderr)
+    print(plain_lines(text), end=end, file=sys.stderr, flush=True)
 
 
 def said(error: Exception) -> str:

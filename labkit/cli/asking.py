@@ -1,8 +1,9 @@
 """Asking which paper of the library a reader means: the candidates are shown, and nothing is taken without an answer."""
 
-import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
+
+from labkit.cli.app import say
 
 if TYPE_CHECKING:
     from labkit.survey.card import CardFile
@@ -31,30 +32,26 @@ def _confirmed(title: str, names: "Names", *, yes: bool) -> str | None:
     candidates = resolve(title, names)
     best = settled(candidates)
     if not candidates or (yes and not best):
-        _say(f"  {title}: {'more than one fits' if candidates else 'not in the library'}")
+        say(f"  {title}: {'more than one fits' if candidates else 'not in the library'}")
         return None
     if best and yes:
-        _say(f"  {title}: {best.paper} ({best.matched})")
+        say(f"  {title}: {best.paper} ({best.matched})")
         return best.paper
-    _say(f"  {title}")
+    say(f"  {title}")
     for number, one in enumerate(candidates, start=1):
-        _say(f"    {number}  {one.score:.2f}  {one.paper}  {one.matched}")
+        say(f"    {number}  {one.score:.2f}  {one.paper}  {one.matched}")
     return _chosen(candidates, default=1 if best else 0)
 
 
 def _chosen(candidates: "Sequence[Candidate]", *, default: int) -> str | None:
     """The candidate whose number is answered; nobody there to answer is a no."""
     while True:
-        _say(f"  which one (0: none) [{default}]: ", end="")
+        say(f"  which one (0: none) [{default}]: ", end="")
         try:
             answer = input().strip() or str(default)
         except EOFError:
-            _say("")
+            say("")
             return None
         if answer.isdecimal() and int(answer) <= len(candidates):
             return candidates[int(answer) - 1].paper if int(answer) else None
-        _say(f"  {answer!r} is no number from 0 to {len(candidates)}")
-
-
-def _say(words: str, end: str = "\n") -> None:
-    print(words, end=end, file=sys.stderr, flush=True)
+        say(f"  {answer!r} is no number from 0 to {len(candidates)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import group, plainly, said
+from labkit.cli.app import group, plainly, say, tell
 from labkit.cli.asking import next_papers
 from labkit.cli.reading import Reader
 
@@ -77,7 +77,7 @@ def card_import(
             path = write_new(card)
         except (SummaryError, OSError) as error:
             failed += 1
-            print(f"labkit: {said(error)}", file=sys.stderr)
+            tell(error)
             continue
         _tell(card)
         print(path)
@@ -95,9 +95,9 @@ def card_export(
 
     Example: `labkit card export summaries/hara-2018-retrace/cards/ko-reader-b.md --to review.md`
     """
+    from labkit.records import create
     from labkit.survey.card import read_card
     from labkit.survey.importing import export_review
-    from labkit.survey.writing import create
 
     data = export_review(read_card(card))
     if to is None:
@@ -198,18 +198,21 @@ def card_schema(
 @card_app.command("check")
 @plainly
 def card_check(
-    folder: Annotated[Path | None, typer.Argument(help="Default: the summaries that labkit reads.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="Default: the library where you stand.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
 ) -> None:
     """Check papers, numbers and cards: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
 
-    Errors are wrong, warnings hardly right, notes known. What did not change since the last time is not read again.
+    Says which folder it checked: LABKIT_SUMMARIES, else the nearest `summaries/` from here upwards, else the installed
+    package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the
+    last time is not read again.
 
     Examples: `labkit card check`, `labkit card check my_group/summaries --json`
     """
     from labkit.survey.check import check
-    from labkit.survey.problems import as_json, listed
+    from labkit.survey.library import is_read_only
+    from labkit.survey.problems import as_json, listed, plain
 
     report = check(folder, progress=True)
     shown = [problem for problem in report.problems if not (quiet and problem.severity == "note")]
@@ -217,7 +220,8 @@ def card_check(
         about = {"folder": str(report.folder), "papers": report.papers, "cards": report.cards}
         print(as_json(shown, **about, numbers=report.numbers, stated=report.stated, unsure=report.unsure))
     else:
-        print(*listed(shown, report.folder), report, sep="\n")
+        installed = ", the library of the installed labkit, which is only read" if not folder and is_read_only() else ""
+        print(*listed(shown, report.folder), plain(f"checked {report.folder}{installed}"), report, sep="\n")
     if report.errors:
         raise typer.Exit(1)
 
@@ -248,12 +252,11 @@ def _tell(card: "CardFile") -> None:
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]
     about = card.about
-    print(
+    say(
         f"{about.imported.file if about.imported else card.path}: {about.language}, {about.format}; "
-        f"{len(known)} of {len(headed)} headings have a role",
-        file=sys.stderr,
+        f"{len(known)} of {len(headed)} headings have a role"
     )
     if why := set_aside(card):
-        print(f"  its front matter is kept as text: {why.reason} (line {why.line})", file=sys.stderr)
+        say(f"  its front matter is kept as text: {why.reason} (line {why.line})")
     for one in headed:
-        print(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}", file=sys.stderr)
+        say(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}")

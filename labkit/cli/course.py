@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import console, plainly
+from labkit.cli.app import console, plainly, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,17 +21,43 @@ def doctor() -> None:
     from rich.text import Text
 
     from labkit.doctor import examine
+    from labkit.survey.problems import plain
     from labkit.terminal import COLOURS
 
     screen, wrong = console(), 0
     for line in examine():
         wrong += line.state == "error"
-        text = Text.assemble((f"{line.state:8}", COLOURS[line.state]), (f"{line.what:20}", "bold"), line.seen)
+        text = Text.assemble((f"{line.state:8}", COLOURS[line.state]), (f"{line.what:20}", "bold"), plain(line.seen))
         screen.print(text, soft_wrap=True)
         if line.to_do:
-            screen.print(Text(f"{'':28}-> {line.to_do}"), soft_wrap=True)
+            screen.print(Text(f"{'':28}-> {plain(line.to_do)}"), soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
+
+
+@plainly
+def lab(
+    notebook: Annotated[str, typer.Argument(help="Which to open first: a path, or the start of a name.")] = "00",
+) -> None:
+    """Open the notebooks in JupyterLab; kernels started there leave a busy machine's processors to others while they wait.
+
+    Examples: `labkit lab`, `labkit lab 05`
+    """
+    import signal
+    import subprocess
+
+    from labkit.runs.notebook import find_notebook
+    from labkit.runs.project import PLAN, project_folder
+
+    project = project_folder()
+    if not (project / PLAN).is_file():
+        raise FileNotFoundError(
+            f"no notebooks from {project} upwards: go to a checkout of labkit, whose notebooks can be changed"
+        )
+    path = find_notebook(notebook)
+    process = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={project}", str(path)])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches JupyterLab, which asks before it stops
+    raise typer.Exit(process.wait())
 
 
 @plainly
@@ -44,28 +70,38 @@ def run(
         Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; `-p` goes before it.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="The run's folder. Default: `runs/<date>-<notebook>-<n>`.")
+        Path | None,
+        typer.Option(help="The run's folder; nothing in it is written over. Default: `runs/<date>-<notebook>-<n>`."),
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Minutes for the whole notebook; 0 for no limit.")] = 60,
     stall_limit: Annotated[
         float, typer.Option(help="Minutes after which a kernel that does nothing counts as hung; 0 for never.")
     ] = 10,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads to compute with; a seed's numbers depend on it. Default: torch's."),
+    ] = None,
+    kernel: Annotated[str | None, typer.Option(help="An installed kernel, by name. Default: this Python.")] = None,
     describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
 ) -> None:
     """Run a notebook with parameters, and keep what it found in a folder of its own.
 
-    Parameters are checked against the notebook's own before anything starts. The folder holds the executed notebook,
-    `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or stopped run
-    keeps what it had. The last line is the folder's path.
+    Parameters are checked against the notebook's own before anything starts; what is set needs a plain type there. The
+    notebook runs on this Python; where it was saved with another kernel, that is said. The folder holds the executed
+    notebook, `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or
+    stopped run keeps what it had. The last line is the folder's path.
 
     Examples:
 
     - `labkit run 05`
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
+    - `labkit run 05 --threads 1`: as the findings were measured
     """
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
+    from labkit.runs.table import results
+    from labkit.survey.problems import plain
     from labkit.terminal import run_progress
 
     path = find_notebook(notebook)
@@ -78,12 +114,12 @@ def run(
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+            done = run_notebook(path, given, folder, threads=threads, kernel=kernel, on_step=progress.step, **limits)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
         raise
-    for name, value in done.results.items():
-        print(f"{name} = {value}")
+    for name, value in results(done).items():
+        print(plain(f"{name} = {value}"))
     print(done.folder)
 
 
@@ -148,7 +184,7 @@ def course(
     within = _show_budget(built, screen)
     for name in built.failed:
         error = built.runs[name].about.get("error") or {}
-        screen.print(f"{name} {error.get('message', 'did not run to its end')}", markup=False, highlight=False)
+        say(f"{name} {error.get('message', 'did not run to its end')}")
     print(built.index)
     if built.failed or (strict and not within):
         raise typer.Exit(1)
@@ -174,12 +210,11 @@ def findings(
     if show:
         found = known()
     else:
-        log = console(error=True)
         found = measure(
             range(seeds),
             only=only or [],
             jobs=jobs,
-            on_run=lambda name, seed, state: log.print(f"{name} seed={seed} {state}", markup=False, highlight=False),
+            on_run=lambda name, seed, state: say(f"{name} seed={seed} {state}"),
         )
     rows = [(one.declared.id, one.state, one.declared.inequality, one.numbers) for one in found]
     console().print(table(("finding", "verdict", "inequality", "measured"), rows))
@@ -189,14 +224,16 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     """Parameters from a YAML file."""
     if path is None:
         return {}
-    import yaml
+    from labkit.survey.library import parse_yaml, read_text
 
-    try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    read, _ = parse_yaml(path, read_text(path))
     if not isinstance(read, dict):
         raise ValueError(f"{path} should hold lines of name: value")
+    odd = [key for key in read if not isinstance(key, str)]
+    if odd:
+        raise ValueError(
+            f"{path}: {odd[0]!r} is no parameter's name (YAML reads numbers, yes, no, on and off as values)"
+        )
     return read
 
 
@@ -204,7 +241,7 @@ def _show_parameters(path: Path) -> None:
     from labkit.runs.notebook import read_parameters
     from labkit.terminal import table
 
-    rows = [(one.name, one.type, repr(one.default), one.help) for one in read_parameters(path).values()]
+    rows = [(one.name, one.type, one.shown, one.help) for one in read_parameters(path).values()]
     console().print(table(("parameter", "type", "default", "what it is"), rows))
 
 
@@ -212,7 +249,7 @@ def _generate_motion() -> None:
     """The embedded dataset, made before the first notebook, so that no notebook's time holds it."""
     from labkit.data.motion import generate
 
-    print(f"the embedded dataset is at {generate()}", file=sys.stderr)
+    say(f"the embedded dataset is at {generate()}")
 
 
 def _show_budget(built: Any, screen: "Console") -> bool:

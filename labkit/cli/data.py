@@ -61,10 +61,11 @@ def data_check(
     """
     from labkit.clip import ClipSpec
     from labkit.data.datasets import open_dataset
+    from labkit.survey.problems import plain_lines
     from labkit.terminal import table
 
     dataset = open_dataset(name, root, subset, spec=ClipSpec(), split=split)  # type: ignore[arg-type]
-    print(dataset.describe())
+    print(plain_lines(dataset.describe()))
     if len(dataset.report):
         rows = list(dataset.report.itertuples(index=False))
         console().print(table(tuple(dataset.report.columns), rows))

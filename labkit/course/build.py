@@ -7,6 +7,7 @@ A notebook that fails stops none of the others; the index says which did not run
 import functools
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import Any
 from labkit.course.page import SITE, links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
-from labkit.records import Run, write_atomically
+from labkit.records import Run, naming, write_atomically
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
-from labkit.runs.table import status
-from labkit.survey import paper
+from labkit.runs.table import results, status
+from labkit.survey.library import summaries_folder
+from labkit.survey.schema import Paper
 from labkit.survey.shelf import open_shelf
 
 ROAD = (
@@ -52,7 +54,7 @@ class Built:
     def budget(self) -> list[tuple[Lesson, float, bool]]:
         """For every lesson that ran to its end: the seconds it took and whether they are within its budget."""
         ran = [(lesson, self.runs[lesson.name]) for lesson in self.plan.lessons if lesson.name in self.runs]
-        took = [(lesson, float(run.about["seconds"])) for lesson, run in ran if run.status == "done"]
+        took = [(lesson, float(run.about.get("seconds") or 0)) for lesson, run in ran if run.status == "done"]
         return [(lesson, seconds, seconds <= lesson.budget_s) for lesson, seconds in took]
 
 
@@ -116,7 +118,8 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
     kept = project / "build" / "runs"
-    runs = {lesson.name: Run.open(kept / lesson.name) for lesson in plan.lessons if _has_run(kept / lesson.name)}
+    opened = {lesson.name: _opened(kept / lesson.name) for lesson in plan.lessons}
+    runs = {name: run for name, run in opened.items() if run}
     return Built(write_pages(plan, runs, project), plan, runs)
 
 
@@ -125,10 +128,11 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     site = project / "build" / "course"
     _write_assets(site / "assets")
     found = _findings(plan)
-    entries = [_entry(lesson, runs.get(lesson.name), found) for lesson in plan.lessons]
+    shelf = open_shelf(summaries_folder(project))
+    entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    write_library(site, open_shelf(), shell, _render, _write)
+    write_library(site, shelf, shell, _render, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -156,12 +160,19 @@ def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Ca
         return
 
 
-def _has_run(place: Path) -> bool:
-    return (place / "run.json").is_file() and any(place.glob("*.ipynb"))
+def _opened(place: Path) -> Run | None:
+    """The run in a folder; None where there is none, or none that can be read, which is warned of."""
+    if not (place / "run.json").is_file() or not any(place.glob("[!.]*.ipynb")):
+        return None
+    try:
+        return Run.open(place)
+    except (ValueError, OSError) as error:
+        warnings.warn(f"a run is left out: {error}", stacklevel=2)
+        return None
 
 
-def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) -> dict[str, Any]:
-    """What the pages say of a lesson."""
+def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
+    """What the pages say of a lesson; `card` is the paper that it belongs to, where the library has it."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     words = {
@@ -193,10 +204,10 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]]) 
             for one in found.get(lesson.name, [])
             if one.holds is not None
         ],
-        "numbers": [
-            (name.replace("_", " "), _number(value)) for name, value in [*(run.results if run else {}).items()]
-        ][:MOST_NUMBERS],
-        "paper": {"page": f"papers/{lesson.card}.html", "name": paper(lesson.card).short} if lesson.card else None,
+        "numbers": [(name.replace("_", " "), _number(value)) for name, value in (results(run) if run else {}).items()][
+            :MOST_NUMBERS
+        ],
+        "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
 
 
@@ -230,7 +241,8 @@ def _publish(place: Path, course: Path, site: Path) -> str:
         return f"papers/{inside.parts[1]}.html"
     target = Path("files") / inside
     if place.is_dir():
-        shutil.copytree(place, site / target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        with naming(site / target):
+            shutil.copytree(place, site / target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         write_atomically(site / target, lambda temporary: shutil.copyfile(place, temporary))
     return target.as_posix()
@@ -264,11 +276,15 @@ def _about(runs: Mapping[str, Run]) -> str:
     if not runs:
         return "No notebook has been run yet."
     latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
-    hardware, versions, code = latest["hardware"], latest["versions"], latest["code"]
-    machine = ", ".join([hardware["processor"], f"{hardware['cores']} cores", *hardware["gpus"]])
-    commit = f", commit {code['commit'][:10]}{' with changes' if code['dirty'] else ''}" if code["commit"] else ""
-    day = str(latest["started"])[:10]
-    return f"Run on {day} on {machine}; labkit {versions['labkit']}{commit}, Python {versions['python']}, torch {versions['torch']}."
+    hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
+    machine = ", ".join(
+        [hardware.get("processor", "?"), f"{hardware.get('cores', '?')} cores", *hardware.get("gpus", [])]
+    )
+    commit = code.get("commit") or ""
+    at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
+    labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
+    day = str(latest.get("started"))[:10]
+    return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
 
 
 def _render(template: str, **values: Any) -> str:

@@ -272,6 +272,11 @@ class VideoDataset(Dataset):
         _warn_of_forbidden_flip(transform, self.flip)
         return self._but(transform=transform)
 
+    def cut_like(self, other: "VideoDataset") -> Self:
+        """These videos, cut as `other` cuts its own (clip, sampling, transform), so that both are measured alike."""
+        changes = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover, "transform": other._given}
+        return self._but(spec=other.spec, **changes)
+
     def with_spec(self, spec: ClipSpec) -> Self:
         """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays."""
         return self._but(spec=spec, augment=replace(self.augment, spec=spec))

@@ -16,8 +16,6 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -30,13 +28,14 @@ from labkit.clip import ClipSpec
 from labkit.data.cache import cache_folder
 from labkit.data.encode import write_video
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
-from labkit.records import remove_left_behind, temporary_prefix
+from labkit.records import create_folder, is_vacant
 
 if TYPE_CHECKING:
     from labkit.data.datasets import VideoDataset
 
 Label = Literal["motion", "shape", "texture", "colour", "shape-motion"]
 
+ABOUT = "motion.json"  # the settings; where it is, the folder is whole
 FORMAT = 3  # raise it when the same settings would give other files
 
 
@@ -301,7 +300,7 @@ def generate(
 
     The folder holds `videos/<Class>/v_<Class>_gNN_cNN.mp4`, `splits/` as UCF-101's (`classInd.txt`, `trainlist01.txt`,
     `testlist01.txt`), `labels.csv` (appearance of each video) and `motion.json` (the settings). It appears whole or not
-    at all, so an interrupted call leaves nothing half made.
+    at all, so an interrupted call leaves nothing half made. An empty folder, a mount point or a link to one will do.
 
     Raises `ValueError` for a setting out of range or a `root` that holds something else, `OSError` where it cannot be
     written (a full disk, say).
@@ -314,29 +313,32 @@ def generate(
     folder = Path(root).expanduser() if root else cache_folder("motion") / settings.key
     if _is_made(folder, settings):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_left_behind(folder.parent)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=temporary_prefix(folder.name)))
     try:
-        _fill(building, settings, workers or os.cpu_count() or 1, progress)
-        _publish(building, folder, settings)
+        create_folder(
+            folder, lambda place: _fill(place, settings, workers or os.cpu_count() or 1, progress), last=ABOUT
+        )
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OSError(errno.ENOSPC, f"the disk is full; {videos} motion videos did not fit", str(folder)) from error
-        raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if not _is_made(folder, settings):  # else another process was first; its folder holds the same
+            raise
     return folder
 
 
 def _is_made(folder: Path, settings: Settings) -> bool:
     """Whether the folder holds these settings' videos. Raises `ValueError` if it holds anything else."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if is_vacant(folder):
         return False
-    about = folder / "motion.json"
+    about = folder / ABOUT
     if not about.is_file():
         raise ValueError(f"{folder} is not empty and not a motion dataset; name a folder that does not exist yet")
-    found, wanted = json.loads(about.read_text(encoding="utf-8")), _described(settings)
+    wanted = _described(settings)
+    try:
+        found = json.loads(about.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"{about} is damaged; name another folder")
     if found != wanted:
         other = ", ".join(f"{k} is {found.get(k)}, not {v}" for k, v in wanted.items() if found.get(k) != v)
         raise ValueError(f"{folder} holds motion videos of other settings ({other}); name another folder")
@@ -360,7 +362,7 @@ def _fill(folder: Path, settings: Settings, workers: int, progress: bool) -> Non
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     _write_lists(folder, plan, scenes)
-    (folder / "motion.json").write_text(json.dumps(_described(settings), indent=2) + "\n", encoding="utf-8")
+    (folder / ABOUT).write_text(json.dumps(_described(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def _write_lists(folder: Path, plan: list[_Video], scenes: list[Scene]) -> None:
@@ -381,20 +383,6 @@ def _write_lists(folder: Path, plan: list[_Video], scenes: list[Scene]) -> None:
 
 def _lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
-
-
-def _publish(building: Path, folder: Path, settings: Settings) -> None:
-    """Give the finished folder its name. Where another process was first, its folder stays: it holds the same."""
-    mask = os.umask(0)
-    os.umask(mask)
-    building.chmod(0o777 & ~mask)  # mkdtemp's folders are their owner's alone
-    try:
-        if folder.is_dir():
-            folder.rmdir()  # empty, as `_is_made` saw
-        building.rename(folder)
-    except OSError:
-        if not _is_made(folder, settings):
-            raise
 
 
 def relabel(dataset: "VideoDataset", by: Label) -> "VideoDataset":

@@ -65,7 +65,10 @@ def save_weights(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
     """Write all tensors of `model` as safetensors, atomically. `metadata` (anything JSON can hold) travels along."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     about = {key: json.dumps(value) for key, value in metadata.items()}
-    return write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=about))
+    try:
+        return write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=about))
+    except SafetensorError as error:  # its word for a full disk
+        raise OSError(f"{path} could not be written: {error}") from None
 
 
 def load_weights(

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,15 +19,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from labkit.records import Run, write_atomically
+from labkit.records import Run, create, write_atomically
 from labkit.runs import provenance
 from labkit.runs.failure import cause
+from labkit.runs.kernel import Kernel, choose_kernel
 from labkit.runs.meaning import check_meaning
-from labkit.runs.notebook import check_parameters, find_notebook, read_cells, read_parameters
+from labkit.runs.notebook import (
+    check_parameters,
+    computed_before,
+    find_notebook,
+    read_cells,
+    read_content,
+    read_parameters,
+)
 from labkit.runs.project import project_folder
 from labkit.runs.watch import StallWatch
 
 HOUR = 3600.0
+# What an execution leaves, beside the notebook: a folder that has one of these would be written over, or be read as one.
+LEFT = ("log.txt", "results.json", "history.jsonl", "predictions*.parquet", "*.safetensors", "training")
 
 
 class RunFailed(RuntimeError):
@@ -61,15 +72,20 @@ def run_notebook(
     *,
     time_limit: float | None = HOUR,
     stall_limit: float | None = 600.0,
+    threads: int | None = None,
     on_step: Callable[[Step], None] | None = None,
+    kernel: str | None = None,
 ) -> Run:
     """Execute a notebook and return its `Run`.
 
     `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked first, against the
-    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
-    hold a run yet; by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
-    whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
-    is ended. `on_step` is called before each cell.
+    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares
+    `out` and none is given, `out` becomes the run's folder. `folder` must not hold a run yet, nor a notebook of this name
+    or a file that a run leaves (`LEFT`); by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in
+    seconds, for the whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell
+    is hung, and is ended. `threads` is how many the notebook computes with (default: OMP_NUM_THREADS, or what torch finds
+    best); a seed's numbers depend on it. `on_step` is called before each cell. `kernel` names an installed one; default:
+    this interpreter, and where the notebook was saved with another, that is warned of.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
     After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
@@ -78,44 +94,63 @@ def run_notebook(
     declared = read_parameters(source)
     given = check_parameters(declared, parameters or {}, source.name)
     check_meaning(given)
-    place = _claim(folder, source)
+    chosen = choose_kernel(read_content(source).get("metadata", {}), source.name, kernel)
+    place = _place(folder, source)
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
-    about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
-    _save(place, about)
-    started = time.monotonic()
+    about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
+    about.update(kernel=chosen.name, threads=threads or _own_threads())
+    for said in (chosen.said, computed_before(declared, given)):
+        if said:
+            warnings.warn(said, stacklevel=2)
+    _claim(place, about)
+    return _kept(
+        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, threads, on_step),
+        place / source.name,
+        about,
+        time_limit,
+    )
+
+
+def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_limit: float | None) -> Run:
+    """Do the work, whose executed notebook this is, and note how it ended. Raises as `run_notebook` does."""
+    place, name, started = notebook.parent, notebook.stem, time.monotonic()
 
     def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
         about.update(status=status, error=error, ended=_now(), seconds=round(time.monotonic() - started, 2))
         _save(place, about)
-        _without_paths(place / source.name, place)
+        _without_paths(notebook, place)
         return Run(place, about)
 
     try:
-        _execute(source, place, given, time_limit, stall_limit, on_step)
+        work()
         return end("done")
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
-        why = None if stopped else cause(error, place, time_limit)
+        why = None if stopped else cause(error, notebook, time_limit)
         with suppress(OSError):  # of a full disk, say, which may be the very cause
             end("interrupted" if stopped else "failed", why)
         if stopped:
-            said = f"{source.stem} was stopped; what it had is kept in {place}"
+            said = f"{name} was stopped; what it had is kept in {place}"
             raise RunInterrupted(said, Run(place, about)) from None
         if why is None or not isinstance(error, Exception):
             raise
-        raise RunFailed(f"{source.stem} {why['message']}", Run(place, about)) from None
+        raise RunFailed(f"{name} {why['message']}", Run(place, about)) from None
 
 
-def _claim(folder: str | Path | None, source: Path) -> Path:
-    """Make the run's folder; two runs at once never share one."""
+def _place(folder: str | Path | None, source: Path) -> Path:
+    """The run's folder: as named, if nothing in it would be written over, else a new one of the project."""
     if folder is not None:
         place = Path(folder).resolve()
-        place.mkdir(parents=True, exist_ok=True)
-        try:
-            (place / "run.json").touch(exist_ok=False)
-        except FileExistsError:
-            raise FileExistsError(f"{place} holds a run already: give another folder") from None
+        if place.is_file():
+            raise FileExistsError(f"{place} is a file: give a folder")
+        if (place / "run.json").exists():
+            raise FileExistsError(_HOLDS.format(place, "a run"))
+        there = [path.name for pattern in LEFT for path in place.glob(pattern)]
+        if (place / source.name).exists():
+            there.insert(0, source.name)
+        if there:
+            raise FileExistsError(_HOLDS.format(place, there[0]))
         return place
     runs = project_folder() / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -127,6 +162,17 @@ def _claim(folder: str | Path | None, source: Path) -> Path:
             number += 1
         else:
             return runs / f"{stem}-{number}"
+
+
+_HOLDS = "{} holds {} already: give another folder"
+
+
+def _claim(place: Path, about: Mapping[str, Any]) -> None:
+    """Write the first `run.json`; two runs at once never share a folder."""
+    try:
+        create(place / "run.json", lambda temporary: _write(temporary, about))
+    except FileExistsError:
+        raise FileExistsError(_HOLDS.format(place, "a run")) from None
 
 
 def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], place: Path) -> dict[str, Any]:
@@ -154,21 +200,26 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
     }
 
 
+def _own_threads() -> int | None:
+    """What OMP_NUM_THREADS says; None where it says nothing, and torch chooses."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(said) if said.isdigit() else None
+
+
 def _execute(
     source: Path,
     place: Path,
     given: Mapping[str, Any],
+    kernel: Kernel,
     time_limit: float | None,
     stall_limit: float | None,
+    threads: int | None,
     on_step: Callable[[Step], None] | None,
 ) -> None:
     """papermill, with a deadline for the whole notebook and the watch beside it."""
-    import logging
-
     import papermill
 
-    _save_whole(place)
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
+    _own_files(source, place)
     deadline = time.monotonic() + time_limit if time_limit else None
     headings, cells = _headings(source)
     shift = 1 if given else 0  # papermill adds one cell for the parameters
@@ -188,6 +239,8 @@ def _execute(
                 _as_template(source),
                 _as_template(place / source.name),
                 parameters=dict(given),
+                kernel_name=kernel.name,
+                language="python",
                 progress_bar=False,
                 stdout_file=log,
                 stderr_file=log,
@@ -196,7 +249,7 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
-                kernel_manager_class=_logged_kernel(log),
+                kernel_manager_class=_logged_kernel(log, kernel, threads),
             )
         except Exception:
             if watch.hung:
@@ -209,27 +262,43 @@ def _as_template(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _save_whole(place: Path) -> None:
-    """Have papermill save what it executes in this folder by renaming.
+def _own_files(source: Path, place: Path) -> None:
+    """Have papermill read the notebook with or without a byte-order mark, and save what it executes by renaming.
 
     It saves after each cell, by itself over the file there is: a full disk or a kill would leave half a notebook.
     """
+    import logging
+
     from papermill.iorw import LocalHandler, papermill_io
 
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
+
     class WholeFiles(LocalHandler):
+        def read(self, path: str) -> str:
+            return Path(path).read_text(encoding="utf-8-sig")
+
         def write(self, text: str, path: str) -> None:
             write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
-    papermill_io.register(str(place), WholeFiles())
+    for path in (source, place):
+        papermill_io.register(str(path), WholeFiles())
 
 
-def _logged_kernel(log: IO[str]) -> type:
-    """A kernel manager whose kernel writes what is not a cell's output (crashes, a codec's messages) to the log."""
+def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
+    """A manager of this kernel, which writes what is not a cell's output (crashes, a codec's messages) to the log.
+
+    How many `threads` it computes with stands in its environment, where torch looks when it is loaded.
+    """
     from jupyter_client import AsyncKernelManager
 
     class LoggedKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> Any:
+            return kernel.spec
+
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            await super().start_kernel(**{**settings, "stdout": log, "stderr": log})
+            env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
     return LoggedKernel
 
@@ -267,8 +336,11 @@ def _without_paths(notebook: Path, place: Path) -> None:
 
 
 def _save(place: Path, about: Mapping[str, Any]) -> None:
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(place / "run.json", lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(place / "run.json", lambda temporary: _write(temporary, about))
+
+
+def _write(path: Path, about: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _now() -> str:

@@ -8,8 +8,8 @@ from typing import Any
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def cause(error: BaseException, place: Path, time_limit: float | None) -> dict[str, Any]:
-    """Cell, line and exception of a failure, and one sentence that says them."""
+def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dict[str, Any]:
+    """Cell, line and exception of a failure, and one sentence that says them; `notebook` is the executed one."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -24,10 +24,10 @@ def cause(error: BaseException, place: Path, time_limit: float | None) -> dict[s
     elif isinstance(error, DeadKernelError):
         what = "the kernel died (killed, or out of memory?)"
     elif isinstance(error, OSError) and error.strerror:
-        what = f"{error.filename or place}: {error.strerror}"  # writing names no file when a disk is full
+        what = f"{error.filename or notebook.parent}: {error.strerror}"  # writing names no file when a disk is full
     else:
         what = str(error) or type(error).__name__
-    cell, line = _running_cell(place)
+    cell, line = _running_cell(notebook)
     message = f"stopped in cell [{cell}], which starts `{line}`: {what}" if cell else f"did not start: {what}"
     return {"cell": cell, "line": line, "exception": what, "message": message}
 
@@ -42,10 +42,9 @@ def _failing_line(traceback: list[str], source: str) -> str:
     return lines[number - 1].strip() if 0 < number <= len(lines) else (lines[0].strip() if lines else "")
 
 
-def _running_cell(place: Path) -> tuple[int, str]:
+def _running_cell(saved: Path) -> tuple[int, str]:
     """The number and first line of the last code cell that had started, from the notebook as saved."""
-    saved = next(place.glob("*.ipynb"), None)
-    if saved is None:
+    if not saved.is_file():
         return 0, ""
     started = [
         cell

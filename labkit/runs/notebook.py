@@ -13,10 +13,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from labkit.records import read_mapping
+from labkit.runs.annotation import NOTHING, SCALARS, Reads, read_type, type_of
 from labkit.runs.project import course_folder
 
 TAG = "parameters"
-SCALARS = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -26,32 +27,24 @@ class NotebookError(ValueError):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell: `name: type = default  # help`."""
+    """One line of the parameters cell: `name: type = default  # help`. It can be set where its type is plain."""
 
     name: str
     type: str  # as written, or the default's own type where nothing is written
-    default: Any
+    default: Any  # of a computed one the expression, as text
     help: str = ""
-    choices: tuple[Any, ...] = ()  # from Literal[...]
+    reads: Reads = NOTHING
+    plain: bool = True  # False: the default is computed
 
     @property
-    def optional(self) -> bool:
-        """Whether None is one of its values."""
-        return "None" in self.type or self.type.startswith("Optional")
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a Literal; none of another type."""
+        return self.reads.choices
 
     @property
-    def kind(self) -> str:
-        """The bare type: `list[int]` is a list, `int | None` an int, a Literal the type of its choices."""
-        if self.choices:
-            return type(self.choices[0]).__name__
-        bare = self.type.removeprefix("Optional[").split("|")[0].split("[")[0].strip(" ]").lower()
-        return {"sequence": "list"}.get(bare, bare)
-
-    @property
-    def item(self) -> str:
-        """What a list is a list of: `int` for `list[int]`; empty where the type does not say."""
-        inner = self.type.partition("[")[2].split("]")[0].split(",")[0].strip()
-        return inner if self.kind in ("list", "tuple") and inner in SCALARS else ""
+    def shown(self) -> str:
+        """The default as Python writes it."""
+        return repr(self.default) if self.plain else str(self.default)
 
 
 def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
@@ -63,7 +56,7 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
     if path.suffix == ".ipynb" and path.is_file():
         return path.resolve()
     folder = Path(folder) if folder else course_folder() / "notebooks"
-    there = {found.stem: found.resolve() for found in sorted(folder.glob("*.ipynb"))}
+    there = {found.stem: found.resolve() for found in sorted(folder.glob("[!.]*.ipynb"))}
     stem = path.name.removesuffix(".ipynb")
     if path.parent == Path() and stem:
         matches = [stem] if stem in there else [one for one in there if one.startswith(stem)]
@@ -80,22 +73,37 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
     """The cells of a notebook file, each with its source as one string. Raises `NotebookError` if it is not one."""
+    return [{**cell, "source": "".join(cell["source"])} for cell in read_content(path)["cells"]]
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What a notebook file holds: `cells`, each with its type, source and metadata, and `metadata`.
+
+    A byte-order mark is left out. Raises `NotebookError` if it is no notebook.
+    """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+        content = read_mapping(path)
+        for cell in content["cells"]:
+            if not isinstance(cell["cell_type"], str) or not isinstance(cell.get("metadata", {}), dict):
+                raise TypeError("a cell without its type or metadata")
+            "".join(cell["source"])
+        if not isinstance(content.get("metadata", {}), dict):
+            raise TypeError("its metadata are no mapping")
     except (ValueError, KeyError, TypeError) as error:
-        raise NotebookError(f"{path} is not a notebook that can be read ({type(error).__name__}: {error})") from None
+        why = f"{type(error).__name__}: {str(error).removeprefix(f'{path} ')}"
+        raise NotebookError(f"{path} is not a notebook that can be read ({why})") from None
+    return content
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
     """The parameters a notebook declares, by name, in its order; empty if it has no cell tagged `parameters`."""
-    tagged = [cell for cell in read_cells(path) if TAG in cell.get("metadata", {}).get("tags", [])]
+    tagged = [cell for cell in read_cells(path) if TAG in (cell.get("metadata", {}).get("tags") or ())]
     if not tagged:
         return {}
-    source = tagged[0]["source"]
     try:
+        source = _without_magics(tagged[0]["source"].removeprefix("\ufeff"))
         statements = ast.parse(source).body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise NotebookError(f"the parameters cell of {path.name} is not Python: {error}") from None
     comments = _comments(source)
     found = (_parameter(statement, comments) for statement in statements)
@@ -119,26 +127,45 @@ def check_parameters(declared: Mapping[str, Parameter], given: Mapping[str, Any]
 
 def read_value(parameter: Parameter, value: Any) -> Any:
     """One value as the parameter's type. Raises `NotebookError` saying what the parameter takes."""
-    if value is None or (parameter.optional and value in ("None", "none", "null")):
-        if parameter.optional:
-            return None
-        raise _wrong(parameter, value)
-    read = (
-        _from_text(parameter.kind, parameter.item, value) if isinstance(value, str) else _from_object(parameter, value)
-    )
-    if read is None or (parameter.choices and read not in parameter.choices):
-        raise _wrong(parameter, value)
-    return read
+    reads = parameter.reads
+    if reads.optional and (value is None or value in ("None", "none", "null")):
+        return None
+    if not reads.kinds:
+        raise NotebookError(_untyped(parameter))
+    for kind in reads.kinds:
+        read = _from_text(kind, reads.item, value) if isinstance(value, str) else _from_object(kind, reads.item, value)
+        if read is not None and (not reads.choices or read in reads.choices):
+            return read
+    raise _wrong(parameter, value)
+
+
+def computed_before(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:
+    """Which parameters are computed of given ones, before these are set, so that they keep what the defaults gave."""
+    set_anew = {name for name, value in given.items() if not declared[name].plain or value != declared[name].default}
+    stale = []
+    for one in declared.values():
+        if one.plain or one.name in given:
+            continue
+        names = {node.id for node in ast.walk(ast.parse(one.default)) if isinstance(node, ast.Name)}
+        if names & set_anew:
+            set_anew.add(one.name)
+            stale.append(f"{one.name} = {one.default}")
+    if not stale:
+        return ""
+    return f"{'; '.join(stale)}: computed from the defaults, before what is given is set; compute it in a later cell"
 
 
 def split_assignments(texts: Sequence[str]) -> dict[str, str]:
-    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`."""
-    pairs = {}
+    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`, and for two of one name."""
+    pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip().isidentifier():
             raise NotebookError(f"a parameter is written name=value, not {text!r}")
-        pairs[name.strip()] = value
+        name = name.strip()
+        if name in pairs:
+            raise NotebookError(f"the parameter {name!r} is given twice: {pairs[name]!r} and {value!r}")
+        pairs[name] = value
     return pairs
 
 
@@ -150,18 +177,34 @@ def _parameter(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter | 
         name, annotation, value = statement.targets[0].id, None, statement.value
     else:
         return None
+    reads = read_type(annotation) if annotation else None
     try:
         default = ast.literal_eval(value)
-    except ValueError:
-        raise NotebookError(
-            f"the parameter {name!r} starts as {ast.unparse(value)}, which is not a plain value"
-        ) from None
+        json.dumps(default)  # a set, say, is no value that a run could keep
+    except (ValueError, TypeError):
+        written = ast.unparse(annotation) if annotation else "computed"
+        return Parameter(name, written, ast.unparse(value), _help(statement, comments), reads or NOTHING, plain=False)
     written = ast.unparse(annotation) if annotation else type(default).__name__
-    choices: tuple[Any, ...] = ()
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
-        options = ast.literal_eval(annotation.slice)
-        choices = options if isinstance(options, tuple) else (options,)
-    return Parameter(name, written, default, comments.get(statement.end_lineno or 0, ""), choices)
+    return Parameter(name, written, default, _help(statement, comments), reads or type_of(default))
+
+
+def _help(statement: ast.stmt, comments: Mapping[int, str]) -> str:
+    return comments.get(statement.end_lineno or 0, "")
+
+
+def _without_magics(source: str) -> str:
+    """The cell as Python: what only a notebook understands (`%matplotlib inline`, `!ls`, `%%time`) as calls."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        lines = source.splitlines(keepends=True)
+        first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+        if lines[first].startswith("%%"):  # the cell below it is still a cell
+            lines[first] = "\n"
+        return str(TransformerManager().transform_cell("".join(lines)))
+    return source
 
 
 def _comments(source: str) -> dict[int, str]:
@@ -180,7 +223,7 @@ def _from_text(kind: str, item: str, text: str) -> Any:
         if kind in ("int", "float"):
             return SCALARS[kind](text)
         value = ast.literal_eval(text) if text[:1] in ("[", "(", "{") else _split(text, item)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     return _of_items(value, kind, item)
 
@@ -193,14 +236,13 @@ def _split(text: str, item: str) -> list[Any]:
     return [next((v for k in ("int", "float") if (v := _from_text(k, "", part)) is not None), part) for part in parts]
 
 
-def _from_object(parameter: Parameter, value: Any) -> Any:
-    """A Python value as the parameter's type; None where it cannot be. True is no int, but an int is a float."""
-    kind = parameter.kind
+def _from_object(kind: str, item: str, value: Any) -> Any:
+    """A Python value as a value of `kind`; None where it cannot be. True is no int, but an int is a float."""
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind == "int" and isinstance(value, bool):
         return None
-    return _of_items(value, kind, parameter.item)
+    return _of_items(value, kind, item)
 
 
 def _of_items(value: Any, kind: str, item: str) -> Any:
@@ -215,5 +257,15 @@ def _of_items(value: Any, kind: str, item: str) -> Any:
 def _wrong(parameter: Parameter, value: Any) -> NotebookError:
     takes = f"one of {', '.join(map(repr, parameter.choices))}" if parameter.choices else parameter.type
     near = get_close_matches(str(value), map(str, parameter.choices), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f", for example {parameter.default!r}"
+    hint = f"; did you mean {near[0]!r}?" if near else f", for example {parameter.shown}"
     return NotebookError(f"the parameter {parameter.name!r} takes {takes}, not {value!r}{hint}")
+
+
+def _untyped(parameter: Parameter) -> str:
+    """Why a parameter cannot be set, and what its line should say so that it can."""
+    said = f"the parameter {parameter.name!r} starts as {parameter.shown}, which is not a plain value"
+    if parameter.plain or parameter.type != "computed":
+        said = f"the parameter {parameter.name!r} is of {parameter.type}, which is no plain type"
+    optional = " | None" if parameter.reads.optional else ""
+    line = f"{parameter.name}: int{optional} = {parameter.shown}"
+    return f"{said}: to set it, give it one in the notebook ({', '.join(SCALARS)}), for example `{line}`"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.records import write_atomically
+from labkit.records import Run, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,7 @@ def record(out: str | Path, **numbers: Any) -> "pd.DataFrame":
 
 def read_results(folder: str | Path) -> Mapping[str, Any]:
     """The numbers recorded in a folder, by name; empty if there are none yet."""
-    path = Path(folder) / FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return Run(Path(folder)).results
 
 
 def _plain(name: str, value: Any) -> bool | int | float:

@@ -2,6 +2,7 @@
 
 import math
 import platform
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +17,20 @@ COLUMNS = ("run", "notebook", "status", "started", "minutes", "changed", "result
 
 
 def find_runs(folder: str | Path | None = None) -> list[Run]:
-    """Every run below `folder` (default: the project's `runs/`), oldest first; a damaged `run.json` is left out."""
+    """Every run below `folder` (default: the project's `runs/`), oldest first. Of a damaged `run.json` is warned."""
     folder = Path(folder) if folder else project_folder() / "runs"
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; `labkit run NOTEBOOK` makes runs")
     found = []
     for path in folder.rglob("run.json"):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
         try:
             run = Run.open(path.parent)
-        except ValueError:  # cut short by a full disk, say; its folder still holds the notebook and the log
+        except (ValueError, OSError) as error:  # its folder still holds the notebook and the log
+            warnings.warn(f"a run is left out: {error}", stacklevel=2)
             continue
-        if isinstance(run.about, Mapping):
-            found.append(run)
+        found.append(run)
     return sorted(found, key=lambda run: (str(run.about.get("started")), run.folder.name))
 
 
@@ -55,15 +58,16 @@ def _row(run: Run) -> dict[str, Any]:
         "started": run.about.get("started"),
         "minutes": math.nan if seconds is None else seconds / 60,
         "changed": run.about.get("changed", {}),
-        "results": _results(run),
+        "results": results(run),
     }
 
 
-def _results(run: Run) -> dict[str, Any]:
-    """What the run recorded; nothing where its file is damaged."""
+def results(run: Run) -> dict[str, Any]:
+    """What the run recorded; nothing, and a warning, where its file is damaged."""
     try:
         return run.results
-    except ValueError:
+    except (ValueError, OSError) as error:
+        warnings.warn(f"a run's numbers are left out: {error}", stacklevel=2)
         return {}
 
 
@@ -76,5 +80,5 @@ def _alive(process: Mapping[str, Any]) -> bool:
     try:
         # Numbers are given out again: the same number with another start time is another process.
         return abs(psutil.Process(process["pid"]).create_time() - process["since"]) < 1.0
-    except (psutil.Error, KeyError):
+    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
         return False

@@ -24,7 +24,7 @@ from labkit.survey import front_matter
 from labkit.survey.card_schema import Card
 from labkit.survey.formats import Role, role_exactly, role_of
 from labkit.survey.headings import headings
-from labkit.survey.library import SummaryError, decode, explain, paper_folder, summaries_folder
+from labkit.survey.library import SummaryError, decode, explain, own_place, paper_folder, summaries_folder
 
 _NO_WORDS = re.compile(
     r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
@@ -186,7 +186,9 @@ class CardFile:
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the card, whole or not at all, to its place or another; returns where."""
-        return write_atomically(path or self.path, lambda temporary: temporary.write_bytes(bytes(self)))
+        return write_atomically(
+            own_place(Path(path or self.path)), lambda temporary: temporary.write_bytes(bytes(self))
+        )
 
 
 def _lines(text: str) -> int:
@@ -202,10 +204,10 @@ def read_card(path: str | Path) -> CardFile:
 
 
 def card_paths(paper_id: str | None = None) -> tuple[Path, ...]:
-    """The files of all cards, or of those of one paper, sorted."""
+    """The files of all cards, or of those of one paper, sorted. A hidden file is none: a kill may have left it."""
     if paper_id is None:
-        return tuple(sorted(summaries_folder().glob("*/cards/*.md")))
-    return tuple(sorted(paper_folder(paper_id).glob("cards/*.md")))
+        return tuple(sorted(summaries_folder().glob("[!.]*/cards/[!.]*.md")))
+    return tuple(sorted(paper_folder(paper_id).glob("cards/[!.]*.md")))
 
 
 def cards(

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from labkit.records import write_atomically
 from labkit.survey.card_schema import Card
-from labkit.survey.library import summaries_folder
+from labkit.survey.library import own_place, summaries_folder
 from labkit.survey.schema import RESULT_COLUMNS, Paper, Result
 
 SCHEMAS: dict[str, type[BaseModel]] = {"paper": Paper, "card": Card, "result": Result}
@@ -38,4 +38,4 @@ def write_schemas(folder: str | Path | None = None) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    return write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8", newline="\n"))
+    return write_atomically(own_place(path), lambda temporary: temporary.write_text(text, "utf-8", newline="\n"))

@@ -1,6 +1,7 @@
 """Reads `summaries/`: one folder per paper, `paper.yaml` and `results.csv`. Every error names the file and the line."""
 
 import csv
+import errno
 import functools
 import io
 import os
@@ -13,12 +14,16 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from labkit.runs.project import LIBRARY, has_library, upwards
 from labkit.survey.encodings import ENCODINGS, spoken_encodings
 from labkit.survey.schema import RESULT_COLUMNS, Paper, Result, did_you_mean, nearest
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
 LARGEST = 4 * 1024 * 1024  # bytes of one file; a season's largest table is far below
 MOST_NODES = 50_000  # of one YAML file, aliases counted each time they are used
+MOST_DEEP = 50  # its levels
+_BEYOND = "nested or repeated beyond what a summary can be"
+_OPENING = re.compile(r"[\[{]|[-?:]\s")  # what begins a level of YAML
 
 Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
 
@@ -40,11 +45,35 @@ class SummaryError(ValueError):
         self.parts = tuple(parts) or (self,)  # everything that is wrong with the file, each with its own line
 
 
-def summaries_folder() -> Path:
-    """Where the papers are: `$LABKIT_SUMMARIES`, else those installed in the package, else `summaries/` beside it.
+def summaries_folder(start: str | Path | None = None) -> Path:
+    """Where the papers are: `$LABKIT_SUMMARIES`, else `summaries/` of the nearest folder from `start` (default: here)
+    upwards that has a library, else those of the installed package, which are only read.
 
-    Raises `FileNotFoundError`, naming the three places, where there are none.
+    Raises `FileNotFoundError`, naming the places, where there are none.
     """
+    return _library(start)[0]
+
+
+def is_read_only(start: str | Path | None = None) -> bool:
+    """Whether `summaries_folder` is the installed package's, for want of one where you stand."""
+    return _library(start)[1]
+
+
+def own_place(path: Path) -> Path:
+    """`path`, where something of the library is about to be written.
+
+    Raises `PermissionError` where the library is the installed package's.
+    """
+    inside = [folder for folder in _packaged() if path.absolute().is_relative_to(folder)]
+    if inside and is_read_only():
+        why = "this is the library of the installed labkit, which is only read: go to a checkout or a folder with summaries/ "
+        why += "(an empty one begins a library), or set LABKIT_SUMMARIES"
+        raise PermissionError(errno.EACCES, why, str(inside[0]))
+    return path
+
+
+def _library(start: str | Path | None) -> tuple[Path, bool]:
+    """The folder of the library, and whether it is only read."""
     chosen = os.environ.get("LABKIT_SUMMARIES")
     if chosen:
         folder = Path(chosen).expanduser()
@@ -52,20 +81,28 @@ def summaries_folder() -> Path:
             raise FileNotFoundError(
                 f"LABKIT_SUMMARIES is {chosen}, which is no folder; it should hold <paper-id>/paper.yaml"
             )
-        return folder
-    package = Path(str(resources.files("labkit")))
-    installed, checkout = package / "summaries", package.parent / "summaries"
-    for folder in (installed, checkout):
+        return folder, False
+    for place in upwards(start):
+        if has_library(place):
+            return place / LIBRARY, False
+    for folder in _packaged():
         if folder.is_dir():
-            return folder
+            return folder, True
+    listed = " or ".join(map(str, _packaged()))
     raise FileNotFoundError(
-        f"no summaries at {installed} or {checkout}; set LABKIT_SUMMARIES to the folder that holds them"
+        f"no {LIBRARY}/ here or above, nor at {listed}; set LABKIT_SUMMARIES to the folder that holds them"
     )
 
 
+def _packaged() -> tuple[Path, Path]:
+    """Where the installed package's papers are: inside it, or beside it where it is a checkout."""
+    package = Path(str(resources.files("labkit"))).absolute()
+    return package / LIBRARY, package.parent / LIBRARY
+
+
 def paper_ids() -> tuple[str, ...]:
-    """The ids of all papers: the folders that hold a `paper.yaml`, sorted."""
-    return tuple(sorted(path.parent.name for path in summaries_folder().glob("*/paper.yaml")))
+    """The ids of all papers: the folders that hold a `paper.yaml`, sorted. What is hidden is no paper."""
+    return tuple(sorted(path.parent.name for path in summaries_folder().glob("[!.]*/paper.yaml")))
 
 
 def read_paper(paper_id: str) -> Paper:
@@ -221,6 +258,7 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
     Raises `SummaryError`.
     """
     try:
+        _not_too_deep(path, text)
         loader = Loader(text)
         try:
             node = loader.get_single_node()
@@ -240,6 +278,17 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
         raise SummaryError(path, str(error)) from None
 
 
+def _not_too_deep(path: Path, text: str) -> None:
+    """Refuse nesting that libyaml would follow until the stack ends, and the interpreter with it."""
+    if len(_OPENING.findall(text)) < MOST_NODES // 10:  # a small file cannot be that deep
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEEP:
+            raise SummaryError(path, _BEYOND, event.start_mark.line + 1 if event.start_mark else None)
+
+
 def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
     """The line of each value, by its place. Refuses duplicate keys, and aliases that would unfold without end."""
     lines: dict[Place, int] = {}
@@ -247,8 +296,8 @@ def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
     while waiting:
         place, node = waiting.pop()
         lines[place] = node.start_mark.line + 1
-        if len(lines) + len(waiting) > MOST_NODES or len(place) > 50:
-            raise SummaryError(path, "nested or repeated beyond what a summary can be", lines[place])
+        if len(lines) + len(waiting) > MOST_NODES or len(place) > MOST_DEEP:
+            raise SummaryError(path, _BEYOND, lines[place])
         if isinstance(node, yaml.SequenceNode):
             waiting += [((*place, i), child) for i, child in enumerate(node.value)]
         elif isinstance(node, yaml.MappingNode):

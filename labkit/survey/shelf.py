@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from tqdm.auto import tqdm
 
+from labkit.runs.project import NO_PAPERS
 from labkit.survey import kept
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import Card
@@ -30,8 +31,6 @@ from labkit.survey.library import SummaryError, decoded, parse_paper, parse_resu
 from labkit.survey.schema import Paper, Result
 
 Kind = Literal["paper", "results", "card"]
-# Folders of a library that are no papers: the schemas for editors, the reading queues of venues.
-NO_PAPERS = frozenset({"schema", "queue"})
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,14 @@
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
-from labkit.records import write_atomically
+from labkit.records import create
 from labkit.survey.card import CardFile
 from labkit.survey.card_schema import FORMATS, LANGUAGES, MODES, Card, CardFormat, CardLanguage, Mode
 from labkit.survey.formats import TEMPLATES
 from labkit.survey.front_matter import written
-from labkit.survey.library import paper_folder, read_paper
+from labkit.survey.library import own_place, paper_folder, read_paper
 from labkit.survey.schema import Paper, did_you_mean
 
 BUDGETS: dict[Mode, int] = {"skim": 30, "close": 60}  # minutes: the longest skim, the shortest close reading
@@ -67,24 +66,7 @@ def new_card(
 def write_new(card: CardFile) -> Path:
     """Write a card that is not there yet, whole or not at all. Raises `FileExistsError` where it is."""
     instead = "edit it, or choose another reader or language"
-    return create(card.path, lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
-
-
-def create(path: Path, write: Callable[[Path], object], *, instead: str = "it is never overwritten") -> Path:
-    """Write a file atomically that must not exist: of two who try at once, one gets `FileExistsError`.
-
-    `instead` ends its message: what to do about it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.open("xb").close()  # taken; nobody else can
-    except FileExistsError:
-        raise FileExistsError(f"{path} exists already; {instead}") from None
-    try:
-        return write_atomically(path, write)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    return create(own_place(card.path), lambda temporary: temporary.write_bytes(bytes(card)), instead=instead)
 
 
 def reader_id(name: str) -> str:
@@ -118,4 +100,4 @@ def _top(paper: Paper) -> str:
     """The paper's title as a link, its authors and where it appeared."""
     title = re.sub(r"([\[\]\\])", r"\\\1", paper.title)
     linked = f"[{title}]({paper.links[0].url})" if paper.links else title
-    return f"# {linked}\n\n{', '.join(map(str, paper.authors))}. {paper.venue}"
+    return f"# {linked}\n\n{paper.byline}. {paper.venue}"

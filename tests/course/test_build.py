@@ -111,6 +111,22 @@ def test_a_lesson_that_was_not_run_has_a_page_that_says_how(tmp_path):
     assert "not run yet" in index.read_text()
 
 
+def test_the_pages_are_of_the_library_beside_the_course(tmp_path):
+    project = write_course(tmp_path)
+    own = project / "summaries" / "a-2020-b"
+    own.mkdir()
+    (own / "paper.yaml").write_text(
+        "id: a-2020-b\ntitles: {en: Of this clone alone}\nauthors: [{given: A, family: B}]\nyear: 2020\nvenue: CVPR 2020\n"
+    )
+    site = rewrite_pages(folder=project).index.parent
+    pages = {page.name for page in (site / "papers").glob("*.html")}
+    assert pages == {"index.html", "results.html", "next.html", "map.html", "a-2020-b.html"}
+    assert "Of this clone alone" in (site / "papers" / "index.html").read_text()
+    assert (
+        "hara-2018-retrace.html" not in (site / "index.html").read_text()
+    )  # the lesson's paper is not in this library
+
+
 def test_a_course_is_checked_before_anything_runs(tmp_path):
     project = write_course(tmp_path)
     with pytest.raises(NotebookError, match="did you mean 'seed'"):

@@ -3,7 +3,11 @@
 import csv
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -282,6 +286,43 @@ def test_a_folder_of_other_settings_or_other_things_is_left_alone(small, tmp_pat
     with pytest.raises(ValueError, match="not empty and not a motion dataset"):
         generate(tmp_path, videos=24, progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_whose_settings_are_damaged_is_named(tmp_path):
+    for text in ("", "[]", "[" * 100_000):
+        (tmp_path / "motion.json").write_text(text)
+        with pytest.raises(ValueError, match=r"motion\.json is damaged"):
+            generate(tmp_path, videos=24, progress=False)
+
+
+@pytest.mark.parametrize("linked", [False, *([True] if os.name != "nt" else [])])
+def test_the_folder_may_be_a_mount_point_or_a_link(tmp_path, linked):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "lost+found").mkdir()  # as on a new disk
+    root = tmp_path / "link" if linked else disk
+    if linked:
+        root.symlink_to(disk, target_is_directory=True)
+    before = disk.stat().st_ino
+    settings = {"videos": 24, "frames": 4, "size": 16}
+    assert generate(root, **settings, progress=False) == root
+    assert disk.stat().st_ino == before  # never renamed over, which a mount point refuses
+    assert len([*disk.glob("videos/*/*.mp4")]) == 24
+    assert generate(root, **settings, progress=False) == root
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_kill_in_an_empty_folder_locks_nobody_out(tmp_path):
+    command = [sys.executable, "-m", "labkit", "data", "motion", "--root", str(tmp_path), "--videos", "2880"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while not [*tmp_path.rglob("*.mp4")]:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "videos").exists()
+    generate(tmp_path, videos=24, frames=4, size=16, progress=False)
+    assert len([*tmp_path.glob("videos/*/*.mp4")]) == 24
 
 
 @pytest.mark.parametrize(

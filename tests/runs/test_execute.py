@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from toy_course import write_notebook
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, run_notebook
 from labkit.runs.notebook import NotebookError
+from labkit.runs.results import read_results
 from labkit.runs.table import runs_table, status
 
 PARAMETERS = 'seed: int = 0  # a seed\nwait: float = 0.0\nout: str = ""  # folder'
@@ -44,6 +46,24 @@ def test_a_run_keeps_the_notebook_its_numbers_and_how_they_came_about(tmp_path):
     assert (steps[-1].heading, steps[-1].cells) == ("Then", 6)
 
 
+def test_a_run_computes_with_the_threads_asked_for_and_says_so(tmp_path):
+    path = notebook(
+        tmp_path, "import torch\nfrom labkit.runs.results import record\nrecord(out, n=torch.get_num_threads())"
+    )
+    run = run_notebook(path, None, tmp_path / "run", threads=1)
+    assert run.results == {"n": 1}
+    assert run.about["threads"] == 1
+
+
+def test_a_kernel_waits_briefly_and_has_the_number_of_threads_that_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    read = "import os\nfrom labkit.runs.results import record\n"
+    read += "record(out, spin=int(os.environ['GOMP_SPINCOUNT']), n=int(os.environ['OMP_NUM_THREADS']))"
+    run = run_notebook(notebook(tmp_path, read), None, tmp_path / "run")
+    assert run.results["n"] == run.about["threads"] == 2
+    assert run.results["spin"] == int(os.environ["GOMP_SPINCOUNT"])  # which importing labkit set here
+
+
 def test_no_path_of_this_machine_is_in_the_executed_notebook(tmp_path):
     run = run_notebook(notebook(tmp_path, "1 + 1"), None, tmp_path / "run")
     text = (run.folder / "07_toy.ipynb").read_text()
@@ -61,6 +81,133 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(FileExistsError, match="holds a run already"):
         run_notebook(notebook(tmp_path), None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["07_toy.ipynb", "log.txt", "results.json", "history.jsonl", "predictions_clip.parquet", "training"]
+)
+def test_a_folder_with_a_file_that_the_run_would_write_over_is_refused_before_anything_starts(tmp_path, name):
+    path = notebook(tmp_path)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / name).write_text("somebody's")
+    with pytest.raises(FileExistsError, match=f"folder holds {re.escape(name)} already: give another folder"):
+        run_notebook(path, None, folder)
+    assert [file.name for file in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == "somebody's"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(FileExistsError, match="run is a file: give a folder"):
+        run_notebook(notebook(tmp_path), None, tmp_path / "run")
+
+
+def test_a_notebook_is_not_run_over_itself(tmp_path):
+    path = notebook(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"holds 07_toy\.ipynb already"):
+        run_notebook(path, None, tmp_path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["07_toy.ipynb"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_kill_while_the_run_is_noted_leaves_a_folder_that_can_be_used(tmp_path):
+    path = notebook(tmp_path, RECORDS)
+    program = f"""
+import os, signal
+from pathlib import Path
+from labkit.runs.execute import run_notebook
+Path.write_text = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+run_notebook({str(path)!r}, None, {str(tmp_path / "run")!r})
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    assert runs_table(tmp_path).empty
+    assert run_notebook(path, None, tmp_path / "run").status == "done"
+
+
+CELL = {
+    "computed": """%load_ext autoreload
+from pathlib import Path
+seed: int = 0  # a seed
+twice = seed * 2
+home: str = str(Path.home())  # computed
+size = 2**10
+limit: int | None = None  # no limit""",
+    "plain": "seed: int = 0  # a seed",
+}
+
+
+def saved(path: Path, metadata: dict, cell: str = "plain", mark: bytes = b"") -> Path:
+    """A notebook as another program saved it: it prints its interpreter and its seed."""
+    write_notebook(path, ["# Saved elsewhere", "import sys\nprint(sys.executable, seed)"], CELL[cell])
+    content = json.loads(path.read_text())
+    path.write_bytes(mark + json.dumps({**content, "metadata": metadata}).encode())
+    return path
+
+
+KERNELS = {
+    "none": ({}, "was saved without a kernel"),
+    "another": ({"kernelspec": {"name": "conda-env", "language": "python"}}, "was saved with the kernel 'conda-env'"),
+    "odd": ({"kernelspec": None, "language_info": "python"}, "was saved without a kernel"),
+}
+
+
+@pytest.mark.parametrize(("metadata", "said"), KERNELS.values(), ids=KERNELS)
+def test_a_notebook_saved_with_another_kernel_runs_on_this_interpreter_and_that_is_said(tmp_path, metadata, said):
+    path = saved(tmp_path / "a.ipynb", metadata, mark=b"\xef\xbb\xbf")
+    with pytest.warns(UserWarning, match=f"a.ipynb {said}: it runs on this interpreter, {re.escape(sys.executable)}"):
+        run = run_notebook(path, {"seed": 3}, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 3\n"
+    assert run.about["kernel"] == "python3"
+
+
+def test_the_usual_kernel_is_this_interpreter_whatever_jupyter_calls_so(tmp_path, monkeypatch, recwarn):
+    spec = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["nowhere", "{connection_file}"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    run = run_notebook(path, None, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 0\n"
+    assert not [one for one in recwarn if "kernel" in str(one.message)]
+
+
+def test_an_installed_kernel_can_be_named_and_an_unknown_one_is_answered_before_anything_starts(tmp_path, monkeypatch):
+    spec = tmp_path / "jupyter" / "kernels" / "mine" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": command, "display_name": "Mine", "language": "python", "env": {"MINE": "1"}}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = notebook(tmp_path, "import os\nprint(os.environ['MINE'])")
+    with pytest.raises(NotebookError, match=r"there is no kernel 'mien'; did you mean 'mine'\?"):
+        run_notebook(path, None, tmp_path / "run", kernel="mien")
+    assert not (tmp_path / "run").exists()
+    run = run_notebook(path, None, tmp_path / "run", kernel="mine")
+    assert ((run.folder / "log.txt").read_text(), run.about["kernel"]) == ("1\n", "mine")
+
+
+def test_a_notebook_of_another_language_is_refused_before_anything_starts(tmp_path):
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "ir", "language": "R"}})
+    with pytest.raises(NotebookError, match=r"a\.ipynb is written in R; labkit runs Python"):
+        run_notebook(path, None, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_notebook_with_computed_parameters_and_magics_runs(tmp_path):
+    path = saved(tmp_path / "a.ipynb", {"kernelspec": {"name": "python3", "language": "python"}}, "computed")
+    with pytest.warns(UserWarning, match=r"twice = seed \* 2: computed from the defaults"):
+        run = run_notebook(path, {"seed": "3", "limit": "5"}, tmp_path / "run")
+    assert (run.folder / "log.txt").read_text() == f"{sys.executable} 3\n"
+    assert (run.parameters, run.about["changed"]) == ({"seed": 3, "limit": 5}, {"seed": 3, "limit": 5})
+
+
+def test_other_files_in_the_folder_stay(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "batch.log").write_text("of the queue")
+    assert run_notebook(notebook(tmp_path, RECORDS), None, tmp_path / "run").status == "done"
+    assert (tmp_path / "run" / "batch.log").read_text() == "of the queue"
 
 
 def test_of_two_runs_at_once_one_gets_the_folder(tmp_path):
@@ -189,14 +336,46 @@ def test_a_killed_run_shows_as_died(tmp_path):
     assert table["results"].tolist() == [{"double": 0}]
 
 
-def test_damaged_files_of_a_run_hide_no_other_run(tmp_path):
-    contents = {"cut": "", "other": "[]", "whole": '{"status": "done"}'}
-    for name, text in contents.items():
+ODD = {
+    "cut": "",
+    "list": "[]",
+    "deep": "[" * 100_000,
+    "latin": b'{"status": "\xe9"}',
+    "changed": '{"changed": ["seed"]}',
+    "no changes": '{"changed": null}',
+    "seconds": '{"seconds": "12"}',
+    "notebook": '{"notebook": 5}',
+    "process": '{"status": "running", "process": 7}',
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_an_odd_run_hides_no_other_and_is_one_line(tmp_path, text):
+    for name, content in {"odd": text, "whole": '{"status": "done"}'}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(text)
-    (tmp_path / "whole" / "results.json").write_text('{"x": ')
-    table = runs_table(tmp_path)
+        (tmp_path / name / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.warns(UserWarning, match="a run is left out") as said:
+        table = runs_table(tmp_path)
     assert table[["run", "status", "results"]].to_numpy().tolist() == [["whole", "done", {}]]
+    (message,) = [str(one.message) for one in said]
+    assert str(tmp_path / "odd" / "run.json") in message
+    assert "\n" not in message
+
+
+def test_a_run_whose_process_is_written_oddly_has_died(tmp_path):
+    process = {"host": platform.node(), "pid": "many", "since": None}
+    (tmp_path / "run.json").write_text(json.dumps({"status": "running", "process": process}))
+    assert runs_table(tmp_path)["status"].tolist() == ["died"]
+
+
+@pytest.mark.parametrize("text", ['{"x": ', "[1]", "3", '"a"'])
+def test_odd_numbers_hide_no_run_and_are_one_line(tmp_path, text):
+    (tmp_path / "run.json").write_text('{"status": "done"}')
+    (tmp_path / "results.json").write_text(text)
+    with pytest.warns(UserWarning, match=r"a run's numbers are left out: .*results\.json"):
+        assert runs_table(tmp_path)[["status", "results"]].to_numpy().tolist() == [["done", {}]]
+    with pytest.raises(ValueError, match=r"results\.json"):
+        read_results(tmp_path)
 
 
 def test_the_table_of_an_absent_folder_says_how_to_make_runs(tmp_path):

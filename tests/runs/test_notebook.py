@@ -6,6 +6,7 @@ from toy_course import PARAMETERS, THIRD, write_course, write_notebook
 from labkit.runs.notebook import (
     NotebookError,
     check_parameters,
+    computed_before,
     find_notebook,
     read_parameters,
     split_assignments,
@@ -81,10 +82,91 @@ def test_none_is_a_value_only_where_the_type_says_so(tmp_path):
     assert declared["plain"].type == "int"
 
 
-def test_a_default_that_must_be_computed_is_refused(tmp_path):
-    path = write_notebook(tmp_path / "a.ipynb", THIRD, "seed: int = len('abc')")
-    with pytest.raises(NotebookError, match="not a plain value"):
-        read_parameters(path)
+WRITTEN = """\
+%matplotlib inline
+from pathlib import Path
+seed: int = 0  # a seed
+twice = seed * 2
+home: str = str(Path.home())  # computed
+size = 2**10
+folder: Path = Path("data")
+limit: int | None = None  # no limit
+stop = None
+names = {"a", "b"}
+listing = !ls"""
+
+
+def test_parameters_may_be_computed_and_stand_among_magics(tmp_path):
+    declared = read_parameters(write_notebook(tmp_path / "a.ipynb", THIRD, WRITTEN))
+    assert [*declared] == ["seed", "twice", "home", "size", "folder", "limit", "stop", "names", "listing"]
+    assert {name for name, one in declared.items() if one.plain} == {"seed", "limit", "stop"}
+    assert (declared["twice"].shown, declared["home"].help) == ("seed * 2", "computed")
+    given = check_parameters(declared, {"seed": "3", "home": "/x", "limit": "5", "stop": "none"}, "a")
+    assert given == {"seed": 3, "home": "/x", "limit": 5, "stop": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("twice", r"'twice' starts as seed \* 2, which is not a plain value.*`twice: int = seed \* 2`"),
+        ("size", r"'size' starts as 2 \*\* 10, which is not a plain value"),
+        ("folder", r"'folder' is of Path, which is no plain type"),
+        ("stop", r"'stop' is of NoneType.*`stop: int \| None = None`"),
+        ("names", "'names' starts as .*, which is not a plain value"),
+    ],
+)
+def test_only_what_is_set_needs_a_plain_type(tmp_path, name, said):
+    declared = read_parameters(write_notebook(tmp_path / "a.ipynb", THIRD, WRITTEN))
+    with pytest.raises(NotebookError, match=said):
+        check_parameters(declared, {name: "5"}, "a")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        ("int | None", "5", 5),
+        ("None | int", "5", 5),
+        ("None | int", "none", None),
+        ("Optional[int]", "5", 5),
+        ("typing.Optional[int]", "none", None),
+        ("Union[int, None]", "none", None),
+        ("'int | None'", "none", None),
+        ("Annotated[int, 'a count']", "5", 5),
+        ("int | str", "5", 5),
+        ("str | int", "many", "many"),
+        ("bool | int", "1", 1),
+        ("int | float", "2.5", 2.5),
+        ("typing.List[int]", "1,2", [1, 2]),
+        ("list[int] | None", "1,2", [1, 2]),
+        ("Optional[Literal['a', 'b']]", "b", "b"),
+        ("Literal['a', None]", "none", None),
+        ("Literal[1, 'auto']", "1", 1),
+        ("dict[str, int]", "{'a': 1}", {"a": 1}),
+    ],
+)
+def test_a_type_may_be_written_in_any_usual_way(tmp_path, annotation, text, value):
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, f"it: {annotation} = f()")
+    read = check_parameters(read_parameters(path), {"it": text}, "a")["it"]
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, "\ufeffseed: int = 3")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_parameters(path)["seed"].default == 3
+
+
+def test_a_cell_magic_above_the_parameters_hides_none(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", THIRD, "%%time\nseed: int = 3  # a seed")
+    assert read_parameters(path)["seed"].help == "a seed"
+
+
+def test_what_is_computed_of_a_given_parameter_is_told(tmp_path):
+    cell = "seed: int = 0\ntwice = seed * 2\nfour = twice * 2\nother = abs(1)"
+    declared = read_parameters(write_notebook(tmp_path / "a.ipynb", THIRD, cell))
+    assert computed_before(declared, {"seed": 3}).startswith("twice = seed * 2; four = twice * 2: computed from the")
+    assert computed_before(declared, {"seed": 0}) == ""
+    assert computed_before(declared, {"seed": 3, "twice": 6, "four": 12}) == ""
 
 
 def test_a_notebook_is_found_by_path_name_stem_and_number(tmp_path):
@@ -102,10 +184,15 @@ def test_a_notebook_that_is_not_there_is_answered_with_the_nearest(tmp_path, nam
         find_notebook(name, write_course(tmp_path) / "notebooks")
 
 
-def test_a_file_that_is_no_notebook_is_refused(tmp_path):
+NO_NOTEBOOKS = ["not json", "[]", "{}", '{"cells": [3]}', '{"cells": [{}]}', '{"cells": ' + "[" * 100_000]
+NO_NOTEBOOKS += ['{"cells": [{"cell_type": "code", "source": 3}]}', '{"cells": [], "metadata": 3}']
+
+
+@pytest.mark.parametrize("text", NO_NOTEBOOKS)
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, text):
     path = tmp_path / "a.ipynb"
-    path.write_text("not json")
-    with pytest.raises(NotebookError, match="is not a notebook"):
+    path.write_text(text)
+    with pytest.raises(NotebookError, match=r"a\.ipynb is not a notebook"):
         read_parameters(path)
 
 
@@ -114,6 +201,11 @@ def test_an_assignment_needs_a_name_and_an_equals_sign():
     for wrong in ("a", "=3", "a b=3"):
         with pytest.raises(NotebookError, match="name=value"):
             split_assignments([wrong])
+
+
+def test_a_parameter_given_twice_is_said():
+    with pytest.raises(NotebookError, match="'seed' is given twice: '1' and '2'"):
+        split_assignments(["seed=1", "rate=3", "seed=2"])
 
 
 def test_papermill_infers_the_same_parameters(tmp_path):

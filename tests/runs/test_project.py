@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.runs.project import course_folder, project_folder
+from labkit.runs.project import course_folder, has_library, project_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -43,8 +43,28 @@ def test_in_a_checkout_both_are_the_checkout(tmp_path):
     assert project_folder(inside) == course_folder(inside) == tmp_path.resolve()
 
 
-def test_an_editable_install_is_found_from_anywhere(tmp_path):
-    assert project_folder(tmp_path) == course_folder(tmp_path) == ROOT
+def test_a_folder_with_a_library_is_a_project_that_reads_the_packages_course(tmp_path):
+    inside = tmp_path / "summaries" / "a-2020-b" / "cards"
+    inside.mkdir(parents=True)
+    (inside.parent / "paper.yaml").touch()
+    assert project_folder(inside) == tmp_path.resolve()
+    assert course_folder(inside) == ROOT
+
+
+def test_summaries_of_another_program_are_no_library(tmp_path):
+    (tmp_path / "summaries" / "train").mkdir(parents=True)
+    (tmp_path / "summaries" / "train" / "events.out.tfevents").touch()
+    inside = tmp_path / "code"
+    inside.mkdir()
+    assert not has_library(tmp_path)
+    assert project_folder(inside) == inside.resolve()
+    (tmp_path / "summaries" / "group").mkdir()
+    assert has_library(tmp_path)
+
+
+def test_a_checkout_somewhere_else_is_read_and_not_written(tmp_path):
+    assert course_folder(tmp_path) == ROOT
+    assert project_folder(tmp_path) == tmp_path.resolve()
 
 
 def test_an_installed_package_brings_the_course_and_writes_where_one_is(installed, tmp_path):
@@ -62,6 +82,24 @@ print(paper("hara-2018-retrace").id)
     assert Path(notebook) == (installed / "labkit" / "notebooks" / "05_overfitting_curves.ipynb").resolve()
     assert Path(project) == tmp_path.resolve()
     assert (finds_findings, card) == ("True", "hara-2018-retrace")
+
+
+def test_nothing_is_written_inside_the_installed_package(installed):
+    inside = installed / "labkit" / "notebooks"
+    program = """
+from labkit.runs.execute import run_notebook
+from labkit.runs.project import course_folder
+print(course_folder())
+try:
+    run_notebook("00")
+except PermissionError as error:
+    print(error.strerror)
+"""
+    before = sorted(inside.iterdir())
+    course, said = python(program, installed, inside)
+    assert Path(course) == (installed / "labkit").resolve()
+    assert "which is only read" in said
+    assert sorted(inside.iterdir()) == before
 
 
 def test_an_installed_package_takes_the_checkout_it_is_called_in(installed):

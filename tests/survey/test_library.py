@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from labkit.survey import SummaryError, cite, paper, papers
-from labkit.survey import library as library_module
 from labkit.survey.library import Loader, paper_ids, parse_yaml, summaries_folder
 
 PAPER = """\
@@ -70,21 +69,6 @@ def test_a_missing_folder_says_what_is_wanted(monkeypatch, tmp_path):
 def test_a_checkout_reads_the_summaries_beside_the_package(monkeypatch):
     monkeypatch.delenv("LABKIT_SUMMARIES", raising=False)
     assert summaries_folder() == Path(__file__).resolve().parents[2] / "summaries"
-
-
-def test_an_installed_package_reads_the_summaries_inside_it(monkeypatch, tmp_path):
-    monkeypatch.delenv("LABKIT_SUMMARIES", raising=False)
-    (tmp_path / "labkit" / "summaries").mkdir(parents=True)
-    (tmp_path / "summaries").mkdir()  # some other package of that name, next door in site-packages
-    monkeypatch.setattr(library_module.resources, "files", lambda package: tmp_path / package)
-    assert summaries_folder() == tmp_path / "labkit" / "summaries"
-
-
-def test_no_summaries_at_all_names_the_places(monkeypatch, tmp_path):
-    monkeypatch.delenv("LABKIT_SUMMARIES", raising=False)
-    monkeypatch.setattr(library_module.resources, "files", lambda package: tmp_path / package)
-    with pytest.raises(FileNotFoundError, match="LABKIT_SUMMARIES"):
-        summaries_folder()
 
 
 def test_the_wheel_carries_the_summaries():
@@ -165,6 +149,12 @@ def test_aliases_that_unfold_without_end_are_refused(tmp_path):
         bomb += f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
     with pytest.raises(SummaryError, match="beyond what a summary can be"):
         parse_yaml(tmp_path / "paper.yaml", bomb)
+
+
+@pytest.mark.parametrize("text", ["[" * 400_000 + "]" * 400_000, "- " * 200_000 + "a", "? " * 200_000 + "a"])
+def test_nesting_that_would_end_the_interpreter_is_refused(tmp_path, text):
+    with pytest.raises(SummaryError, match=r"paper\.yaml, line 1: nested"):
+        parse_yaml(tmp_path / "paper.yaml", text)
 
 
 def test_an_alias_of_itself_is_refused(tmp_path):

@@ -71,7 +71,7 @@ def test_a_batch_of_which_one_clip_is_left_is_left_out_and_training_goes_on():
     with pytest.warns(UserWarning, match="could not be read"):
         table = train(Spoilt(4, bad=(0,)), batch_size=2, epochs=3)
     assert table["clips"].tolist() == [2, 2, 2]
-    assert np.isfinite(table["loss"]).all()
+    assert np.isfinite(table["live_loss"]).all()
 
 
 def test_a_resumed_epoch_with_clips_left_out_gives_what_one_run_gives(tmp_path):
@@ -92,7 +92,7 @@ def test_a_resumed_epoch_with_clips_left_out_gives_what_one_run_gives(tmp_path):
         train(data, folder=tmp_path / "parts", batch_size=2)
     parts = History.read(tmp_path / "parts" / "history.jsonl").table
     assert parts["clips"].tolist() == whole["clips"].tolist()
-    assert parts["loss"].tolist() == whole["loss"].tolist()
+    assert parts["live_loss"].tolist() == whole["live_loss"].tolist()
 
 
 def test_evaluation_leaves_out_the_video_and_says_so():

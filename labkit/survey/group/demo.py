@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.records import create_folder, is_vacant
 from labkit.survey.card_schema import Card, Mode
 from labkit.survey.formats import TEMPLATES
 from labkit.survey.front_matter import written
@@ -73,7 +74,7 @@ def make_demo(
     """
     folder = Path(folder).expanduser()
     clock = zone_of(zone)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_vacant(folder):
         raise FileExistsError(f"{folder} has something in it; name a folder that is not there yet")
     source = summaries_folder()
     papers = [paper for paper in paper_ids() if read_paper(paper).kind == "paper"][:MOST_PAPERS]
@@ -81,12 +82,15 @@ def make_demo(
     now = dt.datetime.now(clock).replace(second=0, microsecond=0)
     last = dt.datetime.combine(until, dt.time(18), clock) if until else now
     season = _play(random.Random(seed), papers, people, last)
-    for paper in papers:
-        shutil.copytree(source / paper, folder / paper, ignore=shutil.ignore_patterns("cards"))
-    for (paper, person), (at, minutes, mode) in season.cards.items():
-        _write_card(folder, read_paper(paper), person, _institution(people.index(person)), at, minutes, mode)
-    _write_group(folder, season.events, people, zone)
-    return folder
+
+    def fill(place: Path) -> None:
+        for paper in papers:
+            shutil.copytree(source / paper, place / paper, ignore=shutil.ignore_patterns("cards"))
+        for (paper, person), (at, minutes, mode) in season.cards.items():
+            _write_card(place, read_paper(paper), person, _institution(people.index(person)), at, minutes, mode)
+        _write_group(place, season.events, people, zone)
+
+    return create_folder(folder, fill)
 
 
 def _institution(number: int) -> str:
@@ -99,6 +103,7 @@ def _play(chance: random.Random, papers: list[str], people: list[str], last: dt.
     first = last - dt.timedelta(days=DAYS)
     for number, person in enumerate(people):
         season.tell(person, first + dt.timedelta(minutes=number), "join", institution=_institution(number))
+    season.tell(people[0], first + dt.timedelta(hours=1), "goal", month=f"{first:%Y-%m}", skims=12, close=3)
     quiet = people[1]
     for day in range(1, DAYS):
         morning = (first + dt.timedelta(days=day)).replace(hour=9)

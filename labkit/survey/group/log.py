@@ -5,6 +5,7 @@ for each other. A last line that a crash cut short is skipped when reading, and 
 """
 
 import datetime as dt
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from labkit.records import write_atomically
+from labkit.records import naming, write_atomically
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
-from labkit.survey.library import LARGEST, SummaryError, summaries_folder
+from labkit.survey.library import LARGEST, SummaryError, own_place, summaries_folder
 
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"
@@ -37,7 +38,7 @@ def log_path(person: str) -> Path:
 def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> tuple[Event, ...]:
     """What everybody did, in order. A line that is no event is left out, and told to `on_error` with file and line."""
     events: list[Event] = []
-    for path in sorted((group_folder() / "log").glob("*.jsonl")):
+    for path in sorted((group_folder() / "log").glob("[!.]*.jsonl")):
         events += _read(path, on_error)
     return tuple(in_order(events))
 
@@ -79,10 +80,11 @@ class OwnLog:
         event = make_event(self.person, self._later(), kind, **about)
         self._last = event.at
         line = self._gap() + event.line.encode("utf-8") + b"\n"
-        written = os.write(self._file, line)
-        if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes of the log could be written; is the disk full?")
-        os.fsync(self._file)
+        with naming(log_path(self.person)):
+            written = os.write(self._file, line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes could be written; is the disk full?")
+            os.fsync(self._file)
         return event
 
     def _later(self) -> dt.datetime:
@@ -109,7 +111,7 @@ def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
 
     `now` has a zone. Raises `ValueError` for a name that is no id, `OSError` where the folder cannot be written.
     """
-    path = log_path(person)
+    path = own_place(log_path(person))
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_attributes(path.parent.parent / ".gitattributes")
     file = _open_locked(path)

@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationError
 
+from labkit.records import create
 from labkit.survey.group.log import group_folder
-from labkit.survey.library import explain, parse_yaml, read_text, summaries_folder
+from labkit.survey.library import explain, own_place, parse_yaml, read_text, summaries_folder
 from labkit.survey.schema import Record, did_you_mean, nearest
-from labkit.survey.writing import create, reader_id
+from labkit.survey.writing import reader_id
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
@@ -61,7 +62,9 @@ def new_group(zone: str, *, name: str = "") -> Path:
 
     text = f"zone: {zone_of(zone).key} # days, weeks and months begin by this clock\n"
     text += f"name: {json.dumps(name, ensure_ascii=False)}\n" if name else ""
-    return create(settings_path(), lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    return create(
+        own_place(settings_path()), lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n")
+    )
 
 
 def group_zone(name: str | None = None) -> zoneinfo.ZoneInfo:
@@ -79,23 +82,27 @@ def who_am_i(given: str | None = None) -> str:
     name = given or os.environ.get("LABKIT_READER") or _from_git()
     if not name:
         raise ValueError(
-            "who are you? Say `--reader reader-a`, or once for this library: `git config labkit.reader reader-a`, "
+            "who are you? Say `--reader reader-a`, or once for this clone: `git config labkit.reader reader-a`, "
             "or for this terminal: LABKIT_READER=reader-a"
         )
     return reader_id(name)
 
 
 def _from_git() -> str:
-    """What git knows here; nothing where there is no git."""
-    try:
-        asked = subprocess.run(
-            ["git", "config", "--get", "labkit.reader"],
-            cwd=summaries_folder(),
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    """What git knows where one stands, else of a library that is elsewhere; nothing where there is no git."""
+    places = [Path.cwd(), *([summaries_folder()] if os.environ.get("LABKIT_SUMMARIES") else [])]
+    for place in places:
+        try:
+            asked = subprocess.run(
+                ["git", "config", "--get", "labkit.reader"],
+                cwd=place,
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if asked.returncode == 0 and asked.stdout.strip():
+            return asked.stdout.strip()
+    return ""
