@@ -7,25 +7,11 @@ the median taken. Wall time on a busy machine means little: trust the ratios, an
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-ROUNDS = 7
+from labkit.timing import ROUNDS, interleaved
 
-
-def interleaved(candidates: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each candidate in each round. One unmeasured round goes first; each round starts with the next one."""
-    names = list(candidates)
-    for name in names:
-        candidates[name]()
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for round_ in range(rounds):
-        turn = round_ % len(names)
-        for name in names[turn:] + names[:turn]:
-            began = time.perf_counter()
-            candidates[name]()
-            seconds[name].append(time.perf_counter() - began)
-    return seconds
+__all__ = ["ROUNDS", "conditions", "interleaved", "ratio", "show", "verdict"]
 
 
 def ratio(slow: Sequence[float], fast: Sequence[float]) -> float:

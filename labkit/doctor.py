@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit import waiting
+from labkit.counting import counted
 
 OLDEST_PYTHON = (3, 11)
 DISK_NEEDED, DISK_WANTED = 0.5e9, 5e9  # bytes: generated data and pages; room for a data set's index and runs
@@ -85,13 +86,16 @@ def device() -> Line:
     name = done.stdout.strip()
     if name:
         return Line("device", "ok", name)
-    cores = os.cpu_count()
+    cores = os.cpu_count() or 1
     if shutil.which("nvidia-smi"):
         to_do = "install a torch built for this GPU's driver; until then everything runs on the CPU"
         return Line(
-            "device", "warning", f"CPU, {cores} cores; there is an NVIDIA driver, but torch does not see a GPU", to_do
+            "device",
+            "warning",
+            f"CPU, {counted(cores, 'core')}; there is an NVIDIA driver, but torch does not see a GPU",
+            to_do,
         )
-    return Line("device", "ok", f"CPU, {cores} cores (enough for the course)")
+    return Line("device", "ok", f"CPU, {counted(cores, 'core')} (enough for the course)")
 
 
 def threads() -> Line:

@@ -22,6 +22,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from labkit.counting import counted
+
 Level = Literal["clip", "video"]
 
 HISTORY_COLUMNS = {
@@ -295,11 +297,13 @@ class Predictions:
     def __post_init__(self) -> None:
         n, k = len(self.videos), len(self.classes)
         if self.scores.shape != (n, k):
-            raise ValueError(f"scores are {self.scores.shape}, but there are {n} videos and {k} classes")
+            raise ValueError(
+                f"scores are {self.scores.shape}, the predictions of {counted(n, 'video')} and {counted(k, 'class', 'classes')}"
+            )
         if self.labels.shape != (n,) or self.clips.shape != (n,):
             raise ValueError(f"labels {self.labels.shape} and clips {self.clips.shape} must both be ({n},)")
         if n and self.labels.max(initial=-1) >= k:
-            raise ValueError(f"label {self.labels.max()} is outside the list of {k} classes")
+            raise ValueError(f"label {self.labels.max()} is outside the list of {counted(k, 'class', 'classes')}")
 
     @property
     def predicted(self) -> np.ndarray:

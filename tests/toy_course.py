@@ -18,6 +18,7 @@ question = "Does a figure < a table?"
 minutes = { cpu = 1, gpu = 1 }
 budget_s = 30
 card = "hara-2018-retrace"
+numbers = { double = ["twice the <seed>", "count"], share = ["a share", "%"], absent = ["not recorded", "ms"] }
 
 [[notebook]]
 file = "01_second.ipynb"
@@ -59,17 +60,19 @@ import plotly.graph_objects as go
 from labkit.viz.explorer import Explorer
 from labkit.viz.theme import figure
 
-def draw(power):
-    y = [x**power for x in range(5)]
+def draw(sign, power):
+    y = [sign * x**power for x in range(5)]
     title = f"x to the power {power} ends at {y[-1]} < 300"
     return figure([go.Scatter(y=y)], title, description=f"A curve that ends at {y[-1]}.")
 
-Explorer(draw, slider={"power": [1, 2, 3, 4]})"""
+Explorer(draw, menu={"sign": [1, -1]}, slider={"power": [1, 2, 3, 4]}, labels={"sign": "<sign>"})"""
 
 FIRST = [
     "# 00 First\n\nSee [the third](02_third.ipynb#end), [the card](../summaries/hara-2018-retrace/) and [a file](notes.txt).",
     EXPLORER,
-    'figure([go.Bar(x=["a", "b"], y=[1, 3])], "b is larger </script><script>alert(1)</script>")',
+    'figure([go.Bar(x=["a", "b"], y=[1, 3])], "b is larger </script><script>alert(1)</script>")'
+    '.update_layout(meta={"narrowest": 600})'
+    '.update_xaxes(title="What the bars stand for, said in more words than a phone has room for in a line")',
     "import sys\nfrom tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    pass\nprint('to stderr', file=sys.stderr)\n"
     "print('10 %\\r100 %')\nprint('\\x1b[31mred\\x1b[0m & <plain>')",
     "import pandas as pd\npd.DataFrame([range(40)] * 2)",

@@ -9,6 +9,7 @@ import typer
 from labkit.cli.app import group, plainly, say, tell
 from labkit.cli.asking import next_papers
 from labkit.cli.reading import Reader
+from labkit.counting import counted
 
 if TYPE_CHECKING:
     from labkit.survey.card import CardFile
@@ -147,7 +148,7 @@ def card_slides(
         deck = card_deck(card_named(what[0] if what[0].endswith(".md") else _paper_id(what[0]), one))
     else:
         papers = [_paper_id(one) for one in what or ()]
-        deck = session_deck(title or f"{len(papers)} papers", papers, language=spoken)
+        deck = session_deck(title or counted(len(papers), "paper"), papers, language=spoken)
     print(write_slides(deck, to))
 
 

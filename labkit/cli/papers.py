@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from labkit.cli.app import console, group, plainly, say, tell
+from labkit.counting import counted
 
 if TYPE_CHECKING:
     from labkit.survey.people import Order
@@ -48,7 +49,7 @@ def papers_import(
         say(f"labkit: {problem}")
     known = sum(one.id in names.numbers for one in added)
     before = len(listed.papers) - len(added) - (len(problems) - len(listed.problems))
-    say(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library; {before} queued already")
+    say(f"{counted(len(added), 'paper')} added, {known} of them in the library; {before} queued already")
     print(path)
     if problems:
         raise typer.Exit(1)

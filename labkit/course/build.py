@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.counting import counted
 from labkit.course.page import SITE, links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
@@ -35,7 +36,6 @@ ROAD = (
     ("history", "loss, accuracy"),
     ("figures", "findings"),
 )
-MOST_NUMBERS = 4  # recorded numbers that the index shows of a notebook
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    write_library(site, shelf, shell, _render, _write)
+    library = write_library(site, shelf, shell, _render, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -144,7 +144,9 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             text = _render("missing.html.j2", **shell, lesson=entry)
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
-    _write(site / "index.html", _render("index.html.j2", **shell, road=ROAD, failed=failed, ran=len(runs)))
+    _write(
+        site / "index.html", _render("index.html.j2", **shell, road=ROAD, failed=failed, ran=len(runs), library=library)
+    )
     return site / "index.html"
 
 
@@ -175,6 +177,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], 
     """What the pages say of a lesson; `card` is the paper that it belongs to, where the library has it."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
+    recorded = results(run) if run else {}
     words = {
         "done": f"ran in {_duration(seconds)}" if seconds else "ran",
         "not run": "not run yet",
@@ -191,7 +194,9 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], 
         "page": f"{lesson.name}.html",
         "status": state.replace(" ", "-"),
         "status_words": words.get(state, "did not run to its end"),
-        "minutes": " · ".join(f"{_minutes(value)} on a {device.upper()}" for device, value in lesson.minutes.items()),
+        "minutes": " · ".join(
+            f"{counted(value, 'minute')} on a {device.upper()}" for device, value in lesson.minutes.items()
+        ),
         "seconds": _duration(seconds) if seconds else "",
         "failure": failure,
         "source": f"notebooks/{lesson.path.name}",
@@ -204,9 +209,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], 
             for one in found.get(lesson.name, [])
             if one.holds is not None
         ],
-        "numbers": [(name.replace("_", " "), _number(value)) for name, value in (results(run) if run else {}).items()][
-            :MOST_NUMBERS
-        ],
+        "numbers": [(one.words, one.said(recorded[one.name])) for one in lesson.numbers if one.name in recorded],
         "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
 
@@ -277,9 +280,8 @@ def _about(runs: Mapping[str, Run]) -> str:
         return "No notebook has been run yet."
     latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
     hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
-    machine = ", ".join(
-        [hardware.get("processor", "?"), f"{hardware.get('cores', '?')} cores", *hardware.get("gpus", [])]
-    )
+    cores = counted(hardware["cores"], "core") if hardware.get("cores") else "? cores"
+    machine = ", ".join([hardware.get("processor", "?"), cores, *hardware.get("gpus", [])])
     commit = code.get("commit") or ""
     at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
     labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
@@ -296,24 +298,14 @@ def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
-    return Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
+    made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
+    made.globals["counted"] = counted
+    return made
 
 
 def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _minutes(value: float) -> str:
-    return f"{value:g} minute{'' if value == 1 else 's'}"
-
-
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "–" if value is None else str(value)

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from labkit.course.controls import controls_html, take_controls
+from labkit.viz.theme import NARROWEST
+
 SITE = Path(__file__).parent / "site"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -92,15 +95,18 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
         margin["t"] = max(30, margin["t"] - shrink)
         if "height" in layout:
             layout["height"] -= shrink
+    controls, table = take_controls(layout)
     _retitle(layout)
+    _retitle(table)
     words = str(meta.get("description", ""))
     # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
-    data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps({**spec, "table": table} if table else spec, separators=(",", ":")).replace("<", "\\u003c")
     said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
     return (
         f'<figure class="plot" aria-labelledby="{name}-title">'
         f'<p class="figure-title" id="{name}-title">{_as_text(title)}</p>'
-        f'<div class="drawing"><div class="plotly-figure" id="{name}" style="height:{int(layout.get("height", 450))}px">'
+        f"{controls_html(controls, name)}"
+        f'<div class="drawing"><div class="plotly-figure" id="{name}" style="height:{int(layout.get("height", 450))}px; min-width:{int(meta.get(NARROWEST, 0))}px">'
         f"<noscript>{html.escape(words or 'This figure is drawn by a script.')}</noscript></div></div>"
         f"{said if words else ''}"
         f'<script type="application/json" id="{name}-data">{data}</script></figure>'

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from tqdm.auto import tqdm
 
+from labkit.counting import counted
 from labkit.course.page import align_numbers, figure_html
 from labkit.survey.card import CardFile
 from labkit.survey.compare import (
@@ -44,8 +45,11 @@ MOST_NODES = 60  # papers in the graph of what to read next
 LEAST_ROWS = 4  # numbers that make a table of the results' page
 
 
-def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Render, write: Write) -> None:
-    """Write all pages of a library into `papers/` of a site. `shell` is what every page shows around its own."""
+def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Render, write: Write) -> dict[str, int]:
+    """Write all pages of a library into `papers/` of a site. `shell` is what every page shows around its own.
+
+    Returns how many `cards`, `papers` and papers `waiting` for a reader the gallery shows, for other pages to say the same.
+    """
     folder = site / "papers"
     shell = {**shell, "run": functools.partial(_notebook_link, shell["lessons"])}
     cards: dict[str, list[CardFile]] = {}
@@ -60,10 +64,12 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Re
             left.unlink()
     for key, paper in tqdm(shelf.papers.items(), desc="papers", unit=" pages", delay=2, leave=False):
         write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell, render))
-    write(folder / "index.html", render("gallery.html.j2", **shell, **_gallery(shelf)))
+    gallery, counts = _gallery(shelf)
+    write(folder / "index.html", render("gallery.html.j2", **shell, **gallery, **counts))
     write(folder / "results.html", render("results.html.j2", **shell, **_results(shelf)))
     write(folder / "next.html", render("next.html.j2", **shell, **_next(shelf)))
     write(folder / "map.html", render("map.html.j2", **shell, **_map(shelf)))
+    return counts
 
 
 def _notebook_link(lessons: Sequence[Mapping[str, Any]], notebook: str) -> str:
@@ -118,7 +124,7 @@ def _cell(row: Result, name: str) -> str:
 
 def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
     about = card.about
-    minutes = [f"{about.minutes.spent:g} minutes" if about.minutes.spent is not None else ""]
+    minutes = [counted(about.minutes.spent, "minute") if about.minutes.spent is not None else ""]
     facts = [f"{about.mode} reading", *minutes, about.status, f"version {about.version}", str(about.date or "")]
     return {
         "id": f"card-{about.language}-{about.reader}",
@@ -175,7 +181,8 @@ def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
 # The pages across papers
 
 
-def _gallery(shelf: Shelf) -> dict[str, Any]:
+def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
+    """What the gallery's page shows, and the counts of `write_library`."""
     rows = list(records(shelf))
     most = GALLERY_TEXT // max(1, len(rows))
     data = [_entry(row, most) for row in rows]
@@ -184,7 +191,7 @@ def _gallery(shelf: Shelf) -> dict[str, Any]:
     titles = [(key, paper.title) for key, paper in shelf.papers.items()][:500]
     cut = most if any(len(row["text"]) > most for row in rows) else 0
     counts = {"cards": cards, "papers": len({row["paper"] for row in rows}), "waiting": len(rows) - cards}
-    return {**counts, "data": _in_script(plain), "titles": titles, "cut": cut}
+    return {"data": _in_script(plain), "titles": titles, "cut": cut}, counts
 
 
 def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.course.numbers import Shown, shown_numbers
 from labkit.runs.project import course_folder
 
 
@@ -18,6 +19,7 @@ class Lesson:
     minutes: dict[str, float]  # by device, cpu and gpu: what a reader waits for
     budget_s: float  # seconds the build may take for it
     card: str = ""  # the paper's folder in summaries/
+    numbers: tuple[Shown, ...] = ()  # of what it records: what the index shows
 
     @property
     def name(self) -> str:
@@ -52,7 +54,7 @@ def read_plan(path: str | Path | None = None) -> Plan:
         about: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         lessons = tuple(_lesson(entry, path.parent) for entry in about["notebook"])
         return Plan(about["title"], about["about"], lessons, about["budget_s"])
-    except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # TOML that cannot be read is a ValueError too
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path} is no course plan: {what}") from None
 
@@ -68,4 +70,5 @@ def choose(plan: Plan, only: list[str]) -> tuple[Lesson, ...]:
 
 def _lesson(entry: dict[str, Any], folder: Path) -> Lesson:
     entry = dict(entry)
-    return Lesson(path=folder / entry.pop("file"), **entry)
+    numbers = shown_numbers(entry.pop("numbers", {}))
+    return Lesson(path=folder / entry.pop("file"), numbers=numbers, **entry)

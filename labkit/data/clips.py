@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
 
 Frames = NDArray[np.int64]
 Times = NDArray[np.float64]
@@ -111,7 +112,7 @@ def window(
     """Clip number `index` of `windows`, int64 `(T,)`, without making the others. Raises `IndexError` if there is none."""
     count = window_count(frames, spec, fps, leftover=leftover)
     if not 0 <= index < count:
-        raise IndexError(f"no window {index}: {frames} frames give {count}")
+        raise IndexError(f"no window {index}: {counted(frames, 'frame gives', 'frames give')} {count}")
     length = resampled_length(frames, spec, fps)
     block, phase = divmod(index, spec.stride)
     size = spec.frames * spec.stride

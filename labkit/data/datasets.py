@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
 from labkit.data import clips, layouts
 from labkit.data.clips import Leftover
 from labkit.data.frames import FrameCache, cache_frames, reduced
@@ -88,7 +89,9 @@ class VideoDataset(Dataset):
         outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
         if len(outside):
             first = outside.iloc[0]
-            raise ValueError(f"{first['path']}: label {first['label']} is outside the list of {len(classes)} classes")
+            raise ValueError(
+                f"{first['path']}: label {first['label']} is outside the list of {counted(len(classes), 'class', 'classes')}"
+            )
         self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)
         self._given = transform
@@ -122,19 +125,19 @@ class VideoDataset(Dataset):
         spec, missing = self.spec, len(self.report)
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
-        length = "all frames, at least " * (self.sampling == "whole") + _count(spec.frames, "frame")
-        videos, classes = _count(len(self.table), "video"), _count(len(self.classes), "class", "classes")
+        length = "all frames, at least " * (self.sampling == "whole") + counted(spec.frames, "frame")
+        videos, classes = counted(len(self.table), "video"), counted(len(self.classes), "class", "classes")
         lines = [
-            f"{self.name}: {videos} of {classes}, {_count(len(self), 'clip')} ({self.sampling})",
+            f"{self.name}: {videos} of {classes}, {counted(len(self), 'clip')} ({self.sampling})",
             f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
             lines.append(self.note)
         if missing:
-            lines.append(f"not readable and left out: {_count(missing, 'video')}, see .report")
+            lines.append(f"not readable and left out: {counted(missing, 'video')}, see .report")
         damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
         if damaged:
-            lines.append(f"damaged and used up to the damage: {_count(damaged, 'video')}, see .table['damage']")
+            lines.append(f"damaged and used up to the damage: {counted(damaged, 'video')}, see .table['damage']")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -460,9 +463,8 @@ def _read_index(
     report = pd.DataFrame(lines, columns=["path", "reason"], dtype=str)
     if lines:
         first = f"{shown(lines[0][0])}: {lines[0][1]}"
-        found = (
-            f"{len(lines)} of {len(listing.entries) + len(listing.missing)} videos cannot be read; the first is {first}"
-        )
+        named = counted(len(listing.entries) + len(listing.missing), "video")
+        found = f"{len(lines)} of {named} cannot be read; the first is {first}"
         if on_error == "raise" or unreadable.all():
             raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
         warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
@@ -486,7 +488,9 @@ def _by_label(rule: Flip | Mapping[str, str] | Mapping[int, int], classes: tuple
             if isinstance(name, str):
                 _choose(name, classes, "class")
             elif name not in range(len(classes)):
-                raise ValueError(f"flip: label {name} is outside the list of {len(classes)} classes")
+                raise ValueError(
+                    f"flip: label {name} is outside the list of {counted(len(classes), 'class', 'classes')}"
+                )
     number: dict[Any, int] = {name: label for label, name in enumerate(classes)}
     number |= {label: label for label in range(len(classes))}
     return {number[a]: number[b] for a, b in rule.items() if a in number and b in number}
@@ -495,10 +499,6 @@ def _by_label(rule: Flip | Mapping[str, str] | Mapping[int, int], classes: tuple
 def _warn_of_forbidden_flip(transform: Transform | None, rule: Flip) -> None:
     if rule == "forbidden" and getattr(transform, "flip", False):
         warnings.warn("a mirror image has another label in this dataset: clips are not flipped", stacklevel=3)
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _choose(value: str, valid: Sequence[str], what: str) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from labkit.counting import counted
 from labkit.data.cache import cache_folder
 from labkit.data.pool import map_files
 from labkit.data.video import VideoError, VideoReader
@@ -121,7 +122,7 @@ def cache_frames(
     free = shutil.disk_usage(file.parent).free
     if total > free:
         raise OSError(
-            f"{len(rows)} videos decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
+            f"{counted(len(rows), 'video')} decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
             f"{free / 1e6:,.0f} MB free: take fewer videos or cached=False, or set LABKIT_CACHE to a larger disk"
         )
     _decode_into(file, rows, total, on_error=on_error, workers=workers, progress=progress)
@@ -168,7 +169,9 @@ def _decode_into(
 
     write_atomically(file, fill)
     if failed:
-        warnings.warn(f"{len(failed)} of {len(rows)} videos cannot be decoded; the first is {failed[0]}", stacklevel=5)
+        warnings.warn(
+            f"{len(failed)} of {counted(len(rows), 'video')} cannot be decoded; the first is {failed[0]}", stacklevel=5
+        )
 
 
 def _reserve(file: Path, size: int) -> None:
@@ -204,7 +207,9 @@ def _decode(task: tuple[Path, str, Place, int]) -> VideoError | None:
 
 def _check_length(path: str, reader: VideoReader, frames: int) -> None:
     if reader.info.frames != frames:
-        raise VideoError(path, f"it had {frames} frames when the index was built and has {reader.info.frames} now")
+        raise VideoError(
+            path, f"it had {counted(frames, 'frame')} when the index was built and has {reader.info.frames} now"
+        )
 
 
 def _key(rows: dict[str, Place]) -> str:

@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from labkit.counting import counted
 from labkit.data.video_cursor import Cursor, LostFrame
 from labkit.data.video_file import VideoError, named, open_video, shown
 from labkit.data.video_index import VideoIndex, VideoInfo, index_video, load_index
@@ -111,7 +112,8 @@ class VideoReader:
             return
         if first >= 0 and self.info.damage:
             raise VideoError(
-                self.path, f"only {self.info.frames} frames can be read, asked for frame {last} ({self.info.damage})"
+                self.path,
+                f"only {counted(self.info.frames, 'frame')} can be read, asked for frame {last} ({self.info.damage})",
             )
         raise IndexError(f"{shown(self.path)} has frames 0 to {self.info.frames - 1}; asked for {first} to {last}")
 
@@ -221,6 +223,4 @@ class VideoReader:
 
     def __repr__(self) -> str:
         about = self.info
-        return (
-            f"VideoReader({str(self.path)!r}: {about.frames} frames, {about.width}x{about.height}, {about.fps:g} fps)"
-        )
+        return f"VideoReader({str(self.path)!r}: {counted(about.frames, 'frame')}, {about.width}x{about.height}, {about.fps:g} fps)"

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from labkit.counting import counted
 from labkit.records import write_atomically
 
 Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
@@ -52,12 +53,12 @@ class Loaded:
     warning: str = ""  # what the reader must know before using the network; empty if nothing
 
     def __str__(self) -> str:
-        said = f"{self.tensors} tensors from {self.path.name}"
+        said = f"{counted(self.tensors, 'tensor')} from {self.path.name}"
         if self.unused:
             said += f"; the head is new ({', '.join(self.unused)} of the file left out)"
         counters = [name for name in self.fresh if _is_counter(name)]
         if counters:
-            said += f"; the file lacks {len(counters)} batch counters ({COUNTER}), which stay as they were"
+            said += f"; the file lacks {counted(len(counters), 'batch counter')} ({COUNTER}), as they were before"
         return f"{said}. {self.warning}" if self.warning else said
 
 
@@ -183,7 +184,7 @@ class _Fit:
     @property
     def class_counts(self) -> str:
         theirs, ours = (len(tensors[self.misshapen[0]]) for tensors in (self.found, self.wanted))
-        return f"it is for {theirs} classes and the network for {ours}"
+        return f"it is for {counted(theirs, 'class', 'classes')} and the network for {ours}"
 
     @property
     def faults(self) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from labkit.counting import counted
 from labkit.records import Run, read_mapping, write_atomically
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
@@ -125,7 +126,7 @@ class Finding:
             else "the mean is as stated, by less than 3 standard errors"
         )
         why = f": {reason}" if self.state == "not shown" else ""
-        return f"{self.state.capitalize()} over {len(self.per_seed)} seeds{why}.{since}"
+        return f"{self.state.capitalize()} over {counted(len(self.per_seed), 'seed')}{why}.{since}"
 
     @property
     def numbers(self) -> str:
@@ -265,7 +266,7 @@ def measure(
                 stored[name] = _entry(ended, path)
                 _write(project, {known: entry for known, entry in stored.items() if known in notebooks})
     if failed:
-        raise RuntimeError(f"{len(failed)} runs failed, the first: {failed[0]}")
+        raise RuntimeError(f"{counted(len(failed), 'run')} failed, the first: {failed[0]}")
     return findings(project)
 
 
@@ -348,7 +349,7 @@ def _judged(one: Declared, entry: Mapping[str, Any]) -> Finding:
 
 
 def _threads(count: int | None) -> str:
-    return "" if not count else f"{count} thread{'s' if count > 1 else ''}"
+    return counted(count, "thread") if count else ""
 
 
 def _span(seeds: Mapping[int, float]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from labkit.counting import counted
 from labkit.survey.library import paper_ids, read_paper, read_results
 from labkit.survey.schema import RESULT_COLUMNS, Paper, Result, did_you_mean
 
@@ -117,6 +118,6 @@ def _written(filters: dict[str, Any]) -> str:
 
 def _describe(result: Result) -> str:
     names = ("model", "variant", "dataset", "metric", "input", "pretraining", "protocol")
-    frames = f"{result.frames} frames" if result.frames else ""
+    frames = counted(result.frames, "frame") if result.frames else ""
     about = [getattr(result, name) for name in names] + [frames]
     return f"{' · '.join(part for part in about if part)}: {result}"

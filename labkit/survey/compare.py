@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from labkit.counting import counted
 from labkit.survey.citing import fits, folded
 from labkit.survey.schema import RESULT_COLUMNS, Result, did_you_mean
 from labkit.survey.shelf import Shelf, open_shelf
@@ -237,7 +238,7 @@ def _label(row: Result, apart: Iterable[str]) -> str:
 
 def _value(row: Result, name: str) -> str:
     if name == "frames":
-        return f"{row.frames} frames" if row.frames else ""
+        return counted(row.frames, "frame") if row.frames else ""
     return f"{row.level} level" if name == "level" and row.level else str(getattr(row, name) or "")
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from labkit.counting import counted
 from labkit.survey.citing import folded
 from labkit.survey.compare import depth_of
 from labkit.survey.schema import Result
@@ -150,6 +151,6 @@ def _ranked(cells: dict[tuple[str, str], Cell], place: int) -> tuple[str, ...]:
 
 
 def _in_words(cell: Cell) -> str:
-    numbers = f"{len(cell.results)} number{'s' * (len(cell.results) != 1)}" if cell.results else ""
+    numbers = counted(len(cell.results), "number") if cell.results else ""
     asked = f"{len(cell.questions)} open" if cell.questions else ""
     return ", ".join(part for part in (numbers, asked) if part)

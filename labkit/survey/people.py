@@ -84,6 +84,8 @@ def person(name: str) -> dict[str, str]:
             else (" ".join(words[first:]), " ".join(words[:first]))
         )
     both = {"given": re.sub(r"[{}]", "", given).strip(), "family": re.sub(r"[{}]", "", family).strip()}
+    if not both["family"]:  # nothing but braces: what there is, is the family
+        both = {"given": "", "family": both["given"]}
     return {key: value for key, value in both.items() if value}
 
 

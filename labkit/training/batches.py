@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
 from labkit.data.video_file import VideoError
 
 Loaded = tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[VideoError]]
@@ -153,10 +154,11 @@ class Reading:
     def warn(self, where: str) -> None:
         """Say what was left out, if anything was."""
         if self.errors:
-            videos = len({error.path for error in self.errors})
+            clips = counted(len(self.errors) + self.clips, "clip")
+            videos = counted(len({error.path for error in self.errors}), "video")
             warnings.warn(
-                f"{where}: {len(self.errors)} of {len(self.errors) + self.clips} clips could not be read and were left "
-                f"out, of {videos} video{'s' if videos > 1 else ''}; the first is {self.errors[0]}",
+                f"{where}: {len(self.errors)} of {clips} could not be read and were left out, of {videos}; "
+                f"the first is {self.errors[0]}",
                 stacklevel=3,
             )
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from labkit.counting import counted
 from labkit.training.batches import ClipDataset
 from labkit.training.device import input_dims
 
@@ -46,7 +47,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
     outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
     if outputs is not None and outputs[-1] != len(dataset.classes):
         raise ValueError(
-            f"the model answers with {outputs[-1]} classes, the {role} has {len(dataset.classes)}: "
+            f"the model answers with {counted(outputs[-1], 'class', 'classes')}, the {role} has {len(dataset.classes)}: "
             f"create_model(..., num_classes={len(dataset.classes)})"
         )
 
@@ -67,7 +68,9 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
     labels = np.asarray(table["label"])
     outside = labels[(labels < 0) | (labels >= len(dataset.classes))]
     if len(outside):
-        raise ValueError(f"label {outside[0]} in the {role} is outside the list of {len(dataset.classes)} classes")
+        raise ValueError(
+            f"label {outside[0]} in the {role} is outside the list of {counted(len(dataset.classes), 'class', 'classes')}"
+        )
 
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
@@ -92,7 +95,8 @@ def fit_batch(batch_size: int, clips: int) -> int:
     """`batch_size`, or all the clips there are; a warning says so."""
     if batch_size > clips:
         warnings.warn(
-            f"batch_size is {batch_size}, but there are {clips} clips: every batch holds {clips}", stacklevel=3
+            f"batch_size is {batch_size}, but there {'is' if clips == 1 else 'are'} {counted(clips, 'clip')}: every batch holds {clips}",
+            stacklevel=3,
         )
     return min(batch_size, clips)
 

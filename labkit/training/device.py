@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from labkit.counting import counted
+
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -94,4 +96,4 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{device.type.upper()} {platform.processor() or platform.machine()}, {threads} thread{'s' * (threads > 1)}"
+    return f"{device.type.upper()} {platform.processor() or platform.machine()}, {counted(threads, 'thread')}"

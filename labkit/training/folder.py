@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from labkit.counting import counted
 from labkit.records import History, write_atomically
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
@@ -98,7 +99,7 @@ class RunFolder:
         rows = History.read(file).table.to_dict("records") if file.exists() else []
         if len(rows) < count:
             raise CheckpointError(
-                f"{file} has {len(rows)} rows, the checkpoint beside it was written after {count}: "
+                f"{file} has {counted(len(rows), 'row')}, the checkpoint beside it was written after {count}: "
                 "restore the file, or pass resume=False to start over"
             )
         return [{str(key): value for key, value in row.items()} for row in rows[:count]]

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.counting import counted, named
 from labkit.viz.theme import described, figure, look_of, plain
 
 
@@ -34,9 +35,11 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
         )
         fig.update_xaxes(title=label, tickformat="~s", row=1, col=column)  # 60k, 33M, 8G: layers and networks alike
     fig.update_yaxes(autorange="reversed", dtick=1)
-    dear = table.iloc[table[macs].argmax()]
+    dear = table[table[macs] == table[macs].max()]
+    share = f"{100 * table[macs].max() / table[macs].sum():.0f} %"
+    most = f"{named(list(dear['name']))} {'takes' if len(dear) == 1 else 'take'} the most, {share}"
     return described(
         fig,
-        f"{len(table)} layers with {table['parameters'].sum():,} parameters and {table[macs].sum():,} "
-        f"multiply-accumulates in all; {dear['name']} takes the most, {100 * dear[macs] / table[macs].sum():.0f} %.",
+        f"{counted(len(table), 'layer')} with {table['parameters'].sum():,.0f} parameters and {table[macs].sum():,.0f} "
+        f"multiply-accumulates in all; {most}{' each' if len(dear) > 1 else ''}.",
     )

@@ -6,8 +6,9 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.counting import counted
 from labkit.records import History
-from labkit.viz.theme import GREY, Look, figure, look_of, plain
+from labkit.viz.theme import GREY, Look, described, figure, look_of, plain
 
 Metric = Literal["top1", "top5", "loss"]
 Spread = Literal["range", "sd"]
@@ -57,8 +58,7 @@ def training_curves(
         _mark_best(fig, lines["val"], lowest=metric == "loss")
     fig.update_xaxes(title="Epoch")
     fig.update_yaxes(title=f"{AXES[metric]}{'' if metric == 'loss' else ', ' + _levels(table)}")
-    fig.update_layout(meta={"description": _in_words(lines, metric, runs=table["run"].nunique())})
-    return fig
+    return described(fig, _in_words(lines, metric, runs=table["run"].nunique()))
 
 
 def lag_curves(
@@ -90,8 +90,7 @@ def lag_curves(
     ends = "; ".join(
         f"{name} {v.iloc[0]:.{digits}f}{unit}, at the end {v.iloc[-1]:.{digits}f}{unit}" for name, v in lines.items()
     )
-    fig.update_layout(meta={"description": f"The same weights on the same clips, judged in three ways. {ends}."})
-    return fig
+    return described(fig, f"The same weights on the same clips, judged in three ways. {ends}.")
 
 
 def gap_curve(
@@ -118,15 +117,14 @@ def gap_curve(
         _add_line(fig, line, name=str(name), look=look_of(number), at="clips", spread=spread)
         first, last = line.iloc[0], line.iloc[-1]
         words.append(
-            f"{name}: {first['mean']:.1f} points at {first['clips']:,.0f} clips, "
+            f"{name}: {first['mean']:.1f} points at {counted(first['clips'], 'clip')}, "
             f"{last['mean']:.1f} at {last['clips']:,.0f}"
         )
     sizes = sorted(table["clips"].unique())
     fig.add_hline(y=0, line={"color": GREY, "width": 1})
     fig.update_xaxes(title="Training clips (log scale)", type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes])
     fig.update_yaxes(title=f"Gap: training minus validation<br>top-1 accuracy (points), {plain(level)} level")
-    fig.update_layout(meta={"description": "Gap between training and validation accuracy. " + "; ".join(words) + "."})
-    return fig
+    return described(fig, "Gap between training and validation accuracy. " + "; ".join(words) + ".")
 
 
 def _one_table(history: History | Sequence[History]) -> pd.DataFrame:
@@ -178,6 +176,8 @@ def _shade_gap(fig: go.Figure, train: pd.DataFrame, val: pd.DataFrame, *, points
     both = train.merge(val, on="epoch", suffixes=("_train", "_val"))
     if both.empty:
         return
+    last = both.iloc[-1]
+    gap = last["mean_train"] - last["mean_val"] if points else last["mean_val"] - last["mean_train"]
     fig.add_scatter(
         x=[*both["epoch"], *both["epoch"][::-1]],
         y=[*both["mean_train"], *both["mean_val"][::-1]],
@@ -185,34 +185,21 @@ def _shade_gap(fig: go.Figure, train: pd.DataFrame, val: pd.DataFrame, *, points
         fillcolor="rgba(128, 128, 128, 0.15)",
         line={"width": 0},
         mode="lines",
-        name="gap",
+        name=f"gap ({gap:.1f} points at the end)" if points else f"gap ({gap:.2f} at the end)",
         hoverinfo="skip",
         legendrank=2000,  # after the lines
-    )
-    last = both.iloc[-1]
-    gap = last["mean_train"] - last["mean_val"] if points else last["mean_val"] - last["mean_train"]
-    fig.add_annotation(
-        x=last["epoch"],
-        y=(last["mean_train"] + last["mean_val"]) / 2,
-        text=f"gap {gap:.1f} points" if points else f"gap {gap:.2f}",
-        showarrow=False,
-        xanchor="right",
-        xshift=-6,
     )
 
 
 def _mark_best(fig: go.Figure, val: pd.DataFrame, *, lowest: bool) -> None:
     row = val.iloc[val["mean"].argmin() if lowest else val["mean"].argmax()]
     value = f"{row['mean']:.2f}" if lowest else f"{row['mean']:.1f} %"
-    fig.add_vline(x=row["epoch"], line={"color": GREY, "dash": "dot", "width": 1.5})
-    fig.add_annotation(
+    fig.add_vline(
         x=row["epoch"],
-        y=0,
-        yref="paper",
-        yanchor="bottom",
-        text=f"best epoch {row['epoch']:.0f}: {value}",
-        showarrow=False,
-        xanchor="left" if row["epoch"] <= val["epoch"].mean() else "right",
+        line={"color": GREY, "dash": "dot", "width": 1.5},
+        name=f"best epoch {row['epoch']:.0f}: {value}",
+        showlegend=True,  # in the legend no label can lie on a line
+        legendrank=2001,
     )
 
 
@@ -231,4 +218,4 @@ def _in_words(lines: dict[str, pd.DataFrame], metric: Metric, *, runs: int) -> s
     ]
     epochs = int(max(line["epoch"].max() for line in lines.values()))
     many = f", mean of {runs} runs" if runs > 1 else ""
-    return f"{AXES[metric].split(' (')[0]} over {epochs} epochs{many}: {'; '.join(parts)}."
+    return f"{AXES[metric].split(' (')[0]} over {counted(epochs, 'epoch')}{many}: {'; '.join(parts)}."

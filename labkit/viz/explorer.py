@@ -4,8 +4,9 @@
 
 `draw(epoch=..., clips=...)` makes the figure of one choice. All choices are drawn once, when the explorer is made; so
 `draw` must be cheap (compute before, draw here), an error in it stops the cell at once, and moving a control costs
-nothing. The live twin shows those figures. The static twin is one of them with a plotly slider whose steps say what
-changes: it needs no kernel and no network, and is what a saved notebook or a built page shows.
+nothing. The live twin shows those figures, and its controls keep the keys pressed on them. The static twin is one of
+them with a plotly slider whose steps say what changes: it needs no kernel and no network, and is what a saved notebook
+or a built page shows.
 """
 
 import base64
@@ -18,12 +19,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
 MENU, SLIDER, UNDER_AXIS = 44, 84, 48  # pixels a menu and a slider take, and from the axes to the first slider
 FIXED = ("template", "height", "margin")  # the static twin takes the largest for all
+MARK = "explorer"  # in the static twin's `meta`
 LISTS = ("annotations", "shapes", "images")  # parts of a layout that are emptied, not unset
 
 Choice = tuple[int, ...]  # for each control, the number of the value chosen
@@ -38,8 +41,8 @@ class Explorer:
 
     `values` and `figure` are what is shown now; `set(**values)` moves the controls from code.
 
-    Every figure must have the same traces, with other data. Menus come before sliders: in the static twin, choosing
-    from one sets those that follow back to their start.
+    Every figure must have the same traces, with other data. Menus come before sliders: in a saved notebook without a
+    kernel, choosing from one sets those that follow back to their start.
 
     Raises `ValueError` for no or too many values, figures of different traces, and where `draw` fails, naming the values.
     """
@@ -132,7 +135,8 @@ class Explorer:
 
         for control in controls:
             control.observe(show, names="value")
-        return ipywidgets.VBox([ipywidgets.VBox(controls), screen])
+        above = ipywidgets.VBox(controls)
+        return ipywidgets.VBox([above, screen, keeping_keys(above)])
 
     def _screen(self) -> tuple[dict[str, Any], ...]:
         data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
@@ -150,6 +154,7 @@ class Explorer:
         height = max(f.layout.height or 450 for f in figures) + (MENU if menus else 0) + SLIDER * sliders
         fig = go.Figure(self._figures[self._start])
         fig.update_layout(margin={"t": above, "b": below}, height=height)
+        fig.update_layout(meta={**(fig.layout.meta or {}), MARK: True})
         fig.update_layout(
             updatemenus=[self._menu(number) for number in range(menus)],
             sliders=[self._slider(menus + number, axes=height - above - below) for number in range(sliders)],
@@ -158,6 +163,7 @@ class Explorer:
 
     def _menu(self, number: int) -> dict[str, Any]:
         return {
+            "name": plain(self._labels[self._names[number]]),
             "buttons": self._steps(self._start, number),
             "active": self._start[number],
             "x": 0.35 * number,
@@ -170,6 +176,7 @@ class Explorer:
     def _slider(self, number: int, *, axes: int) -> dict[str, Any]:
         label = plain(self._labels[self._names[number]])
         return {
+            "name": label,
             "steps": self._steps(self._start, number),
             "active": self._start[number],
             "currentvalue": {"prefix": f"{label}: "},
@@ -182,7 +189,8 @@ class Explorer:
         """What each value of one control does, when those before it stand at `choice`.
 
         Plotly's controls know nothing of each other; so each step also gives the controls that follow their new steps,
-        and sets them back to their start.
+        and sets them back to their start, where figure and title then are too. A built page keeps them where they are
+        (`labkit.course.controls`).
         """
         name = self._names[number]
         steps = []
@@ -195,7 +203,7 @@ class Explorer:
                 layout[f"{control}.{'buttons' if is_menu else 'steps'}"] = self._steps(target, later)
                 layout[f"{control}.active"] = self._start[later]
             label = f"{plain(self._labels[name])}: {plain(value)}" if number < len(self._menus) else plain(value)
-            steps.append({"label": label, "method": "update", "args": [traces, layout]})
+            steps.append({"label": label, "name": plain(value), "method": "update", "args": [traces, layout]})
         return steps
 
     def _changes(self, choice: Choice) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -257,6 +265,12 @@ def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, An
             raise ValueError(f"no such control: {name!r}; there are {', '.join(options)}")
         if value not in options[name]:
             raise ValueError(f"{name} cannot be {value!r}; it can be {', '.join(map(repr, options[name]))}")
+
+
+def is_explorer(layout: Mapping[str, Any]) -> bool:
+    """Whether a stored figure's layout is that of an explorer's static twin."""
+    meta = layout.get("meta")
+    return isinstance(meta, Mapping) and bool(meta.get(MARK))
 
 
 def has_front_end() -> bool:

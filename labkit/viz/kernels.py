@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from labkit.viz.theme import figure
+from labkit.counting import counted
+from labkit.viz.theme import at_least, described, figure
+
+SLICE = 40  # pixels across that a time slice needs to be seen
 
 
 def kernel_slices(
@@ -59,5 +62,5 @@ def kernel_slices(
     shares = np.abs(slices).sum(axis=(0, 2, 3)) / max(np.abs(slices).sum(), 1e-12)
     spread = ", ".join(f"{100 * s:.0f} % at t = {t}" for t, s in enumerate(shares))
     what = "mean over input channels" if channel is None else f"input channel {channel}"
-    fig.update_layout(meta={"description": f"{len(chosen)} filters in {times} time slices, {what}. Size: {spread}."})
-    return fig
+    described(fig, f"{counted(len(chosen), 'filter')} in {counted(times, 'time slice')}, {what}. Size: {spread}.")
+    return at_least(fig, 170 + SLICE * times)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from labkit.viz.theme import BLUE, GREY, figure, plain, wrapped
+from labkit.counting import counted
+from labkit.viz.theme import BLUE, GREY, at_least, described, figure, plain, scaled, wrapped
 
 GAP = 0.06  # between frames, as a share of a frame's width
 ABOVE = 18  # pixels of the figure for what is written above each row
-WIDE = 900  # pixels a figure is expected to be wide; only its height follows from it
+FRAME, MOST_FRAMES = 70, 12  # pixels that a frame needs to be seen, and frames of a row that are given so many
+WIDE = 900  # pixels a figure is expected to be wide; its height follows from it
+BESIDE_NAMES = 640  # pixels left of these where names of classes stand in front
 
 
 def data_uri(image: np.ndarray) -> str:
@@ -38,6 +41,11 @@ def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False
     return picture
 
 
+def _narrowest(columns: int) -> int:
+    """Pixels of width that a row of so many frames needs."""
+    return FRAME * min(columns, MOST_FRAMES)
+
+
 def _grid(clip: np.ndarray, columns: int | None, *, above: bool) -> tuple[int, int, int, int]:
     """Rows, columns, pixels between columns, pixels over each row."""
     frames, _, width, _ = clip.shape
@@ -47,7 +55,7 @@ def _grid(clip: np.ndarray, columns: int | None, *, above: bool) -> tuple[int, i
         -(-frames // columns),
         columns,
         gap,
-        max(gap, round(ABOVE * columns * (width + gap) / WIDE)) if above else gap,
+        max(gap, round(ABOVE * columns * (width + gap) / _narrowest(columns))) if above else gap,
     )
 
 
@@ -70,14 +78,16 @@ def frame_strip(
     clip = _checked(clip)
     above = list(titles) if titles is not None else [str(i) for i in (range(len(clip)) if indices is None else indices)]
     if len(above) != len(clip):
-        raise ValueError(f"{len(clip)} frames, but {len(above)} numbers or titles for them")
+        raise ValueError(f"{counted(len(clip), 'frame')}, but {len(above)} numbers or titles for them")
     fig = figure(title=title)
     tall = _add_strip(fig, clip, above, columns=columns)
     fig.update_layout(height=fig.layout.margin.t + tall + 16, margin={"l": 8, "r": 8, "b": 16})
     what = "frame" if titles is None else "picture"
-    words = description or f"{len(clip)} {what}s of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
-    fig.update_layout(meta={"description": words})
-    return fig
+    words = (
+        description or f"{counted(len(clip), what)} of {clip.shape[2]} × {clip.shape[1]} pixels: {', '.join(above)}."
+    )
+    described(fig, words)
+    return at_least(scaled(fig, WIDE, tall), _narrowest(min(columns or len(clip), len(clip))))
 
 
 def predicted_strip(
@@ -106,7 +116,8 @@ def predicted_strip(
     true = label if label is not None and label >= 0 else None
     names = [f"{classes[i]} ✓" if i == true else classes[i] for i in best]
     fig = figure(title=title or _verdict(classes, int(best[0]), true), showlegend=False)
-    strip, bars, between = _add_strip(fig, clip, [""] * len(clip), columns=None), 28 * len(best), 12
+    strip = _add_strip(fig, clip, [""] * len(clip), columns=None, wide=BESIDE_NAMES)
+    bars, between = 28 * len(best), 12
     axes = strip + between + bars
     fig.add_bar(
         orientation="h",
@@ -129,8 +140,8 @@ def predicted_strip(
         yaxis2={"anchor": "x2", "domain": [0, bars / axes], "autorange": "reversed", "automargin": True},
     )
     answers = ", ".join(f"{classes[i]} {100 * scores[i]:.1f} %" for i in best)
-    fig.update_layout(meta={"description": f"{_verdict(classes, int(best[0]), true)} Best scores: {answers}."})
-    return fig
+    described(fig, f"{_verdict(classes, int(best[0]), true)} Best scores: {answers}.")
+    return at_least(fig, 240 + _narrowest(len(clip)) // 2)
 
 
 def _verdict(classes: Sequence[str], answer: int, true: int | None) -> str:
@@ -148,8 +159,8 @@ def _checked(clip: np.ndarray) -> np.ndarray:
     return clip
 
 
-def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None) -> int:
-    """Add the frames as one image with a line of text over each. Returns the pixels of height they want."""
+def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None, wide: int = WIDE) -> int:
+    """Add the frames as one image with a line of text over each. Returns the pixels of height they want at `wide` pixels."""
     picture = montage(clip, columns, above=any(above))
     _, height, width, _ = clip.shape
     rows, columns, gap, head = _grid(clip, columns, above=any(above))
@@ -163,7 +174,14 @@ def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, column
                 showarrow=False,
                 yanchor="bottom",
                 font={"size": 11},
+                bgcolor="rgba(0, 0, 0, 0)",  # nothing of a frame is covered
             )
-    fig.update_xaxes(visible=False, constrain="domain", range=[-0.5, picture.shape[1] - 0.5])
-    fig.update_yaxes(visible=False, scaleanchor="x", constrain="domain", range=[picture.shape[0] - 0.5, -0.5])
-    return max(60, min(rows * 260, round(WIDE * picture.shape[0] / picture.shape[1])))
+    fig.update_xaxes(visible=False, constrain="domain", constraintoward="left", range=[-0.5, picture.shape[1] - 0.5])
+    fig.update_yaxes(
+        visible=False,
+        scaleanchor="x",
+        constrain="domain",
+        constraintoward="top",
+        range=[picture.shape[0] - 0.5, -0.5],
+    )
+    return max(60, min(rows * 260, round(wide * picture.shape[0] / picture.shape[1])))

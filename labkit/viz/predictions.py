@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.counting import counted, named
 from labkit.records import Predictions
-from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, plain
+from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, plain
 
 Sort = Literal["accuracy", "name", "videos"]
 SORTS: dict[str, tuple[list[str], list[bool]]] = {
@@ -54,8 +55,7 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
     fig.add_annotation(x=mean, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"all {unit}: {mean:.1f} %")
     fig.update_xaxes(title=f"Top-1 accuracy (%), {predictions.level} level", range=[0, 100])
     fig.update_yaxes(title=f"Class (number of {unit})", autorange="reversed", dtick=1)
-    fig.update_layout(meta={"description": _classes_in_words(table, mean, predictions.level)})
-    return fig
+    return described(fig, _classes_in_words(table, mean, predictions.level))
 
 
 def class_answers(
@@ -92,7 +92,8 @@ def class_answers(
         text=[str(counts[i]) for i in answers],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{y}: %{x} " + unit + "<extra></extra>",
+        customdata=[counted(counts[i], unit[:-1]) for i in answers],
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
         name="answers",
         row=1,
         col=2,
@@ -102,8 +103,9 @@ def class_answers(
     fig.update_xaxes(
         title=f"{unit.capitalize()} of {plain(chosen)}", range=[0, 1.15 * max(1, counts.max())], row=1, col=2
     )
-    said = ", ".join(f"{predictions.classes[i]} {counts[i]} times" for i in answers if counts[i])
-    return described(fig, f"{chosen}, {counts.sum()} {unit}, is answered: {said or 'never asked'}.")
+    said = ", ".join(f"{predictions.classes[i]} {counted(counts[i], 'time')}" for i in answers if counts[i])
+    described(fig, f"{chosen}, {counted(counts.sum(), unit[:-1])}, is answered: {said or 'never asked'}.")
+    return at_least(fig, 640)
 
 
 def confusion(
@@ -140,14 +142,14 @@ def confusion(
         ygap=1,
         texttemplate=("%{z:.0f}" if small else None),
         colorbar={"title": {"text": unit, "side": "right"}},
-        hovertemplate="true: %{y}<br>answer: %{x}<br>%{z:.0f} " + unit + "<extra></extra>",
+        hovertemplate="true: %{y}<br>answer: %{x}<br>%{z:.0f} (" + unit + ")<extra></extra>",
     )
     side = 26 if small else 9
     fig = figure([heat], title, height=max(420, 190 + side * len(names)))
     fig.update_xaxes(title=f"Answer ({predictions.level} level)", tickangle=-45, showgrid=False, dtick=1)
     fig.update_yaxes(title="True class", autorange="reversed", showgrid=False, dtick=1)
-    fig.update_layout(meta={"description": _confusions_in_words(predictions, names)})
-    return fig
+    described(fig, _confusions_in_words(predictions, names))
+    return at_least(fig, min(640, 220 + 26 * len(names)))
 
 
 def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,11 +171,11 @@ def _sorted(predictions: Predictions, sort: str) -> pd.DataFrame:
 
 
 def _classes_in_words(table: pd.DataFrame, mean: float, level: str) -> str:
-    known = table.dropna(subset=["top1"]).sort_values("top1")
-    worst, best = known.iloc[0], known.iloc[-1]
+    top1 = table.set_index("name")["top1"].dropna()
+    best, worst = (f"{named(list(top1.index[top1 == end]))} with {100 * end:.1f} %" for end in (top1.max(), top1.min()))
     return (
-        f"Top-1 accuracy of {len(table)} classes at {level} level, {mean:.1f} % over all. Best: {best['name']} with "
-        f"{100 * best['top1']:.1f} %; worst: {worst['name']} with {100 * worst['top1']:.1f} %."
+        f"Top-1 accuracy of {counted(len(table), 'class', 'classes')} at {level} level, {mean:.1f} % over all. "
+        f"Best: {best}; worst: {worst}."
     )
 
 
@@ -182,9 +184,9 @@ def _confusions_in_words(predictions: Predictions, names: Sequence[str]) -> str:
     right, total = int(matrix.diagonal().sum()), int(matrix.sum())
     wrong = matrix - np.diag(matrix.diagonal())
     if not wrong.any():
-        return f"Confusion matrix of {len(names)} classes: all {total} answers are right."
+        return f"Confusion matrix of {counted(len(names), 'class', 'classes')}: {right} of {counted(total, 'answer is', 'answers are')} right."
     true, answer = np.unravel_index(wrong.argmax(), wrong.shape)
     return (
-        f"Confusion matrix of {len(names)} classes: {right} of {total} answers are right. The most frequent mistake: "
-        f"{predictions.classes[true]} taken for {predictions.classes[answer]}, {wrong.max()} times."
+        f"Confusion matrix of {counted(len(names), 'class', 'classes')}: {right} of {counted(total, 'answer is', 'answers are')} right. The most frequent mistake: "
+        f"{predictions.classes[true]} taken for {predictions.classes[answer]}, {counted(wrong.max(), 'time')}."
     )

@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labkit.counting import counted
 from labkit.viz.explorer import has_front_end
+from labkit.viz.keys import MARK, keeping_keys
 
 Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to; None: as long as it takes
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -104,12 +106,13 @@ class Stopwatch:
             button = ipywidgets.Button(description="Start", tooltip="Start or stop the stopwatch")
             button.on_click(lambda _: self.stop() if self.running else self.start())
             self._widget = ipywidgets.HBox([button, ipywidgets.HTML()])
+            self._widget.children += (keeping_keys(self._widget),)
             self._show()
         return self._widget
 
     def _show(self) -> None:
         if self._widget is not None:
-            button, face = self._widget.children
+            button, face, _ = self._widget.children
             button.description = "Stop" if self.running else "Start"
             seconds = int(self.minutes * 60)
             face.value = f"<b>{seconds // 60}:{seconds % 60:02}</b> {html.escape(self.band())}"
@@ -139,7 +142,7 @@ class Stopwatch:
         bands = json.dumps([[band, *ends] for band, ends in self.bands.items()]).replace("<", "\\u003c")
         script = _SCRIPT.replace("NAME", json.dumps(name)).replace("BANDS", bands)
         return (
-            f'<div class="labkit-stopwatch" id="{name}"><button type="button">Start</button> '
+            f'<div class="labkit-stopwatch" id="{name}"><button type="button" {MARK}>Start</button> '
             f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
         )
 
@@ -152,7 +155,7 @@ class Stopwatch:
 
 
 def _in_words(start: float, end: float | None) -> str:
-    return f"{start:g} minutes or more" if end is None else f"{start:g} to {end:g} minutes"
+    return f"{counted(start, 'minute')} or more" if end is None else f"{start:g} to {counted(end, 'minute')}"
 
 
 # The same as `band` above, in the page.

@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, look_of, plain
+from labkit.counting import counted
+from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, look_of, plain
 
 ROUNDS = 12  # of moving papers to the middle of those they are joined to
+NAME = 64  # pixels across that a column of names needs, at least
 LONGEST_NAME = 20  # characters of a paper's name in the graph
 # A cell of the map by its state: what is said about it, its colour and its sign.
 STATES = {
@@ -45,10 +47,12 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
             hovertemplate="%{text}: %{y:g}<extra></extra>",
         )
         ends = rows.iloc[[0, -1]] if len(rows) > 1 else rows
-        words.append(f"{name}: " + " to ".join(f"{one.value:g} at {one.depth} layers" for one in _rows(ends)))
+        words.append(
+            f"{name}: " + " to ".join(f"{one.value:g} at {counted(int(one.depth), 'layer')}" for one in _rows(ends))
+        )
     depths: list[int] = []
     for depth in sorted(table["depth"].unique()):  # labels of depths that nearly coincide would overlap
-        if not depths or depth > 1.12 * depths[-1]:
+        if not depths or depth > 1.2 * depths[-1]:
             depths.append(int(depth))
     fig.update_xaxes(title="Layers (log scale)", type="log", tickvals=depths, ticktext=[str(one) for one in depths])
     fig.update_yaxes(title=plain(unit))
@@ -131,12 +135,13 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
                 cliponaxis=False,
                 marker={
                     "symbol": symbol,
+                    "opacity": 1,
                     "color": BLUE if read else VERMILLION,
                     "size": [11 + 2 * min(int(times), 10) for times in rows["wanted"]],
                     "line": {"width": 1 if read else 3, "color": BLUE if read else VERMILLION},
                 },
-                customdata=[[plain(one.title), int(one.wanted)] for one in _rows(rows)],
-                hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]} cards<extra></extra>",
+                customdata=[[plain(one.title), counted(one.wanted, "card")] for one in _rows(rows)],
+                hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]}<extra></extra>",
             )
         )
     years = papers["year"].dropna()
@@ -147,7 +152,11 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
     fig.update_yaxes(visible=False)
     unread = papers[~papers["read"]].sort_values("wanted", ascending=False)
     listed = ", ".join(str(one) for one in unread["name"].head(10)) or "none"
-    return described(fig, f"{len(papers)} papers by year, {len(edges)} lines to what to read next; unread: {listed}.")
+    described(
+        fig,
+        f"{counted(len(papers), 'paper')} by year, {counted(len(edges), 'line')} to what to read next; unread: {listed}.",
+    )
+    return at_least(fig, NAME * len(columns))
 
 
 def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
@@ -171,12 +180,15 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
                 textposition="middle right",
                 marker={
                     "symbol": symbol,
+                    "opacity": 1,
                     "color": colour,
                     "size": [8 if state == "empty" else 13 + min(one, 40) / 3 for one in said],
                     "line": {"width": 2, "color": colour if symbol.endswith("open") else GREY},
                 },
-                customdata=[[int(one.results), int(one.questions)] for one in _rows(rows)],
-                hovertemplate="%{x}, %{y}: %{customdata[0]} numbers, %{customdata[1]} open questions<extra></extra>",
+                customdata=[
+                    [counted(one.results, "number"), counted(one.questions, "open question")] for one in _rows(rows)
+                ],
+                hovertemplate="%{x}, %{y}: %{customdata[0]}, %{customdata[1]}<extra></extra>",
             )
         )
     fig = figure(traces, title, height=150 + 34 * len(conditions))
@@ -185,9 +197,11 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
     fig.update_layout(legend={"y": 0, "yanchor": "top"})
     holes = records[records["state"] == "open"]
     listed = "; ".join(f"{one.condition} on {one.dataset}" for one in _rows(holes)) or "none"
-    return described(
-        fig, f"{len(conditions)} conditions on {len(datasets)} datasets. Questions without a number: {listed}."
+    described(
+        fig,
+        f"{counted(len(conditions), 'condition')} on {counted(len(datasets), 'dataset')}. Questions without a number: {listed}.",
     )
+    return at_least(fig, 2 * NAME + NAME * len(datasets))
 
 
 def _layout(papers: pd.DataFrame, edges: pd.DataFrame) -> dict[str, tuple[float, float]]:

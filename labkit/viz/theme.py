@@ -24,6 +24,8 @@ DARK_PAPER, DARK_INK = "#16191d", "#e6e6e6"
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 TITLE_WIDTH = 78  # characters in a line of a title
+PICTURE = "picture"  # in a figure's `meta`: pixels of width and height that its height was made for
+NARROWEST = "narrowest"  # in a figure's `meta`: pixels of width that it needs to be read
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _template(*, paper: str, ink: str, grid: str, low: str, high: str) -> go.lay
         "ticks": "outside",
         "tickcolor": ink,
         "automargin": True,
-        "title": {"standoff": 8},
+        "title": {"standoff": 8, "font": {"size": 13}},
     }
     diverging = [[0, VERMILLION], [0.5, paper], [1, BLUE]]
     control = {"bgcolor": grid, "bordercolor": ink, "font": {"color": ink}}
@@ -88,9 +90,12 @@ def _template(*, paper: str, ink: str, grid: str, low: str, high: str) -> go.lay
             "yaxis": axis,
             "legend": {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom"},
             "hoverlabel": {"bgcolor": paper, "font": {"color": ink}},
+            "annotationdefaults": {"bgcolor": paper},  # no line strikes through a label
+            "shapedefaults": {"line": {"color": ink}},
             "sliderdefaults": control,
             "updatemenudefaults": control,
-        }
+        },
+        data={"heatmap": [{"colorbar": {"title": {"font": {"size": 13}}}}]},
     )
 
 
@@ -136,7 +141,22 @@ def figure(
 
 def described(fig: go.Figure, description: str) -> go.Figure:
     """Give `fig` the sentence that `describe` returns. Returns `fig`."""
-    fig.update_layout(meta={"description": description})
+    return _noted(fig, description=description)
+
+
+def at_least(fig: go.Figure, pixels: int) -> go.Figure:
+    """Let a page draw `fig` no narrower than this, and scroll where it has less room. Returns `fig`."""
+    return _noted(fig, **{NARROWEST: pixels})
+
+
+def scaled(fig: go.Figure, wide: int, tall: int) -> go.Figure:
+    """Say that `tall` of the figure's pixels are for a picture `wide` pixels wide: a page with less width gives it less. Returns `fig`."""
+    return _noted(fig, **{PICTURE: [wide, tall]})
+
+
+def _noted(fig: go.Figure, **notes: Any) -> go.Figure:
+    meta = fig.layout.meta
+    fig.update_layout(meta={**(meta if isinstance(meta, dict) else {}), **notes})
     return fig
 
 

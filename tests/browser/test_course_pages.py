@@ -58,13 +58,64 @@ def test_moving_the_slider_changes_data_title_and_words(open_page):
     page = open_page("00_first.html")
     assert bars(page, "figure-1") == [0, 1, 2, 3, 4]
     page.locator("#figure-1").scroll_into_view_if_needed()
-    rail = page.locator("#figure-1 .slider-rail-touch-rect").bounding_box()
-    page.mouse.click(rail["x"] + rail["width"] - 6, rail["y"] + rail["height"] / 2)
+    page.get_by_role("slider", name="power").fill("3")
     page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 256")
     assert bars(page, "figure-1") == [0, 1, 16, 81, 256]
     assert page.locator("#figure-1-title").inner_text() == "x to the power 4 ends at 256 < 300"
     page.locator("#figure-1").locator("xpath=ancestor::figure").locator("summary").click()
     assert page.locator("figure .in-words").first.inner_text() == "A curve that ends at 256."
+
+
+def test_choosing_from_a_menu_keeps_the_slider_where_the_reader_put_it(open_page):
+    page = open_page("00_first.html")
+    slider, menu = page.get_by_role("slider", name="power"), page.get_by_role("combobox", name="<sign>")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 64")
+    menu.select_option("-1")
+    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === -64")
+    assert (slider.input_value(), slider.get_attribute("aria-valuetext")) == ("2", "3")
+    assert page.locator("#figure-1-controls b").inner_text() == "3"
+    assert page.locator("#figure-1-title").inner_text() == "x to the power 3 ends at -64 < 300"
+    slider.press("ArrowLeft")
+    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === -16")
+    menu.select_option("1")
+    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 16")
+    assert page.locator(".updatemenu-header, .slider-group").count() == 0  # plotly's, which know nothing of each other
+
+
+OUTSIDE = "boxes => boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).length"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_line_of_code_is_cut_and_a_figure_fills_the_room_there_is(open_page, page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page("00_first.html")
+    assert page.locator(".input_area pre").count() > 1
+    assert page.locator(".input_area pre").evaluate_all(OUTSIDE) == 0
+    drawing, svg = (page.locator(f".drawing:has(#figure-1){part}").first.bounding_box() for part in ("", " .main-svg"))
+    assert abs(drawing["width"] - svg["width"]) <= 1
+
+
+def test_a_figure_that_needs_more_room_scrolls_in_its_box_and_fades_where_there_is_more(open_page, page):
+    page.set_viewport_size({"width": 390, "height": 900})
+    open_page("00_first.html")
+    box = page.locator(".drawing:has(#figure-2)")
+    assert page.locator("#figure-2").bounding_box()["width"] == 600
+    assert "more" in box.get_attribute("class")
+    box.evaluate("box => { box.scrollLeft = 9999 }")
+    page.wait_for_function("!document.querySelector('.drawing:has(#figure-2)').classList.contains('more')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_axis_title_has_lines_that_fit_its_figure(open_page):
+    page = open_page("00_first.html")
+    title, figure = (page.locator(f"#figure-2{part}").bounding_box() for part in (" .xtitle", ""))
+    assert figure["x"] <= title["x"]
+    assert title["x"] + title["width"] <= figure["x"] + figure["width"]
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_function("document.querySelectorAll('#figure-2 .xtitle tspan').length > 1")
 
 
 def test_figures_follow_the_systems_light_and_dark(open_page, page):

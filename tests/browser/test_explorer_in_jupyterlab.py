@@ -57,9 +57,10 @@ def open_and_run(page, lab, name: str) -> None:
     page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
 
 
-def write_notebook(path: Path, cell: str) -> None:
+def write_notebook(path: Path, *cells: str) -> None:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)], metadata={"kernelspec": kernel})
+    made = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
     nbformat.write(notebook, path)
 
 

@@ -40,7 +40,10 @@ def test_the_index_lists_all_and_says_which_failed_and_why(site):
     ]
     assert "1 of 3 notebooks did not run to the end" in index
     assert "ZeroDivisionError: division by zero" in index
-    assert "<dt>double</dt><dd>0</dd>" in index
+    assert "<dt>twice the &lt;seed&gt;</dt><dd>0</dd>" in index
+    assert "<dt>a share</dt><dd>25.0 %</dd>" in index
+    assert "not recorded" not in index
+    assert "seed_" not in index
 
 
 def test_titles_and_questions_are_escaped(site):

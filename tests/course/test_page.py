@@ -42,6 +42,12 @@ def test_a_figure_keeps_its_data_and_gives_its_title_and_description_as_text():
     assert (spec["layout"]["height"], spec["layout"]["margin"]["t"]) == (356, 40)
 
 
+def test_a_figure_that_needs_more_room_than_a_phone_has_says_how_much():
+    layout = {**SPEC["layout"], "meta": {"narrowest": 640}}
+    assert "min-width:640px" in figure_html({"data": [], "layout": layout}, "f")
+    assert "min-width:0px" in figure_html(SPEC, "f")
+
+
 def test_text_in_a_figures_data_cannot_end_the_script():
     assert figure_html(SPEC, "f").count("<script") == 1
 

@@ -29,7 +29,7 @@ def test_it_holds_for_an_inflated_network(network2d, images):
     assert report.worst < 1e-10
     assert report.table.shape[1] == 8
     assert report.table.loc["layer4.1.conv2"].notna().all()
-    assert "The equality holds in all" in repr(report)
+    assert "The equality holds everywhere" in repr(report)
 
 
 def test_in_float32_it_holds_within_the_2d_networks_own_rounding(network2d, images):

@@ -29,6 +29,17 @@ SHARED = {"seed": 0, "device": "auto", "out": ""}  # parameters that all noteboo
 ON_DATA = {"data": "motion", "root": ""}  # and those that look at a dataset
 DATA_NOTEBOOKS = ("01", "04", "05", "06")
 
+COMPARING = re.compile(
+    r"\b(?:faster|slower|quicker|cheaper|dearer|better|worse|longer|shorter|twice|times (?:the|as)|nearly|usually|mostly"
+    r"|quickly|slowly)\b",
+    flags=re.IGNORECASE,
+)
+UNMEASURED = {  # sentences that compare and that no measurement decides: a part of each, and why it may stand
+    "a 3×3×3 kernel has 3 times the parameters": "arithmetic",
+    "a network that starts from images does better on video": "the paper's claim, given as its claim",
+    "gets twice the epochs": "the plan of a training, not its outcome",
+}
+
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]
 RULES: dict[str, Rule] = {}
 
@@ -260,6 +271,39 @@ def published_numbers_are_cited(nb, entry):
         for typed in re.findall(r"(?<![\d.])\d+\.\d+(?![\d.])", cell.source):
             if typed in published:
                 yield f"cell {cell.id}: {typed} is a published accuracy; use cite()"
+
+
+@rule
+def comparisons_are_chosen_by_data(nb, entry):
+    for cell in nb.cells:
+        for sentence in asserted(cell):
+            computed = re.sub(r"\{\} times (?:the|as)\b", "", sentence)
+            if (word := COMPARING.search(computed)) and not any(part in sentence for part in UNMEASURED):
+                yield (
+                    f"cell {cell.id}: {word.group()!r} in {sentence!r}: let a condition on what was measured choose the "
+                    "words, or ask; what needs no measurement is listed in UNMEASURED, with the reason"
+                )
+
+
+def asserted(cell: NotebookNode) -> Iterator[str]:
+    """Sentences that stand whatever was measured: no questions, and of code no string that a condition chooses."""
+    if is_markdown(cell):
+        yield from (one for one in re.split(r"(?<=[.!?:])\s+|\n", prose(cell)) if not one.endswith("?"))
+    else:
+        yield from (text for text in unconditional(tree(cell)) if " " in text)
+
+
+def unconditional(node: ast.AST) -> Iterator[str]:
+    """Strings of code outside `if`, conditional expressions and tables to choose from; computed parts become `{}`."""
+    if isinstance(node, ast.If | ast.IfExp | ast.Dict):
+        return
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        node = ast.Tuple([part for part in node.values if isinstance(part, ast.FormattedValue)])
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from unconditional(child)
 
 
 @rule
@@ -530,6 +574,10 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("what_we_found_comes_from_cells", drop("found-number")),
     ("published_numbers_are_cited", replace("found-number", "answer", "42.4")),
     ("published_numbers_are_cited", replace("prose", "A clip", "At 84.4 %, a clip")),
+    ("comparisons_are_chosen_by_data", replace("prose", "costs", "is usually decoded in")),
+    ("comparisons_are_chosen_by_data", replace("described", "grows", "is twice the other")),
+    ("comparisons_are_chosen_by_data", replace("found-number", "answer", "'The GPU is faster.'")),
+    ("comparisons_are_chosen_by_data", replace("found-number", "answer", "f'{answer} ms, nearly as much'")),
     ("is_committed_without_outputs", lambda nb: at(nb, "figure").outputs.append(new_output("stream", text="x"))),
     ("is_committed_without_outputs", lambda nb: at(nb, "figure").update(execution_count=3)),
     ("is_committed_without_outputs", lambda nb: at(nb, "checked").update(outputs=[])),
@@ -562,6 +610,16 @@ def test_a_broken_notebook_breaks_the_rule(name, spoil):
     nb = good()
     spoil(nb)
     assert list(RULES[name](nb, ENTRY)), f"{name} let a broken notebook pass"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["'faster' if answer > 1 else 'slower'", "{1: 'is faster', -1: 'is slower'}[answer]", "f'{answer} times as much'"],
+)
+def test_a_comparison_that_a_number_chooses_breaks_no_rule(said):
+    nb = good()
+    replace("found-number", "answer", said)(nb)
+    assert not list(comparisons_are_chosen_by_data(nb, ENTRY))
 
 
 def test_every_rule_is_shown_to_fire():

@@ -36,7 +36,7 @@ def test_the_gap_is_shaded_between_the_lines_and_measured_at_the_end(make_histor
     fig = training_curves(past)
     train, val = 100 * values(past.table, "train"), 100 * values(past.table, "val")
     np.testing.assert_allclose(trace(fig, "gap").y, [*train, *val[::-1]])
-    assert any(a.text == f"gap {train[-1] - val[-1]:.1f} points" for a in fig.layout.annotations)
+    assert trace(fig, "gap").name == f"gap ({train[-1] - val[-1]:.1f} points at the end)"
 
 
 def test_the_best_epoch_is_marked_where_the_history_says(make_history):
@@ -44,7 +44,13 @@ def test_the_best_epoch_is_marked_where_the_history_says(make_history):
     best = past.best()
     fig = training_curves(past)
     assert [shape.x0 for shape in fig.layout.shapes] == [best["epoch"]]
-    assert f"best epoch {best['epoch']}: {100 * best['top1']:.1f} %" in [a.text for a in fig.layout.annotations]
+    assert [shape.name for shape in fig.layout.shapes] == [f"best epoch {best['epoch']}: {100 * best['top1']:.1f} %"]
+    assert fig.layout.shapes[0].showlegend
+
+
+def test_what_a_curve_says_of_itself_stands_in_the_legend_where_it_covers_no_line(make_history):
+    for metric in ("top1", "loss"):
+        assert not training_curves(make_history(), metric).layout.annotations
 
 
 def test_the_best_epoch_by_loss_is_the_lowest(make_history):

@@ -80,6 +80,12 @@ def test_cost_bars_are_the_tables_numbers(costs):
     assert "90 %" in describe(fig)
 
 
+def test_layers_that_cost_the_same_are_both_named_as_the_dearest(costs):
+    words = describe(cost_bars(costs.assign(macs=4e6)), markdown=False)
+    assert "2 layers with 4,000 parameters and 8,000,000 multiply-accumulates" in words
+    assert "stem and <b>layer1</b> take the most, 50 % each." in words
+
+
 def test_the_two_measures_differ_in_pattern_too(costs):
     parameters, macs = cost_bars(costs).data
     assert parameters.marker.pattern.shape != macs.marker.pattern.shape

@@ -88,6 +88,24 @@ def test_the_figures_say_in_words_what_they_show(predictions):
     assert f"{predictions.classes[0]} taken for {predictions.classes[1]}, 2 times" in words
 
 
+def test_one_answer_is_one_time_in_words(predictions):
+    one = replace(
+        predictions,
+        scores=predictions.scores[[0, 4]],
+        labels=predictions.labels[[0, 4]],
+        videos=predictions.videos[:2],
+        clips=predictions.clips[:2],
+    )
+    words = describe(class_answers(one, one.classes[0]), markdown=False)
+    assert " 1 time." in words
+
+
+def test_classes_that_are_as_good_as_each_other_are_all_named(predictions):
+    right = replace(predictions, scores=np.eye(len(predictions.classes))[predictions.labels])
+    words = describe(per_class(right), markdown=False)
+    assert f"Best: {right.classes[0]} and {right.classes[1]} with 100.0 %" in words
+
+
 def test_the_answers_of_a_class_are_its_row_of_the_matrix_most_frequent_first(predictions):
     bold, script, _ = map(plain, predictions.classes)
     accuracies, answers = class_answers(predictions, predictions.classes[1]).data

@@ -92,7 +92,7 @@ def test_a_name_cannot_end_the_script():
 def test_the_button_starts_stops_and_the_face_moves():
     clock, told = Clock(), []
     watch = Stopwatch(BANDS, on_stop=told.append, live=True, clock=clock)
-    button, face = watch.widget.children
+    button, face, _ = watch.widget.children
 
     async def press() -> None:
         button.click()

@@ -53,3 +53,18 @@ def test_names_in_a_description_are_no_markup_unless_plain_words_are_wanted():
     figure = theme.figure(description="Best: <b>x & *y*.")
     assert theme.describe(figure) == r"Best: \<b>x \& \*y\*."
     assert theme.describe(figure, markdown=False) == "Best: <b>x & *y*."
+
+
+def test_what_a_figure_says_of_itself_stays_when_more_is_said():
+    fig = theme.scaled(theme.at_least(theme.figure(description="first"), 300), 900, 200)
+    assert theme.describe(theme.described(fig, "second")) == "second"
+    assert (fig.layout.meta[theme.NARROWEST], fig.layout.meta[theme.PICTURE]) == (300, [900, 200])
+
+
+def test_a_line_and_a_label_have_the_pages_ink_and_paper():
+    for look, ink, paper in (
+        (theme.LIGHT, theme.LIGHT_INK, theme.LIGHT_PAPER),
+        (theme.DARK, theme.DARK_INK, theme.DARK_PAPER),
+    ):
+        assert look.layout.shapedefaults.line.color == ink
+        assert look.layout.annotationdefaults.bgcolor == paper

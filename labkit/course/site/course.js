@@ -4,7 +4,10 @@
   "use strict";
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const theme = () => (dark.matches ? window.courseThemes.dark : window.courseThemes.light);
+  const touch = window.matchMedia("(pointer: coarse)").matches;
   const figures = Array.from(document.querySelectorAll(".plotly-figure"));
+  const LETTER = 7.2; // pixels of a letter in an axis title
+  const AXIS_TITLE = /^[xy]axis\d*\.title\.text$/;
 
   // plotly marks its texts up with a little HTML; parsed without running anything, only the text is taken.
   const plain = (text) =>
@@ -19,12 +22,86 @@
     if (words && meta.description) words.textContent = meta.description;
   }
 
+  // An axis title in lines that its axis has room for.
+  function wrapped(text, room) {
+    const most = Math.max(12, Math.floor(room / LETTER));
+    const lines = [""];
+    for (const word of text.split(/\s+|<br\s*\/?>/)) {
+      const last = lines.at(-1);
+      if (last && plain(last + " " + word).length > most) lines.push(word);
+      else lines[lines.length - 1] = last ? last + " " + word : word;
+    }
+    return lines.join("<br>");
+  }
+
+  // The axis titles among `changes` (in plotly's dotted names) in lines no longer than their axes are now.
+  function fitted(figure, changes) {
+    const fit = { ...changes };
+    for (const [key, text] of Object.entries(changes)) {
+      const axis = AXIS_TITLE.test(key) && figure._fullLayout[key.split(".")[0]];
+      if (axis && typeof text === "string") fit[key] = wrapped(text, axis._length || figure.clientWidth);
+    }
+    return fit;
+  }
+
+  async function fitTitles(figure) {
+    const now = axisTitles(figure.layout);
+    const fit = fitted(figure, now);
+    if (Object.keys(fit).some((key) => fit[key] !== now[key])) await window.Plotly.relayout(figure, fit);
+  }
+
+  function axisTitles(layout) {
+    const titles = {};
+    for (const [name, part] of Object.entries(layout)) {
+      if (!/^[xy]axis\d*$/.test(name) || !part.title) continue;
+      titles[`${name}.title.text`] = typeof part.title === "string" ? part.title : part.title.text;
+    }
+    return titles;
+  }
+
+  // The page's own menus and sliders: what they all say together chooses a row of the figure's table.
+  function connect(figure, table) {
+    const place = document.getElementById(figure.id + "-controls");
+    if (!place) return;
+    const controls = Array.from(place.querySelectorAll("select, input"));
+    const chosen = (control) => (control.matches("select") ? control.selectedIndex : Number(control.value));
+    const many = (control) => (control.matches("select") ? control.options.length : Number(control.max) + 1);
+    const values = new Map(controls.map((control) => [control, JSON.parse(control.dataset.values || "[]")]));
+    let waiting = false;
+    const show = () => {
+      waiting = false;
+      const row = controls.reduce((sum, control) => sum * many(control) + chosen(control), 0);
+      const [traces, layout] = structuredClone(table[row]); // plotly keeps what it is given
+      window.Plotly.update(figure, traces, fitted(figure, layout));
+    };
+    place.addEventListener("input", ({ target }) => {
+      if (target.matches("input")) {
+        const value = values.get(target)[chosen(target)];
+        target.setAttribute("aria-valuetext", value);
+        target.closest("label").querySelector("b").textContent = value;
+      }
+      if (!waiting) setTimeout(show);
+      waiting = true;
+    });
+    place.hidden = false;
+  }
+
   async function draw(figure) {
-    const spec = JSON.parse(document.getElementById(figure.id + "-data").textContent);
+    const { table, ...spec } = JSON.parse(document.getElementById(figure.id + "-data").textContent);
     spec.layout.template = theme();
-    await window.Plotly.newPlot(figure, spec);
+    if (touch) spec.layout.dragmode = false; // a finger on a figure moves the page
+    const picture = spec.layout.meta.picture; // a picture's height follows from its width
+    if (picture) {
+      const [wide, tall] = picture;
+      spec.layout.height -= Math.round(tall - Math.max(60, (tall * Math.min(wide, figure.clientWidth)) / wide));
+      figure.style.height = `${spec.layout.height}px`;
+    }
+    await window.Plotly.newPlot(figure, spec.data, spec.layout, { responsive: true, displaylogo: false });
     for (const change of ["plotly_update", "plotly_relayout", "plotly_animated"]) figure.on(change, () => say(figure));
+    await fitTitles(figure);
     say(figure);
+    connect(figure, table);
+    hint(figure.closest(".drawing"));
     figure.dataset.drawn = "yes";
   }
 
@@ -41,8 +118,19 @@
     document.documentElement.dataset.figures = "drawn";
   }
 
-  dark.addEventListener("change", () => {
-    for (const figure of figures) if (figure.dataset.drawn) window.Plotly.relayout(figure, { template: theme() });
+  // A figure that is wider than its box fades out where there is more of it.
+  function hint(box) {
+    const look = () => box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+    for (const [on, event] of [[box, "scroll"], [window, "resize"]]) on.addEventListener(event, look, { passive: true });
+    look();
+  }
+
+  const drawn = () => figures.filter((figure) => figure.dataset.drawn);
+  dark.addEventListener("change", () => drawn().forEach((figure) => window.Plotly.relayout(figure, { template: theme() })));
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (width !== window.innerWidth) setTimeout(() => drawn().forEach(fitTitles), 300); // after plotly's own
+    width = window.innerWidth;
   });
   drawAll();
 })();

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from labkit.counting import counted
 from labkit.models.inflate.reasons import reason
 
 OUTPUT = "the output"
@@ -91,7 +92,7 @@ class InflationReport:
         worst = max(self.layers, key=lambda layer: layer.worst)
         if self._broken is None:
             return [
-                f"The equality holds in all {len(self.layers)} layers and {self.frames} frames: the largest relative "
+                f"The equality holds everywhere ({counted(len(self.layers), 'layer')}, {counted(self.frames, 'frame')}): the largest relative "
                 f"difference is {self.worst:.1e}, at {worst.name}."
             ]
         frames = ", ".join(map(str, self._broken.broken_frames))

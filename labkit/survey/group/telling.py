@@ -6,6 +6,7 @@ Words come from logs that others wrote, so that nothing in them may be obeyed by
 import datetime as dt
 from collections.abc import Sequence
 
+from labkit.counting import counted
 from labkit.survey.group.claiming import Claimed
 from labkit.survey.group.goals import Progress
 from labkit.survey.group.overview import Overview, Row
@@ -32,7 +33,7 @@ def totals(listed: Overview) -> str:
     being = listed.count("reading")
     free = listed.count("left")
     return (
-        f"{listed.total} papers: {listed.done} done, {listed.remaining} remaining; of these {listed.claimed} claimed"
+        f"{counted(listed.total, 'paper')}: {listed.done} done, {listed.remaining} remaining; of these {listed.claimed} claimed"
         f"{f' ({being} being read now)' if being else ''} and {free} free"
     )
 

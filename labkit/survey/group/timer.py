@@ -7,6 +7,7 @@ reader remembers, or with none.
 import datetime as dt
 from typing import NamedTuple
 
+from labkit.counting import counted
 from labkit.survey.card_schema import Mode
 from labkit.survey.group.claiming import Claimed, claimed, known_paper
 from labkit.survey.group.events import LONGEST_READING
@@ -96,7 +97,7 @@ def spoken(minutes: float) -> str:
     if whole < 1:
         return "under a minute"
     if whole < 100:
-        return f"{whole} minute{'s' * (whole > 1)}"
+        return counted(whole, "minute")
     return f"{whole // 60} h {whole % 60:02} min" if whole < 48 * 60 else f"{whole // (24 * 60)} days"
 
 
@@ -160,7 +161,7 @@ def measured(running: Reading, *, minutes: float | None, forget: bool, now: dt.d
         raise ValueError("either --minutes or --forget, not both")
     if minutes is not None:
         if not 0 <= minutes <= LONGEST_READING:
-            raise ValueError(f"{minutes} minutes is no time that one reads in one go")
+            raise ValueError(f"{counted(minutes, 'minute')} is no time that one reads in one go")
         return round(minutes, 2)
     if forget:
         return 0.0

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.counting import counted
 from labkit.records import write_atomically
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ class Deck:
     foot: str = ""
 
     def __repr__(self) -> str:
-        return f"{sum(map(len, self.columns))} slides: {self.title}"
+        return f"{counted(sum(map(len, self.columns)), 'slide')}: {self.title}"
 
     def _repr_html_(self) -> str:
         """The slides in a frame of their own, to leaf through in a notebook."""

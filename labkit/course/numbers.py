@@ -1,0 +1,47 @@
+"""What a number that a notebook recorded means to a reader of the index: in words, with its unit."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Of a unit: what the recorded value is multiplied with, how it is written, and what stands behind it.
+UNITS: dict[str, tuple[float, str, str]] = {
+    "%": (100, ".1f", " %"),  # a share
+    "points": (100, "+.1f", " points"),  # a difference of shares
+    "times": (1, ".2f", " times"),
+    "million": (1e-6, ".1f", " million"),
+    "GMACs": (1, ".1f", " GMACs"),
+    "ms": (1, ".3g", " ms"),
+    "clips/s": (1, ",.0f", " clips/s"),
+    "count": (1, ",.0f", ""),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A recorded number that the index shows: its name in `record`, what it is, its unit (one of `UNITS`)."""
+
+    name: str
+    words: str
+    unit: str
+
+    def said(self, value: float | None) -> str:
+        """The number as the index prints it; a dash for one that is not known."""
+        factor, form, behind = UNITS[self.unit]
+        return "–" if value is None else f"{factor * value:{form}}{behind}"
+
+
+def shown_numbers(entries: Mapping[str, Any]) -> tuple[Shown, ...]:
+    """The `numbers` of a notebook's entry in the plan: `name = ["what it is", "unit"]`. Raises `ValueError` for any other."""
+    made = []
+    for name, entry in entries.items():
+        if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)):
+            raise ValueError(f'the number {name} is to be ["what it is", "unit"], not {entry!r}')
+        words, unit = entry
+        if unit not in UNITS:
+            near = difflib.get_close_matches(unit, UNITS, 1)
+            hint = f", perhaps {near[0]!r}?" if near else "?"
+            raise ValueError(f"the number {name} has no known unit: {unit!r}{hint} There are {', '.join(UNITS)}")
+        made.append(Shown(name, words, unit))
+    return tuple(made)
