@@ -3,15 +3,19 @@
 Training writes them, everyone else reads them. This module imports nothing of labkit.
 """
 
+import hashlib
 import json
 import math
 import os
+import platform
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +49,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
 
     Raises whatever `write` raises, after removing the temporary file; an `OSError` (a full disk, say) names `path`.
+    One that a killed process left is removed by the next process that writes into the folder.
     """
     path = Path(path)
     with _whole(path, write) as temporary:
@@ -80,7 +85,8 @@ def create_folder(folder: str | Path, fill: Callable[[Path], object], *, last: s
     home = place if inside else place.parent
     with naming(place):
         home.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=home, prefix=f".{place.name}."))
+        remove_left_behind(home)
+        building = Path(tempfile.mkdtemp(dir=home, prefix=temporary_prefix(place.name)))
         try:
             fill(building)
             if inside:
@@ -108,7 +114,9 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
     """A hidden file beside `path` with all that `write` wrote, safe on the disk; the block gives it its name."""
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        folder = path.parent.absolute()  # ffmpeg and Arrow take a relative `a:b` for an address
+        _tidy_once(folder)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=temporary_prefix(path.name), suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -120,6 +128,45 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+
+TEMPORARY = re.compile(r"\..*\.(?P<place>[0-9a-f]{8})-(?P<pid>[0-9]+)-[^-]*")
+
+
+def temporary_prefix(name: str) -> str:
+    """How the temporary name of `name` begins. It tells machine and process, so that what a kill left can be known."""
+    return f".{name[:60]}.{_place()}-{os.getpid()}-"
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove from `folder` the temporary files and folders of processes that have died on this machine."""
+    with suppress(OSError):
+        for entry in [*os.scandir(folder)]:
+            found = TEMPORARY.fullmatch(entry.name)
+            if found and found["place"] == _place() and not _lives(int(found["pid"])):
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
+
+
+_tidy_once = cache(remove_left_behind)  # not for every file: a folder may hold very many
+
+
+@cache
+def _place() -> str:
+    """This machine, and on Linux this space of process numbers: a container has one of its own."""
+    numbers = Path("/proc/self/ns/pid")
+    space = numbers.readlink() if numbers.is_symlink() else ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # somebody else's
+        return True
 
 
 @contextmanager
@@ -306,7 +353,7 @@ class Predictions:
         """Read what `save` wrote. Raises `ValueError` for a Parquet file of anything else."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        table = pq.read_table(Path(path).absolute())
         metadata = (table.schema.metadata or {}).get(b"labkit")
         if metadata is None:
             raise ValueError(f"{path} is a Parquet file, but not one of labkit's predictions")

@@ -11,7 +11,7 @@ def cache_folder(*parts: str) -> Path:
     """
     chosen = os.environ.get("LABKIT_CACHE")
     if chosen:
-        root = Path(chosen).expanduser()
+        root = Path(chosen).expanduser().absolute()
     else:
         from platformdirs import user_cache_path
 

@@ -5,9 +5,12 @@ Two steps come before the sampling:
 
 - *Rate.* With `spec.fps` set, the video is first read as if it had been recorded at that rate: the j-th frame of the
   resampled video is the source frame nearest in time to j / spec.fps. Frames repeat when the rate goes up and are left
-  out when it goes down.
+  out when it goes down. Where the video's own rate varies, `times` says when each frame comes, in seconds, float64
+  `(frames,)`; without them frames are taken to come evenly, `fps` a second.
 - *Length.* A video shorter than a clip is looped: after its last frame comes its first (Hara et al. 2018, section 3.2).
 """
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 
 Frames = NDArray[np.int64]
+Times = NDArray[np.float64]
+Leftover = Literal["loop", "drop one", "drop"]
 
 
 def resampled_length(frames: int, spec: ClipSpec, fps: float | None = None) -> int:
@@ -32,20 +37,32 @@ def resampled_length(frames: int, spec: ClipSpec, fps: float | None = None) -> i
     return max(1, round(frames * spec.fps / fps))
 
 
-def random_clip(frames: int, spec: ClipSpec, rng: np.random.Generator, *, fps: float | None = None) -> Frames:
+def random_clip(
+    frames: int, spec: ClipSpec, rng: np.random.Generator, *, fps: float | None = None, times: Times | None = None
+) -> Frames:
     """One clip, int64 `(T,)`, at a position drawn uniformly: every start at which the clip fits, the last one included."""
     length = resampled_length(frames, spec, fps)
     start = int(rng.integers(max(length - spec.span, 0) + 1))
-    return _source(_clip(start, length, spec), frames, spec, fps)
+    return _source(_clip(start, length, spec), frames, spec, fps, times)
 
 
-def centre_clip(frames: int, spec: ClipSpec, fps: float | None = None) -> Frames:
+def centre_clip(frames: int, spec: ClipSpec, fps: float | None = None, times: Times | None = None) -> Frames:
     """The clip in the middle of the video, int64 `(T,)`."""
     length = resampled_length(frames, spec, fps)
-    return _source(_clip(max(length - spec.span, 0) // 2, length, spec), frames, spec, fps)
+    return _source(_clip(max(length - spec.span, 0) // 2, length, spec), frames, spec, fps, times)
 
 
-def spaced_clips(frames: int, spec: ClipSpec, k: int, fps: float | None = None) -> Frames:
+def whole(frames: int, spec: ClipSpec, fps: float | None = None, times: Times | None = None) -> Frames:
+    """All frames of the video, every `spec.stride`-th, int64 `(T,)`; a video shorter than a clip is looped to one.
+
+    So Carreira and Zisserman 2017 evaluate (section 3): a network that pools over time reads any number of frames.
+    """
+    length = resampled_length(frames, spec, fps)
+    own = np.arange(0, length, spec.stride, dtype=np.int64)
+    return _source(np.resize(own, max(len(own), spec.frames)), frames, spec, fps, times)
+
+
+def spaced_clips(frames: int, spec: ClipSpec, k: int, fps: float | None = None, times: Times | None = None) -> Frames:
     """`k` clips, int64 `(k, T)`, their starts evenly spaced from the first possible to the last; for k = 1 the centre.
 
     They overlap where the video is shorter than k clips. Raises `ValueError` for k below 1.
@@ -53,50 +70,76 @@ def spaced_clips(frames: int, spec: ClipSpec, k: int, fps: float | None = None) 
     if k < 1:
         raise ValueError(f"the number of clips must be at least 1, not {k}")
     if k == 1:
-        return centre_clip(frames, spec, fps)[None]
+        return centre_clip(frames, spec, fps, times)[None]
     length = resampled_length(frames, spec, fps)
     starts = np.linspace(0, max(length - spec.span, 0), k).round().astype(np.int64)
-    return _source(np.stack([_clip(int(start), length, spec) for start in starts]), frames, spec, fps)
+    return _source(np.stack([_clip(int(start), length, spec) for start in starts]), frames, spec, fps, times)
 
 
-def windows(frames: int, spec: ClipSpec, fps: float | None = None) -> Frames:
+def windows(
+    frames: int,
+    spec: ClipSpec,
+    fps: float | None = None,
+    times: Times | None = None,
+    *,
+    leftover: Leftover = "loop",
+) -> Frames:
     """Non-overlapping clips that together hold every frame once, int64 `(W, T)`, in order of their first frame.
 
     With stride 1 these are frames 0 to T-1, T to 2T-1, and so on. With stride s a block of T·s frames gives s
-    interleaved clips, which start one frame apart. A clip that reaches past the end of the video is filled by looping
-    the frames it has, as in the published code of Hara et al. 2018; those repetitions are its only ones.
+    interleaved clips, which start one frame apart. `leftover` says what becomes of the frames at the end that fill no
+    clip:
+
+    - `loop`: a clip of theirs, looped; of one frame left over, that frame T times.
+    - `drop one`: the same, but a single frame is left out, as the published code of Hara et al. 2018 does.
+    - `drop`: they are left out.
+
+    A video that would have no clip at all keeps its first, looped.
     """
-    return np.stack([window(frames, spec, index, fps) for index in range(window_count(frames, spec, fps))])
+    count = window_count(frames, spec, fps, leftover=leftover)
+    return np.stack([window(frames, spec, index, fps, times, leftover=leftover) for index in range(count)])
 
 
-def window(frames: int, spec: ClipSpec, index: int, fps: float | None = None) -> Frames:
+def window(
+    frames: int,
+    spec: ClipSpec,
+    index: int,
+    fps: float | None = None,
+    times: Times | None = None,
+    *,
+    leftover: Leftover = "loop",
+) -> Frames:
     """Clip number `index` of `windows`, int64 `(T,)`, without making the others. Raises `IndexError` if there is none."""
-    if not 0 <= index < window_count(frames, spec, fps):
-        raise IndexError(
-            f"no window {index}: {counted(frames, 'frame gives', 'frames give')} {window_count(frames, spec, fps)}"
-        )
+    count = window_count(frames, spec, fps, leftover=leftover)
+    if not 0 <= index < count:
+        raise IndexError(f"no window {index}: {counted(frames, 'frame gives', 'frames give')} {count}")
     length = resampled_length(frames, spec, fps)
     block, phase = divmod(index, spec.stride)
     size = spec.frames * spec.stride
     own = np.arange(block * size + phase, min((block + 1) * size, length), spec.stride, dtype=np.int64)
-    return _source(np.resize(own, spec.frames), frames, spec, fps)
+    return _source(np.resize(own, spec.frames), frames, spec, fps, times)
 
 
-def window_count(frames: int, spec: ClipSpec, fps: float | None = None) -> int:
+def window_count(frames: int, spec: ClipSpec, fps: float | None = None, *, leftover: Leftover = "loop") -> int:
     """How many clips `windows` gives, without making them."""
     length = resampled_length(frames, spec, fps)
     blocks, rest = divmod(length, spec.frames * spec.stride)
-    return blocks * spec.stride + min(rest, spec.stride)
+    least = {"loop": 1, "drop one": 2, "drop": spec.frames}[leftover]  # frames of its own that a clip needs
+    more = min(max(rest - (min(least, spec.frames) - 1) * spec.stride, 0), spec.stride)
+    return max(blocks * spec.stride + more, 1)
 
 
 def _clip(start: int, length: int, spec: ClipSpec) -> Frames:
     return (start + np.arange(spec.frames, dtype=np.int64) * spec.stride) % length
 
 
-def _source(resampled: Frames, frames: int, spec: ClipSpec, fps: float | None) -> Frames:
+def _source(resampled: Frames, frames: int, spec: ClipSpec, fps: float | None, times: Times | None) -> Frames:
     """Frame numbers of the resampled video to frame numbers of the file."""
     if spec.fps is None:
         return resampled
+    if times is not None:
+        between = (times[1:] + times[:-1]) / 2  # a tie goes to the later frame, as below
+        return np.searchsorted(between, times[0] + resampled / spec.fps, side="right").astype(np.int64)
     assert fps is not None  # resampled_length has checked it
     # Half a frame is added and cut off rather than rounded, so that ties always go the same way.
     return np.minimum((resampled * (fps / spec.fps) + 0.5).astype(np.int64), frames - 1)

@@ -24,13 +24,16 @@ from torch.utils.data import Dataset
 from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data import clips, layouts
+from labkit.data.clips import Leftover
 from labkit.data.frames import FrameCache, cache_frames, reduced
 from labkit.data.indexing import index_videos
 from labkit.data.layouts import Listing, Subset
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import is_text, shown
 
-Sampling = Literal["random", "centre", "windows", "spaced"]
+Sampling = Literal["random", "centre", "windows", "spaced", "whole"]
+OnError = Literal["skip", "raise"]
 Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
 
@@ -39,20 +42,24 @@ OPEN_READERS = 4  # files a process keeps open: enough for windows in order, few
 # 256 for 224). Smaller crops are scaled up from there; without the cache each crop is decoded at its own best size.
 CACHE_MARGIN = 8 / 7
 
-TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "width", "height", "damage"]
+TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
 
 
 class VideoDataset(Dataset):
     """Clips of labelled videos. `ds[i]`, or `ds[(epoch, i)]`, is `(clip, label, row)`.
 
     `clip` is uint8 `(T, C, H, W)`; `row` is the row of `ds.table` that the clip comes from. There is one item per video
-    for the samplings `random` and `centre`, one per video and window for `windows`, and `k` per video for `spaced`.
+    for the samplings `random`, `centre` and `whole`, one per video and window for `windows`, and `k` per video for
+    `spaced`. `leftover` says what windows do with the frames that fill none (`labkit.data.clips.windows`). A clip of
+    `whole` has the length of its video.
 
     `table` has a row per video, or per part of one: path, label, video (a name that does not depend on where the
-    dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file).
+    dataset lies), start and end (frames, end excluded), frames, fps, width, height (of the file), and, if the spec asks
+    for a rate, varies (whether the file's own does).
     `transform` takes `(clip, rng)`; if None, `random` sampling crops and flips and the others take the centre.
     `flip` says what a mirror image does to a label: nothing ("safe"), another label (a mapping; labels that it lacks
-    are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file.
+    are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file; `on_error`
+    tells `fit` and `evaluate` whether to leave such items out and count them ("skip") or to end there ("raise").
     """
 
     def __init__(
@@ -63,16 +70,20 @@ class VideoDataset(Dataset):
         *,
         sampling: Sampling = "random",
         k: int = 10,
+        leftover: Leftover = "loop",
         transform: Transform | None = None,
         augment: TrainTransform | None = None,
         flip: Flip = "safe",
         seed: int = 0,
         cache: FrameCache | None = None,
         report: pd.DataFrame | None = None,
+        on_error: OnError = "skip",
         name: str = "videos",
         note: str = "",
     ) -> None:
         _check_settings(sampling, k, seed)
+        _choose(leftover, get_args(Leftover), "way to treat a leftover")
+        _choose(on_error, get_args(OnError), "on_error")
         self.table = table.reset_index(drop=True)
         self.classes = tuple(classes)
         outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
@@ -81,7 +92,7 @@ class VideoDataset(Dataset):
             raise ValueError(
                 f"{first['path']}: label {first['label']} is outside the list of {counted(len(classes), 'class', 'classes')}"
             )
-        self.spec, self.sampling, self.k, self.seed = spec, sampling, k, seed
+        self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)
         self._given = transform
         self.transform: Transform = transform or (self.augment if sampling == "random" else EvalTransform(spec))
@@ -89,6 +100,7 @@ class VideoDataset(Dataset):
         self._drawing = self.transform if isinstance(self.transform, Draws) else None
         self.flip = flip
         self.report = pd.DataFrame(columns=["path", "reason"], dtype=str) if report is None else report
+        self.on_error = on_error
         self.name, self.note = name, note
         self._cache = cache
         self._readers: OrderedDict[str, VideoReader] = OrderedDict()
@@ -113,10 +125,11 @@ class VideoDataset(Dataset):
         spec, missing = self.spec, len(self.report)
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
+        length = "all frames, at least " * (self.sampling == "whole") + counted(spec.frames, "frame")
         videos, classes = counted(len(self.table), "video"), counted(len(self.classes), "class", "classes")
         lines = [
             f"{self.name}: {videos} of {classes}, {counted(len(self), 'clip')} ({self.sampling})",
-            f"a clip: {counted(spec.frames, 'frame')}{stride}{rate}, {spec.size}×{spec.size} pixels",
+            f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
             lines.append(self.note)
@@ -164,14 +177,18 @@ class VideoDataset(Dataset):
     def _numbers(self, row: int, part: int, rng: np.random.Generator) -> NDArray[np.int64]:
         start, end = int(self._columns["start"][row]), int(self._columns["end"][row])
         fps, length = float(self._columns["fps"][row]), end - start
+        uneven = self._reader(self._path(row)).times if self.spec.fps and self._columns["varies"][row] else None
+        times = None if uneven is None else uneven[start:end]
         if self.sampling == "random":
-            numbers = clips.random_clip(length, self.spec, rng, fps=fps)
+            numbers = clips.random_clip(length, self.spec, rng, fps=fps, times=times)
         elif self.sampling == "centre":
-            numbers = clips.centre_clip(length, self.spec, fps)
+            numbers = clips.centre_clip(length, self.spec, fps, times)
+        elif self.sampling == "whole":
+            numbers = clips.whole(length, self.spec, fps, times)
         elif self.sampling == "windows":
-            numbers = clips.window(length, self.spec, part, fps)
+            numbers = clips.window(length, self.spec, part, fps, times, leftover=self.leftover)
         else:
-            numbers = clips.spaced_clips(length, self.spec, self.k, fps)[part]
+            numbers = clips.spaced_clips(length, self.spec, self.k, fps, times)[part]
         return numbers + start
 
     def _mirrored(self, label: int) -> int | None:
@@ -216,8 +233,9 @@ class VideoDataset(Dataset):
     def _columns(self) -> dict[str, Any]:
         """The table as arrays: a cell of a DataFrame costs more than the rest of an item."""
         numbers = {name: self.table[name].to_numpy() for name in ("label", "start", "end", "fps", "width", "height")}
+        varies = self.table["varies"].to_numpy(bool) if "varies" in self.table else np.zeros(len(self.table), bool)
         # Not as Python strings: for Kinetics those are some tens of megabytes in every worker.
-        return numbers | {"path": self.table["path"].array}
+        return numbers | {"varies": varies, "path": self.table["path"].array}
 
     @cached_property
     def _firsts(self) -> NDArray[np.int64]:
@@ -225,7 +243,7 @@ class VideoDataset(Dataset):
         if self.sampling == "windows":
             lengths = (self.table["end"] - self.table["start"]).tolist()
             counts = [
-                clips.window_count(length, self.spec, fps)
+                clips.window_count(length, self.spec, fps, leftover=self.leftover)
                 for length, fps in zip(lengths, self.table["fps"].tolist(), strict=True)
             ]
         else:
@@ -246,9 +264,11 @@ class VideoDataset(Dataset):
             chosen = chosen.astype(np.int64)
         return self._but(table=self.table.iloc[chosen])
 
-    def with_sampling(self, sampling: Sampling, *, k: int = 10, transform: Transform | None = None) -> Self:
+    def with_sampling(
+        self, sampling: Sampling, *, k: int = 10, leftover: Leftover = "loop", transform: Transform | None = None
+    ) -> Self:
         """The same videos cut otherwise, with that sampling's own transform unless one is given."""
-        return self._but(sampling=sampling, k=k, transform=transform)
+        return self._but(sampling=sampling, k=k, leftover=leftover, transform=transform)
 
     def with_transform(self, transform: Transform | None) -> Self:
         """The same clips under another transform; None gives the sampling's own back."""
@@ -257,7 +277,8 @@ class VideoDataset(Dataset):
 
     def cut_like(self, other: "VideoDataset") -> Self:
         """These videos, cut as `other` cuts its own (clip, sampling, transform), so that both are measured alike."""
-        return self._but(spec=other.spec, sampling=other.sampling, k=other.k, transform=other._given)
+        changes = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover, "transform": other._given}
+        return self._but(spec=other.spec, **changes)
 
     def with_spec(self, spec: ClipSpec) -> Self:
         """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays."""
@@ -270,15 +291,17 @@ class VideoDataset(Dataset):
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
         """The same clips from frames decoded once into a file, at the size this dataset's transform needs.
 
-        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does.
+        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does, with
+        the dataset's `on_error`.
         """
         margin = CACHE_MARGIN if getattr(self.transform, "crop", "centre") != "centre" else 1
         short_side = round(self.spec.size * margin)
-        return self._but(cache=cache_frames(self.table, short_side, workers=workers, progress=progress))
+        kept = cache_frames(self.table, short_side, on_error=self.on_error, workers=workers, progress=progress)
+        return self._but(cache=kept)
 
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
-        same |= {name: getattr(self, name) for name in ("seed", "report", "name", "note")}
+        same |= {name: getattr(self, name) for name in ("leftover", "seed", "report", "on_error", "name", "note")}
         return type(self)(**(same | {"cache": self._cache, "transform": self._given} | changes))
 
 
@@ -332,13 +355,14 @@ def open_dataset(
     split: int = 1,
     sampling: Sampling = "random",
     k: int = 10,
+    leftover: Leftover = "loop",
     transform: Transform | None = None,
     flip: Flip | Mapping[str, str] | None = None,
     seed: int = 0,
     classes: Sequence[str] | None = None,
     limit: int | None = None,
     cached: bool = False,
-    on_error: Literal["skip", "raise"] = "skip",
+    on_error: OnError = "skip",
     workers: int | None = None,
     progress: bool = True,
 ) -> VideoDataset:
@@ -347,17 +371,18 @@ def open_dataset(
     `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
     without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
-    `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule.
+    `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
+    `leftover` say how videos are cut into clips (see `VideoDataset`).
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
-    raise `VideoError`.
+    raise `VideoError`. The same holds in training and evaluation for files that go bad later.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
     """
     kind = KINDS[_choose(name, tuple(KINDS), "dataset")]
     _choose(subset, get_args(Subset), "subset")
-    _choose(on_error, ("skip", "raise"), "on_error")
+    _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
     folder = _root(name, kind, root)
     listing = _only(kind.layout(folder, subset, split), classes)
@@ -368,15 +393,17 @@ def open_dataset(
     table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
         table if limit is None else _limited(table, limit, seed),
-        listing.classes,
+        [name if is_text(name) else shown(name) for name in listing.classes],
         spec,
         sampling=sampling,
         k=k,
+        leftover=leftover,
         transform=transform,
         augment=kind.augment(spec),
         flip=rule,
         seed=seed,
         report=report,
+        on_error=on_error,
         name=f"{name} {subset}",
         note=listing.note,
     )
@@ -421,19 +448,23 @@ def _read_index(
     listing: Listing, root: Path, on_error: str, *, workers: int | None, progress: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of readable videos and the report of the others."""
-    paths = [entry.path for entry in listing.entries]
+    entries = [entry for entry in listing.entries if is_text(entry.path)]
+    paths = [entry.path for entry in entries]
     facts = index_videos(paths, root, workers=workers, progress=progress)
     facts["path"] = [str(path) for path in paths]
-    facts["label"] = np.array([entry.label for entry in listing.entries], dtype=np.int64)
-    facts["video"] = [entry.video for entry in listing.entries]
+    facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
+    facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = np.int64(0), facts["frames"]
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there") for path, where in listing.missing]
+    odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
+    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it") for path in odd]
     lines += list(facts.loc[unreadable, ["path", "reason"]].itertuples(index=False, name=None))
     report = pd.DataFrame(lines, columns=["path", "reason"], dtype=str)
     if lines:
-        first = f"{lines[0][0]}: {lines[0][1]}"
-        found = f"{len(lines)} of {counted(len(paths) + len(listing.missing), 'video')} cannot be read; the first is {first}"
+        first = f"{shown(lines[0][0])}: {lines[0][1]}"
+        named = counted(len(listing.entries) + len(listing.missing), "video")
+        found = f"{len(lines)} of {named} cannot be read; the first is {first}"
         if on_error == "raise" or unreadable.all():
             raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
         warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)

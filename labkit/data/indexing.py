@@ -1,7 +1,7 @@
 """What is in a dataset's videos: frames, rate and size of every file, found once and kept as one Parquet file per root.
 
 A file is looked at again only when its size or time of change differs. Files that cannot be read stay in the index with
-the reason, so that nothing is dropped unseen.
+the reason, so that nothing is dropped unseen; where that reason lies in the system, they are tried again next time.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from labkit.data.pool import map_files
 from labkit.data.video import VideoError, VideoReader
 from labkit.records import write_atomically
 
-FORMAT = 1  # raise it when an old index must not be used any more
+FORMAT = 2  # raise it when an old index must not be used any more
 KEEP_EVERY = 5.0  # seconds of work that an interruption may cost
 
 COLUMNS = {
@@ -28,6 +28,7 @@ COLUMNS = {
     "modified": "int64",  # ns
     "frames": "int64",
     "fps": "float64",
+    "varies": "bool",  # whether the rate varies
     "width": "int64",  # pixels, after rotation
     "height": "int64",
     "damage": "str",  # empty, or where and why reading stops
@@ -57,26 +58,27 @@ def index_videos(
                 _store(root, found)
                 written = time.monotonic()
     finally:
-        if found:
-            _store(root, found)
+        _store(root, found)
     fresh = pd.concat([known.drop(index=todo), pd.DataFrame(found, columns=list(COLUMNS))])
     # A path may be asked for twice; by name every row finds its own.
     return wanted[["path"]].merge(fresh.drop_duplicates("path"), on="path", how="left").astype(COLUMNS)
 
 
 def probe(path: Path) -> dict[str, Any]:
-    """Open one file: its frames, rate and size, or the reason why it cannot be read."""
-    facts = {"frames": 0, "fps": 0.0, "width": 0, "height": 0, "damage": "", "reason": ""}
+    """Open one file: its frames, rate and size, or the reason why it cannot be read.
+
+    `passing` marks a reason that lies in the system (rights, memory, too many open files): it may be gone next time.
+    """
+    facts = {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "reason": ""}
     try:
         with VideoReader(path) as reader:
             info = reader.info
-    except (VideoError, OSError) as error:
-        return facts | {"reason": getattr(error, "reason", None) or str(error)}
-    if info.frames < 1:
-        return facts | {"reason": info.damage or "no frame could be decoded"}
+    except VideoError as error:
+        return facts | {"reason": error.reason, "passing": isinstance(error.__cause__, OSError | MemoryError)}
     return {
         "frames": info.frames,
         "fps": info.fps,
+        "varies": info.varies,
         "width": info.width,
         "height": info.height,
         "damage": info.damage or "",
@@ -86,7 +88,7 @@ def probe(path: Path) -> dict[str, Any]:
 
 def index_file(root: Path) -> Path:
     """Where the index of the dataset at `root` is kept."""
-    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
     return cache_folder("datasets") / f"{root.resolve().name}-{key}-{FORMAT}.parquet"
 
 
@@ -101,16 +103,23 @@ def _identity(path: Path, root: Path) -> tuple[str, int, int]:
 
 def _stored(root: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(index_file(root))[list(COLUMNS)].astype(COLUMNS)
+        # Checksums of Parquet's own: a block that the disk lost reads as zeros.
+        found = pd.read_parquet(index_file(root), page_checksum_verification=True)
+        return found[list(COLUMNS)].astype(COLUMNS)
     except (OSError, ValueError, KeyError):  # none yet, or not a Parquet file any more: made again
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _store(root: Path, found: list[dict[str, Any]]) -> None:
-    """Add rows to the index, those of other processes since the last look included."""
+    """Add rows that will hold to the index, those of other processes since the last look included."""
+    found = [row for row in found if not row.get("passing")]
+    if not found:
+        return
     table = pd.concat([_stored(root), pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)], ignore_index=True)
     table = table.drop_duplicates("path", keep="last", ignore_index=True)
     try:
-        write_atomically(index_file(root), lambda temporary: table.to_parquet(temporary, index=False))
+        write_atomically(
+            index_file(root), lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True)
+        )
     except OSError as error:
         warnings.warn(f"the index of {root} cannot be kept, so it will be made again: {error}", stacklevel=3)

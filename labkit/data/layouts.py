@@ -165,7 +165,7 @@ def folder(root: Path, subset: Subset, split: int) -> Listing:
 def shuffled(names: Iterable[str], *key: object) -> list[str]:
     """`names` in an order that depends on the names and the key alone: the same on every machine and in every version."""
     salt = "/".join(map(str, key))
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode()).digest())
+    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode(errors="surrogatepass")).digest())
 
 
 def _tree(root: Path) -> dict[str, list[Path]]:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +33,9 @@ def map_files(
     """Yield `(position, function(item))` for every item, in no promised order.
 
     The first second of work is done in this process; a pool of `workers` spawned processes (one per core if None, none
-    at all if 0) takes over if more than a few seconds are left. `function` must be importable by name. An exception it
-    raises is raised here. Where processes cannot be started, the rest is done here, and a warning says so.
+    at all if 0) takes over if more than a few seconds are left, and ends with this process, however that ends.
+    `function` must be importable by name. An exception it raises is raised here. Where processes cannot be started, the
+    rest is done here, and a warning says so.
     """
     todo = iter(enumerate(items))
     workers = available_cores() if workers is None else workers
@@ -76,7 +78,7 @@ def _in_processes(
     todo = iter(list(items.items()))
     # Spawned, not forked: a forked child of a process with threads (torch's, a notebook's) can hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
     try:
         running: set[Future[list[tuple[int, Result]]]] = set()
         while True:
@@ -95,5 +97,14 @@ def _apply(function: Callable[[Item], Result], chunk: list[tuple[int, Item]]) ->
     return [(position, function(item)) for position, item in chunk]
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin_work() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends its workers
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """A worker waits for work at a pipe that its siblings hold open too: it would outlive a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from labkit.clip import ClipSpec
 
-Crop = Literal["multiscale", "resized", "centre"]
+Crop = Literal["multiscale", "anywhere", "resized", "centre"]
 
 # Five scales, 1 down to 1/2 of the short side, a factor 2^(-1/4) apart (Hara et al. 2018, section 3.2).
 SCALES = tuple(2 ** (-j / 4) for j in range(5))
 # Four corners and the centre, as shares of the free room (down, across).
 PLACES = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
+SHARE = 7 / 8  # of the short side: 224 of 256 (Simonyan and Zisserman 2014; Carreira and Zisserman 2017)
 # Share of the frame's area and aspect ratio of a random resized crop (Szegedy et al. 2015; torchvision's defaults).
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
@@ -70,6 +71,7 @@ class TrainTransform:
     """A random crop and, with probability `flip`, a mirror image. Called with uint8 `(T, C, H, W)` and a generator.
 
     - `multiscale`: a square of 1 to 1/2 of the short side, in a corner or the centre (Hara et al. 2018);
+    - `anywhere`: a square of 7/8 of the short side, anywhere (Carreira & Zisserman 2017);
     - `resized`: a rectangle of 8 to 100 % of the area, anywhere (Szegedy et al. 2015);
     - `centre`: the largest square in the middle, always.
     """
@@ -144,6 +146,12 @@ def _multiscale(height: int, width: int, rng: np.random.Generator) -> tuple[floa
     return down * (height - side), across * (width - side), side, side
 
 
+def _anywhere(height: int, width: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    side = min(height, width) * SHARE
+    down, across = rng.uniform(size=2)
+    return float(down * (height - side)), float(across * (width - side)), side, side
+
+
 def _resized(height: int, width: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
     for _ in range(10):
         area = height * width * rng.uniform(*AREA)
@@ -160,4 +168,4 @@ def _centre(height: int, width: int, rng: object) -> tuple[float, float, float, 
     return (height - side) / 2, (width - side) / 2, side, side
 
 
-_CROPS = {"multiscale": _multiscale, "resized": _resized, "centre": _centre}
+_CROPS = {"multiscale": _multiscale, "anywhere": _anywhere, "resized": _resized, "centre": _centre}

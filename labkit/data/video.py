@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from labkit.counting import counted
 from labkit.data.video_cursor import Cursor, LostFrame
-from labkit.data.video_file import VideoError, open_video
+from labkit.data.video_file import VideoError, named, open_video, shown
 from labkit.data.video_index import VideoIndex, VideoInfo, index_video, load_index
 
 __all__ = ["VideoError", "VideoInfo", "VideoReader", "index_video"]
@@ -41,14 +41,16 @@ class VideoReader:
     seeking. It may be pickled; each process opens the file for itself. Not for use by two threads at once.
 
     Raises `VideoError` where the file is missing, empty, not a video, or not one frame of it can be decoded.
+    `times` are the seconds from the first frame to each, float64 `(frames,)`; None where the rate is constant.
     """
 
     info: VideoInfo
+    times: np.ndarray | None
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._index: VideoIndex = load_index(self.path)
-        self.info = self._index.info
+        self.info, self.times = self._index.info, self._index.times
         self._opened: tuple[InputContainer, VideoStream] | None = None
         self._cursor: Cursor | None = None
         self._process = os.getpid()
@@ -60,8 +62,8 @@ class VideoReader:
         table = self._index.table
         if len(table.anchors) == 0 and np.count_nonzero(table.keyframe) > 1:
             warnings.warn(
-                f"{self.path}: no seek in this file leads where it should, so it is read from its beginning each time "
-                "(right, but slow)",
+                f"{shown(self.path)}: no seek in this file leads where it should, so it is read from its beginning "
+                "each time (right, but slow)",
                 stacklevel=3,
             )
 
@@ -97,9 +99,10 @@ class VideoReader:
         clip = np.empty((len(numbers), height, width, 3), np.uint8)
         filled = 0
         wanted = [(number, len(list(same))) for number, same in groupby(numbers)]
-        for (_, repeats), frame in zip(wanted, self._decode([number for number, _ in wanted]), strict=True):
-            clip[filled : filled + repeats] = self._upright(frame, height, width)
-            filled += repeats
+        with named(self.path):
+            for (_, repeats), frame in zip(wanted, self._decode([number for number, _ in wanted]), strict=True):
+                clip[filled : filled + repeats] = self._upright(frame, height, width)
+                filled += repeats
         return clip
 
     def _check_range(self, first: int, last: int) -> None:
@@ -112,7 +115,7 @@ class VideoReader:
                 self.path,
                 f"only {counted(self.info.frames, 'frame')} can be read, asked for frame {last} ({self.info.damage})",
             )
-        raise IndexError(f"{self.path} has frames 0 to {self.info.frames - 1}; asked for {first} to {last}")
+        raise IndexError(f"{shown(self.path)} has frames 0 to {self.info.frames - 1}; asked for {first} to {last}")
 
     def _output_size(self, size: Size | None) -> tuple[int, int]:
         height, width = self.info.height, self.info.width

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 
-import av.error
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -67,6 +66,17 @@ class PacketTable:
         """Rows of the anchors, by the number of their frame."""
         return np.flatnonzero(self.anchor)
 
+    def times(self, tick: float) -> np.ndarray | None:
+        """Seconds from the first frame to each, float64 `(frames,)`, `tick` seconds being the unit of `pts`.
+
+        None where it is not known which packet became which frame, or where the file's timestamps make no sense.
+        """
+        rows = np.flatnonzero(self.frame >= 0)
+        stamps = self.pts[rows[np.argsort(self.frame[rows])]]
+        if len(rows) == 0 or stamps.min() == NO_TIME or (np.diff(stamps) <= 0).any():
+            return None
+        return (stamps - stamps[0]) * tick
+
     def anchor_before(self, number: int) -> int | None:
         """The row of the last anchor whose frame is `number` or earlier, None if there is none."""
         after = int(np.searchsorted(self.frame[self.anchors], number, side="right"))
@@ -117,7 +127,7 @@ class Cursor:
             for packet in islice(packets, LANDING):
                 if self._table.is_packet(row, packet):
                     return chain([packet], packets)
-        except av.error.FFmpegError as error:
+        except Exception as error:  # PyAV raises nearly every kind
             raise LostFrame(f"seeking to packet {row} failed: {error}") from error
         raise LostFrame(f"seeking did not lead to packet {row}")
 
@@ -166,12 +176,12 @@ class Cursor:
                 self._codec.skip_frame = "NONREF" if needless else "DEFAULT"
             self._row += 1
         # An error here comes from before the first keyframe; whoever made the index met it too, and went on.
-        with suppress(av.error.FFmpegError):
+        with suppress(Exception):
             self._ready.extend(self._stream.decode(packet))
 
     def _next_packet(self) -> Packet | None:
         """The next packet that holds anything, None at the end."""
-        with suppress(av.error.FFmpegError):
+        with suppress(Exception):
             while self._row < len(self._table):
                 packet = next(self._packets, None)
                 if packet is None:

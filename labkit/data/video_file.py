@@ -3,7 +3,12 @@
 Both must open a file alike, or they would not count the same frames. This module knows nothing of frame numbers.
 """
 
+import os
+import re
+import stat
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,12 +32,47 @@ class VideoError(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{shown(self.path)}: {self.reason}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows for it: the file matters, not the line of code."""
+        return [f"VideoError: {self}"]
+
+
+# Control characters, and those that turn the direction of writing: they would steer the terminal.
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def is_text(path: str | Path) -> bool:
+    """Whether the name is UTF-8. Others can be opened, but stand in no table and on no screen."""
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def shown(path: str | Path) -> str:
+    """The name as it may be printed: bytes that are no UTF-8, and characters that steer a terminal, as escapes."""
+    raw = str(path).encode("utf-8", "backslashreplace") if os.name == "nt" else os.fsencode(path)
+    text = raw.decode("utf-8", "backslashreplace")
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Whatever PyAV, ffmpeg or the system raises inside comes out as `VideoError` with the file's name."""
+    try:
+        yield
+    except VideoError:
+        raise
+    except Exception as error:  # PyAV raises nearly every kind: it meets what its authors did not
+        raise VideoError(path, explain(error)) from error
 
 
 def explain(error: Exception) -> str:
     """An error of ffmpeg's in a few words, without the number and the name of the C function."""
-    return str(getattr(error, "strerror", None) or error).strip().rstrip(".").lower()
+    text = str(getattr(error, "strerror", None) or error).strip().rstrip(".").lower()
+    return text or type(error).__name__
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -41,27 +81,47 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     Where there are several video streams, the one ffmpeg would choose; cover pictures do not count.
     Raises `VideoError` where there is no such file, it is not a video, or it holds sound only.
     """
-    if not path.exists():
-        raise VideoError(path, "there is no such file")
-    if path.is_dir():
-        raise VideoError(path, "this is a folder, not a video file")
-    if path.stat().st_size == 0:
-        raise VideoError(path, "the file is empty (0 bytes)")
+    with named(path):
+        _check_file(path)
     try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError) as error:
+        # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
+        container = av.open(str(path.absolute()), metadata_errors="replace")
+    except Exception as error:
         raise VideoError(path, f"not a readable video file ({explain(error)})") from error
+    try:
+        with named(path):
+            return container, _set_up(container, path)
+    except VideoError:
+        container.close()
+        raise
+
+
+def _check_file(path: Path) -> None:
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        raise VideoError(path, "there is no such file") from None
+    if stat.S_ISDIR(about.st_mode):
+        raise VideoError(path, "this is a folder, not a video file")
+    if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for its other end
+        raise VideoError(path, "this is a device or a pipe, not a video file")
+    if about.st_size == 0:
+        raise VideoError(path, "the file is empty (0 bytes)")
+
+
+def _set_up(container: InputContainer, path: Path) -> VideoStream:
     stream = _video_stream(container)
     if stream is None or container.format.name == "tty":  # ffmpeg draws text files as terminal screens
         kinds = sorted({other.type for other in container.streams}) if stream is None else ["text"]
-        container.close()
         raise VideoError(path, f"there is no video stream in this file (only {', '.join(kinds) or 'nothing'})")
+    if stream.codec_context is None:
+        raise VideoError(path, "its pictures are in a code for which this ffmpeg has no decoder")
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all  # the demuxer need not even read their bytes
     stream.codec_context.thread_count = 1
     stream.codec_context.copy_opaque = True  # a frame remembers which packet it came from
-    return container, stream
+    return stream
 
 
 def _video_stream(container: InputContainer) -> VideoStream | None:
@@ -86,7 +146,10 @@ class Orientation(NamedTuple):
 
         Only quarter turns and mirrorings are applied; a matrix that leans leaves the frame as it is.
         """
-        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload]
+        try:
+            matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload]
+        except ValueError:  # beside it there is data of a kind that this PyAV does not know: the turn alone can be had
+            return cls.turned(frame.rotation)
         if matrix is None:
             return cls()
         a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
@@ -95,6 +158,12 @@ class Orientation(NamedTuple):
         if a == d == 0:
             return cls(True, c < 0, b < 0)
         return cls()
+
+    @classmethod
+    def turned(cls, degrees: int) -> "Orientation":
+        """Turned counter-clockwise by so many degrees; as it is where that is no quarter turn."""
+        turns = {90: cls(True, False, True), -90: cls(True, True, False), 180: cls(False, True, True)}
+        return turns.get(degrees if degrees > -180 else 180, cls())
 
     @property
     def degrees(self) -> int:
@@ -133,3 +202,13 @@ def fingerprint(frame: VideoFrame) -> int:
     rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))  # type: ignore[call-overload]
     step = max(1, plane.height // 32)
     return zlib.crc32(rows[::step, : plane.width * bytes_per_pixel].tobytes())
+
+
+def checksum(frame: VideoFrame) -> int:
+    """A 32-bit checksum of the whole frame, all planes: where the decoder left something out, the rest may differ."""
+    value = 0
+    for plane, shape in zip(frame.planes, frame.format.components, strict=False):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))  # type: ignore[call-overload]
+        width = plane.width * ((shape.bits + 7) // 8)
+        value = zlib.crc32(np.ascontiguousarray(rows[: plane.height, :width]).data, value)
+    return value

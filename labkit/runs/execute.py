@@ -278,12 +278,7 @@ def _own_files(source: Path, place: Path) -> None:
             return Path(path).read_text(encoding="utf-8-sig")
 
         def write(self, text: str, path: str) -> None:
-            part = Path(f"{path}.part")
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     for path in (source, place):
         papermill_io.register(str(path), WholeFiles())

@@ -1,15 +1,25 @@
-"""Which clips make which batch: an order that is a function of (seed, epoch), and a loader that can start inside it."""
+"""Which clips make which batch: an order that is a function of (seed, epoch), and a loader that can start inside it.
+
+A file may go bad after it was indexed. Its clips are then left out of their batches and counted, or end the pass with
+one clear error, as the dataset's `on_error` says.
+"""
 
 import signal
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
+from labkit.data.video_file import VideoError
+
+Loaded = tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[VideoError]]
 
 
 class ClipDataset(Protocol):
@@ -68,9 +78,13 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 def make_loader(
     dataset: Any, batches: EpochBatches, *, workers: int, device: torch.device, seed: int = 0
 ) -> DataLoader[Any]:
-    """A loader over `batches`; workers live as long as the loader, and pages are pinned only for CUDA."""
+    """A loader over `batches`; workers live as long as the loader, and pages are pinned only for CUDA.
+
+    It gives `(clips, labels, rows, errors)`; read it with `Reading.of`.
+    """
     return DataLoader(
-        dataset,
+        _Tolerant(dataset),
+        collate_fn=_collate,
         batch_sampler=batches,
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -79,6 +93,74 @@ def make_loader(
         generator=torch.Generator().manual_seed(seed),
         worker_init_fn=_leave_interrupts_to_the_parent,
     )
+
+
+class _Tolerant(Dataset):
+    """The dataset's items, and beside them the errors of those that cannot be read.
+
+    An error raised in a worker would arrive as the text of its traceback.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, keys: Sequence[Any]) -> tuple[list[Any], list[VideoError]]:
+        items, errors = [], []
+        for key in keys:
+            try:
+                items.append(self.dataset[key])
+            except VideoError as error:
+                errors.append(error.with_traceback(None))
+        return items, errors
+
+
+def _collate(fetched: Any) -> Loaded:
+    items, errors = fetched  # what `_Tolerant` gives
+    clips, labels, rows = default_collate(items) if items else (None, None, None)
+    return clips, labels, rows, errors
+
+
+class Reading:
+    """One pass over a loader: its batches without the clips that cannot be read, which are counted.
+
+    `on_error` is the dataset's: `raise` ends the pass with the first error. A batch of which fewer than `least` clips
+    are left is left out whole, but not among several `processes`, which must make the same number of steps.
+    """
+
+    def __init__(self, dataset: Any, *, least: int = 1, processes: int = 1) -> None:
+        self.on_error = getattr(dataset, "on_error", "raise")
+        self.least, self.processes = least, processes
+        self.batches = self.clips = 0  # taken from the loader; clips given on
+        self.errors: list[VideoError] = []
+
+    def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The batches. Raises `VideoError` as `on_error` says, and where no clip at all can be read."""
+        for clips, labels, rows, errors in loader:
+            self.errors += errors
+            self.batches += 1
+            if errors and self.on_error == "raise":
+                raise errors[0]
+            if clips is not None and labels is not None and rows is not None and len(labels) >= self.least:
+                self.clips += len(labels)
+                yield clips, labels, rows
+            elif errors and self.processes > 1:
+                raise errors[0]
+        if self.errors and not self.clips:
+            raise self.errors[0]
+
+    def warn(self, where: str) -> None:
+        """Say what was left out, if anything was."""
+        if self.errors:
+            clips = counted(len(self.errors) + self.clips, "clip")
+            videos = counted(len({error.path for error in self.errors}), "video")
+            warnings.warn(
+                f"{where}: {len(self.errors)} of {clips} could not be read and were left out, of {videos}; "
+                f"the first is {self.errors[0]}",
+                stacklevel=3,
+            )
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:

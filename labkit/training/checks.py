@@ -29,6 +29,8 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
     """
     if len(dataset) == 0:
         raise ValueError(f"the {role} is empty")
+    if batch_size > 1 and getattr(dataset, "sampling", "") == "whole":
+        raise ValueError(f"whole videos differ in length and make no batch: the {role} needs batch_size=1")
     _check_labels(dataset, role)
     spec, asked = dataset.spec, getattr(model, "clip", None)
     if asked is not None and asked != dataset.spec:

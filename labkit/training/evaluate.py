@@ -8,7 +8,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from labkit.records import Level, Predictions
-from labkit.training.batches import EpochBatches, make_loader
+from labkit.training.batches import EpochBatches, Reading, make_loader
 from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.meter import Forward
@@ -28,11 +28,18 @@ def evaluate(
     """Class scores (softmax) of every clip, or of every video: the mean of the scores of its clips.
 
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
-    is `"windows"`. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+    is `"windows"`, with `leftover="drop one"` to the letter of their code. Carreira and Zisserman 2017 run the network
+    over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has what else
+    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+
+    Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
+    dataset of `on_error="raise"`, the first raises `VideoError`.
 
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, and for video level over random clips.
     """
     check_evaluation(dataset, level)
+    if getattr(dataset, "sampling", "") == "whole":
+        batch_size = 1
     where, trained = pick_device(device), model.training
     how = pick_precision(precision, where)
     check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)
@@ -41,12 +48,14 @@ def evaluate(
     batches = EpochBatches(len(dataset), batch_size, shuffle=False)
     scores, labels, rows = [], [], []
     bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")
+    reading = Reading(dataset)
     with torch.no_grad(), bar:
-        for clips, label, row in make_loader(dataset, batches, workers=workers, device=where):
+        for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
             scores.append(forward(clips).softmax(1).cpu().numpy())
-            labels.append(label.numpy())
-            rows.append(row.numpy())
-            bar.update(len(label))
+            labels.append(answers.numpy())
+            rows.append(of_rows.numpy())
+            bar.update(len(answers))
+    reading.warn("evaluate")
     model.train(trained)
     score, label, row = (np.concatenate(each) for each in (scores, labels, rows))
     counts = np.ones(len(row), dtype=np.int64)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from labkit.records import History
-from labkit.training.batches import ClipDataset, EpochBatches, make_loader
+from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
@@ -86,6 +86,9 @@ def fit(
     epoch too. On a CPU with the same threads it then gives the same bits as an uninterrupted run (all but the column
     `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
     and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
+
+    A video that has gone bad since it was indexed is left out of its batches, with a warning at the epoch's end that
+    counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`.
 
     Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
     """
@@ -238,7 +241,9 @@ class _Training:
         self.batches.begin(position.epoch, position.batch, position.batch + left)
         self.model.train()
         began = time.perf_counter() - position.seconds
-        for clips, labels, _ in self.loader:
+        least, first = min(2, self.settings.batch_size), position.batch  # batch normalisation compares clips
+        reading = Reading(self.train, least=least, processes=self.accelerator.num_processes)
+        for clips, labels, _ in reading.of(self.loader):
             logits = self.forward(clips)
             loss = F.cross_entropy(logits, labels)
             self.accelerator.backward(loss)
@@ -247,7 +252,7 @@ class _Training:
             if self.schedule.every == "update":
                 step(state.scheduler, None)
             state.meter.add(loss, logits, labels)
-            position.batch += 1
+            position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
             bar.update(len(labels) * self.accelerator.num_processes)
@@ -255,6 +260,7 @@ class _Training:
             if stop():
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        reading.warn(f"epoch {position.epoch}, training")
         return True
 
     def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
@@ -302,17 +308,21 @@ class _Training:
         def forward(dataset: ClipDataset) -> Forward:
             return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
 
-        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), self.seen_loader, stop=stop):
+        seen = Reading(self.seen).of(self.seen_loader)
+        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop):
             return {}
         if self.val is None:
             return {}
         measured = {}
         for split, dataset, loader in (("train", self.seen, self.seen_loader), ("val", self.val, self.val_loader)):
             began = time.perf_counter()
-            meter = measure(forward(dataset), loader, classes=len(dataset.classes), stop=stop)
+            reading = Reading(dataset)
+            meter = measure(forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
             if meter is None:
                 return {}
             measured[split] = {**meter.means(), "seconds": time.perf_counter() - began}
+            if split == "val":  # of the training clips it was said when they trained
+                reading.warn(f"epoch {self.state.position.epoch}, validation")
         return measured
 
     @property

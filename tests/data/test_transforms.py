@@ -19,7 +19,12 @@ def coordinates(height: int, width: int, frames: int = 1) -> torch.Tensor:
     return clip
 
 
-@given(st.sampled_from(["multiscale", "resized", "centre"]), st.integers(8, 120), st.integers(8, 120), st.integers(0))
+@given(
+    st.sampled_from(["multiscale", "anywhere", "resized", "centre"]),
+    st.integers(8, 120),
+    st.integers(8, 120),
+    st.integers(0),
+)
 @settings(deadline=None)
 def test_every_crop_lies_inside_the_frame_and_comes_out_as_uint8_at_the_specs_size(crop, height, width, seed):
     transform = TrainTransform(SPEC, crop=crop)
@@ -47,6 +52,15 @@ def test_multiscale_takes_the_papers_five_scales_at_four_corners_and_the_centre(
     }
     # At scale 1 the corners fall together in height, and all places differ in width only.
     assert seen == expected
+
+
+def test_a_crop_anywhere_is_seven_eighths_of_the_short_side_and_reaches_every_edge():
+    rng = np.random.default_rng(0)
+    boxes = [TrainTransform(SPEC, crop="anywhere").draw(256, 340, rng) for _ in range(1000)]
+    assert {(box.height, box.width) for box in boxes} == {(224, 224)}
+    for places, room in (([box.top for box in boxes], 32), ([box.left for box in boxes], 116)):
+        assert np.histogram(places, bins=4, range=(0, room))[0].min() > 200
+        assert 0 <= min(places) < max(places) <= room
 
 
 def test_a_resized_crop_keeps_to_its_range_of_area_and_shape():

@@ -306,7 +306,7 @@ def test_where_the_notebook_can_not_be_saved_any_more_the_last_whole_one_is_kept
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
     assert said.startswith("labkit: 07_toy stopped in cell [4], which starts `from IPython.display import HTML`")
-    assert said.endswith(f"{tmp_path / 'run'}: File too large")
+    assert said.endswith(f"{tmp_path / 'run' / '07_toy.ipynb'}: File too large")
     assert "Traceback" not in done.stderr
     run = Run.open(tmp_path / "run")
     assert (run.status, run.results) == ("failed", {"double": 0})
