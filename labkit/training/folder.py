@@ -5,6 +5,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from labkit.records import History, write_atomically
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
@@ -66,6 +68,10 @@ class RunFolder:
         self._saved_at, self._saved_updates = time.monotonic(), 0
         if self.path is not None:
             self.path.mkdir(parents=True, exist_ok=True)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no other training writes here. Raises `FolderInUseError` where one does."""
+        return one_training(self.path) if self.path is not None and self.writes else nullcontext()
 
     def start(self, state: State, *, resume: bool) -> bool:
         """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""

@@ -78,7 +78,8 @@ def fit(
     `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
     and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
 
-    Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
+    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not, and
+    `FolderInUseError` where another training is at work in the folder.
     """
     check_numbers(
         epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
@@ -207,7 +208,8 @@ class _Training:
 
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
-        with _own_random_state(self.settings.seed), interrupts() as stop, _fast_convolutions(self.device):
+        own = _own_random_state(self.settings.seed)
+        with self.keep.alone(), own, interrupts() as stop, _fast_convolutions(self.device):
             resumed = self.keep.start(self.state, resume=resume)
             with self._bar(progress) as bar:
                 if resumed and progress:
