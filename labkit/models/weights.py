@@ -83,7 +83,7 @@ def load_weights(
 
     Nothing is executed: a PyTorch file that holds anything but tensors and plain containers is refused.
     Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
-    over or of another shape; each is named.
+    over or of another shape, or holds NaN; each is named.
     """
     path = Path(path)
     wanted = model.state_dict()
@@ -103,6 +103,11 @@ def load_weights(
     fit = fit.without_head() if warning or new_head else fit
     if fit.faults:
         raise WeightsError(path, f"these weights are not of this network{_part(model, tensors)}. Tensors: {fit.faults}")
+    if spoilt := nan_tensors(fit.found):
+        names_in_file = [names[name] for name in spoilt]
+        raise WeightsError(
+            path, f"{len(spoilt)} of its tensors hold NaN, and so would every answer: {_some(names_in_file)}"
+        )
     model.load_state_dict(dict(fit.found), strict=False)  # strict is what `faults` was
     fresh = tuple(name for name in wanted if name not in fit.found)
     unused = tuple(sorted(theirs for name, theirs in names.items() if name not in fit.found))
@@ -116,6 +121,12 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
         return (head,) if isinstance(head, str) else head
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     return tuple(name for name, module in model.named_modules() if isinstance(module, layers))[-1:]
+
+
+def nan_tensors(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The names of those that hold NaN: weights of a training that has failed."""
+    real = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point() or tensor.is_complex())
+    return [name for name, tensor in real if not tensor.is_meta and bool(tensor.isnan().any())]
 
 
 def class_count(model: nn.Module, path: str | Path) -> int:
@@ -195,11 +206,7 @@ class _Fit:
             ("of another shape", shapes),
             ("of another type", [f"{self.names[name]} {_kind(self.found[name])}" for name in self.mistyped]),
         )
-        parts = [
-            f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
-            for what, names in found
-            if names
-        ]
+        parts = [f"{len(names)} {what}: {_some(names)}" for what, names in found if names]
         return "; ".join(parts)
 
 
@@ -221,6 +228,10 @@ def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         if ours and ours == theirs:
             return f", but of its part {name}: load them into network.{name}"
     return ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
 
 
 def _kind(tensor: Tensor) -> str:

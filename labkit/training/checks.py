@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from labkit.models.weights import nan_tensors
 from labkit.training.batches import ClipDataset
 from labkit.training.device import input_dims
 
@@ -29,6 +30,11 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
     if len(dataset) == 0:
         raise ValueError(f"the {role} is empty")
     _check_labels(dataset, role)
+    if spoilt := nan_tensors(model.state_dict()):
+        raise ValueError(
+            f"{len(spoilt)} of the model's tensors hold NaN, {spoilt[0]} first, and so would every answer: "
+            "its training had failed. Make it anew, or load other weights"
+        )
     spec, asked = dataset.spec, getattr(model, "clip", None)
     if asked is not None and asked != dataset.spec:
         differences = [

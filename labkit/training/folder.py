@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from labkit.models.weights import nan_tensors
 from labkit.records import History, write_atomically
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
@@ -90,6 +92,8 @@ class RunFolder:
         self._compare(found)
         position = Position(**found.about["position"])
         rows = self._rows(position.rows)
+        if nan_tensors(found.section("model")):
+            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=5)
         checkpoint.restore(found, state.model, state.optimiser, state.scheduler)
         state.meter.sums.copy_(found.tensors["more.meter"])
         state.position, state.history = position, rows
@@ -154,8 +158,9 @@ class RunFolder:
             History.append(self.path / HISTORY, rows)
 
     def keep_best(self, state: State) -> None:
-        """Keep the weights if the newest validation accuracy is above all before."""
-        scores = [row["top1"] for row in state.history if row["split"] == "val"]
+        """Keep the weights if the newest validation accuracy is above all before; never where the loss is NaN."""
+        val = [row for row in state.history if row["split"] == "val"]
+        scores = [row["top1"] if math.isfinite(row["loss"]) else -1.0 for row in val]
         if self.path is not None and self.writes and scores and scores[-1] > max(scores[:-1], default=-1.0):
             checkpoint.save_best(self.path / BEST, state.model)
 

@@ -267,6 +267,9 @@ class _Training:
             rows += [{**common, "split": "val", **val}] if val else []
         if not math.isfinite(train["loss"]):
             warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
+        elif loss is not None and not math.isfinite(loss):
+            said = f"the validation loss is {loss} in epoch {position.epoch}, which cannot be the best"
+            warnings.warn(f"{said}: try a smaller lr", stacklevel=4)
         if self.schedule.every == "epoch":
             step(state.scheduler, loss)
         state.history += rows

@@ -20,8 +20,9 @@ class Meter:
         self.sums = torch.zeros(4, device=device)  # loss, right at once, right within k, clips
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`."""
-        hits = logits.detach().topk(self.k, dim=1).indices == labels[:, None]
+        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`. NaN is no answer, and never right."""
+        logits = logits.detach()
+        hits = (logits.topk(self.k, dim=1).indices == labels[:, None]) & ~logits.isnan().any(1, keepdim=True)
         clips = torch.full((), len(labels), device=labels.device)
         self.sums += torch.stack([loss.detach() * clips, hits[:, 0].sum(), hits.sum(), clips]).float()
 
