@@ -80,16 +80,34 @@ def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: i
     shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
-    state: dict[str, Tensor] = {
-        name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
-    }
     try:
-        with torch.no_grad():
-            return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+        return _shape_of_answer(model, shape)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
+        if batch == 1 and model.training and _can_read(model, (2, *shape[1:])):
+            few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
+            raise ValueError(
+                f"{few}, and this network learns from two at least: its batch normalisation compares the values of a "
+                "batch, and at the end of the network one clip has a single value a channel"
+            ) from error
         raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+
+
+def _shape_of_answer(model: nn.Module, shape: tuple[int, ...]) -> torch.Size:
+    state: dict[str, Tensor] = {
+        name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
+    }
+    with torch.no_grad():
+        return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+
+
+def _can_read(model: nn.Module, shape: tuple[int, ...]) -> bool:
+    try:
+        _shape_of_answer(model, shape)
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    return True
 
 
 def fit_batch(batch_size: int, clips: int) -> int:
