@@ -190,6 +190,14 @@ def test_one_cycle_rises_to_its_rate_and_falls_to_almost_nothing():
 # ---------------------------------------------------------------- evaluation
 
 
+def test_a_cycle_of_one_update_learns_too():
+    assert learning_rates("onecycle", lr=0.1, updates=1) == [pytest.approx(0.081, abs=0.001)]
+    model = tiny_model()
+    before = model.fc.weight.clone()
+    fit(model, Tiny(3), updates=1, schedule="onecycle", **{**QUIET, "batch_size": 3})
+    assert not torch.equal(model.fc.weight, before)
+
+
 def test_a_videos_score_is_the_mean_over_its_windows():
     model, data = tiny_model(), Tiny(7, sampling="windows")
     clips = evaluate(model, data, level="clip", batch_size=4, device="cpu", progress=False)
