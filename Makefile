@@ -49,7 +49,7 @@ notebooks: $(TESTED) ## run the notebooks as tests: no cell may fail, marked out
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 --timeout=1200 notebooks
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
+	@$(BIN)/labkit lab
 
 findings: $(READY) ## measure the findings over five seeds; goes on where it was stopped
 	@$(BIN)/labkit findings $(ARGS)

@@ -5,6 +5,8 @@ A busy machine takes longer for a cell that printed much, and the test fails alt
 
 import pytest
 
+import labkit  # noqa: F401 (before torch: it sets how threads wait on a busy machine, here and in the notebooks' kernels)
+
 PATIENCE = 120  # seconds
 
 

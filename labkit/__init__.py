@@ -5,7 +5,10 @@ A video file becomes frames (`labkit.data`), frames a clip, clips a batch, a bat
 figures (`labkit.viz`). Paper cards live in `labkit.survey`, notebooks as experiments in
 `labkit.runs`, and the course's builds in `labkit.course`.
 
-Importing `labkit` loads nothing heavy: each part is imported where it is needed.
+Importing `labkit` loads nothing heavy: each part is imported where it is needed. It does one thing: it has the threads
+of torch wait in a way that leaves a busy machine usable (`labkit.waiting`), and so comes before `import torch`.
 """
+
+from labkit import waiting as waiting
 
 __version__ = "0.1.0"

@@ -17,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from labkit import waiting
+
 OLDEST_PYTHON = (3, 11)
 DISK_NEEDED, DISK_WANTED = 0.5e9, 5e9  # bytes: generated data and pages; room for a data set's index and runs
 ONE_SOURCE = "reinstall both from one source: pip install --force-reinstall torch torchvision"
@@ -90,6 +92,22 @@ def device() -> Line:
             "device", "warning", f"CPU, {cores} cores; there is an NVIDIA driver, but torch does not see a GPU", to_do
         )
     return Line("device", "ok", f"CPU, {cores} cores (enough for the course)")
+
+
+def threads() -> Line:
+    """How many threads torch has in this process, and whether they leave the processor to others while they wait."""
+    torch = sys.modules.get("torch")
+    count = torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS") or "torch's number of"
+    seen = f"{count} thread{'' if str(count) == '1' else 's'}"
+    settings = ", ".join(f"{name}={os.environ[name]}" for name in waiting.CHOICES if name in os.environ)
+    if waiting.STATE == "too late":
+        to_do = "restart the kernel and import labkit before torch: beside other programs training may take many times as long"
+        return Line(
+            "threads", "warning", f"{seen}; torch was loaded before labkit, and they spin while they wait", to_do
+        )
+    if waiting.STATE == "chosen":
+        return Line("threads", "ok", f"{seen}; how they wait is your choice: {settings}")
+    return Line("threads", "ok", f"{seen}, which wait briefly and then sleep ({settings})")
 
 
 def codecs() -> Line:
@@ -194,6 +212,7 @@ CHECKS: dict[str, Callable[[], Line]] = {
     "Python": python,
     "torch, torchvision": torch_pair,
     "device": device,
+    "threads": threads,
     "codecs": codecs,
     "JupyterLab": jupyter,
     "kernel": kernel,

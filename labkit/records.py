@@ -4,6 +4,7 @@ Training writes them, everyone else reads them. This module imports nothing of l
 """
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,9 +22,14 @@ HISTORY_COLUMNS = {
     "epoch": "int64",  # 1 is the first
     "split": "str",  # train, val, test
     "level": "str",  # clip or video: which of the two the accuracies are
+    # Measured in evaluation mode with the weights at the epoch's end, for all splits alike, so that they compare.
+    # A train row has them at the epochs that validate; NaN elsewhere.
     "loss": "float64",  # mean cross-entropy
     "top1": "float64",  # share in 0-1
     "top5": "float64",  # share in 0-1
+    # Counted in training mode while the weights changed: train rows only, and not to be set beside another split.
+    "live_loss": "float64",
+    "live_top1": "float64",
     "lr": "float64",  # learning rate at the epoch's end
     "seconds": "float64",  # wall time of this epoch on this split
     "clips": "int64",  # clips seen in this epoch on this split
@@ -62,7 +68,7 @@ class History:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> "History":
-        """A history of these rows, whose keys are `HISTORY_COLUMNS`."""
+        """A history of these rows, whose keys are `HISTORY_COLUMNS`; what a row lacks, or has as None, is NaN."""
         table = pd.DataFrame(list(rows), columns=list(HISTORY_COLUMNS))
         return cls(table.astype(HISTORY_COLUMNS))
 
@@ -80,7 +86,7 @@ class History:
         """Add rows to the end of a history file; its folder is made if missing."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
+            file.writelines(json.dumps(_no_nan(row)) + "\n" for row in rows)
             file.flush()
             os.fsync(file.fileno())
 
@@ -108,6 +114,11 @@ class History:
     def named(self, run: str) -> "History":
         """The same rows under another run name."""
         return History(self.table.assign(run=run))
+
+
+def _no_nan(row: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: what was not measured is null."""
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 
 @dataclass(frozen=True)

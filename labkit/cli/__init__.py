@@ -9,6 +9,7 @@ from labkit.cli.app import app
 
 COMMANDS = (
     course.doctor,
+    course.lab,
     course.run,
     course.runs,
     course.course,

@@ -35,6 +35,31 @@ def doctor() -> None:
 
 
 @plainly
+def lab(
+    notebook: Annotated[str, typer.Argument(help="Which to open first: a path, or the start of a name.")] = "00",
+) -> None:
+    """Open the notebooks in JupyterLab; kernels started there leave a busy machine's processors to others while they wait.
+
+    Examples: `labkit lab`, `labkit lab 05`
+    """
+    import signal
+    import subprocess
+
+    from labkit.runs.notebook import find_notebook
+    from labkit.runs.project import PLAN, project_folder
+
+    project = project_folder()
+    if not (project / PLAN).is_file():
+        raise FileNotFoundError(
+            f"no notebooks from {project} upwards: go to a checkout of labkit, whose notebooks can be changed"
+        )
+    path = find_notebook(notebook)
+    process = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={project}", str(path)])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches JupyterLab, which asks before it stops
+    raise typer.Exit(process.wait())
+
+
+@plainly
 def run(
     notebook: Annotated[str, typer.Argument(help="A path, a file name, or the start of one: `05`.")],
     parameter: Annotated[
@@ -50,6 +75,10 @@ def run(
     stall_limit: Annotated[
         float, typer.Option(help="Minutes after which a kernel that does nothing counts as hung; 0 for never.")
     ] = 10,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads to compute with; a seed's numbers depend on it. Default: torch's."),
+    ] = None,
     describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
 ) -> None:
     """Run a notebook with parameters, and keep what it found in a folder of its own.
@@ -63,6 +92,7 @@ def run(
     - `labkit run 05`
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
+    - `labkit run 05 --threads 1`: as the findings were measured
     """
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
@@ -78,7 +108,7 @@ def run(
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            done = run_notebook(path, given, folder, on_step=progress.step, **limits)
+            done = run_notebook(path, given, folder, threads=threads, on_step=progress.step, **limits)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
         raise

@@ -266,6 +266,10 @@ class VideoDataset(Dataset):
         _warn_of_forbidden_flip(transform, self.flip)
         return self._but(transform=transform)
 
+    def cut_like(self, other: "VideoDataset") -> Self:
+        """These videos, cut as `other` cuts its own (clip, sampling, transform), so that both are measured alike."""
+        return self._but(spec=other.spec, sampling=other.sampling, k=other.k, transform=other._given)
+
     def with_spec(self, spec: ClipSpec) -> Self:
         """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays."""
         return self._but(spec=spec, augment=replace(self.augment, spec=spec))

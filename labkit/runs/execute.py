@@ -61,6 +61,7 @@ def run_notebook(
     *,
     time_limit: float | None = HOUR,
     stall_limit: float | None = 600.0,
+    threads: int | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Run:
     """Execute a notebook and return its `Run`.
@@ -69,7 +70,8 @@ def run_notebook(
     notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares `out` and none is given, `out` becomes the run's folder. `folder` must not
     hold a run yet; by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in seconds, for the
     whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell is hung, and
-    is ended. `on_step` is called before each cell.
+    is ended. `threads` is how many the notebook computes with (default: OMP_NUM_THREADS, or what torch finds best); a
+    seed's numbers depend on it. `on_step` is called before each cell.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
     After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
@@ -82,6 +84,7 @@ def run_notebook(
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
     about = _about(source, {name: p.default for name, p in declared.items()}, given, place)
+    about["threads"] = threads or _own_threads()
     _save(place, about)
     started = time.monotonic()
 
@@ -92,7 +95,7 @@ def run_notebook(
         return Run(place, about)
 
     try:
-        _execute(source, place, given, time_limit, stall_limit, on_step)
+        _execute(source, place, given, time_limit, stall_limit, threads, on_step)
         return end("done")
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
@@ -154,12 +157,19 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
     }
 
 
+def _own_threads() -> int | None:
+    """What OMP_NUM_THREADS says; None where it says nothing, and torch chooses."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(said) if said.isdigit() else None
+
+
 def _execute(
     source: Path,
     place: Path,
     given: Mapping[str, Any],
     time_limit: float | None,
     stall_limit: float | None,
+    threads: int | None,
     on_step: Callable[[Step], None] | None,
 ) -> None:
     """papermill, with a deadline for the whole notebook and the watch beside it."""
@@ -196,7 +206,7 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
-                kernel_manager_class=_logged_kernel(log),
+                kernel_manager_class=_logged_kernel(log, threads),
             )
         except Exception:
             if watch.hung:
@@ -228,13 +238,17 @@ def _save_whole(place: Path) -> None:
     papermill_io.register(str(place), WholeFiles())
 
 
-def _logged_kernel(log: IO[str]) -> type:
-    """A kernel manager whose kernel writes what is not a cell's output (crashes, a codec's messages) to the log."""
+def _logged_kernel(log: IO[str], threads: int | None) -> type:
+    """A kernel manager whose kernel writes what is not a cell's output (crashes, a codec's messages) to the log.
+
+    How many `threads` it computes with stands in its environment, where torch looks when it is loaded.
+    """
     from jupyter_client import AsyncKernelManager
 
     class LoggedKernel(AsyncKernelManager):
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            await super().start_kernel(**{**settings, "stdout": log, "stderr": log})
+            env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
     return LoggedKernel
 

@@ -8,6 +8,7 @@ A verdict is computed from the stored numbers whenever it is shown, never stored
 import hashlib
 import html
 import json
+import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,11 +45,14 @@ class Declared:
     op: str
     value: float
     rule: str = inequality.MEAN_3SE
+    margin: float = 0.0  # for ~: how far from `value` still counts as equal
     trials: str = ""  # the recorded number of tries that the measure is a share of; gives the standard error of `value`
 
     def __post_init__(self) -> None:
         if self.op not in (*inequality.COMPARISONS, inequality.NEAR):
             raise FindingsError(f"finding {self.id!r}: there is no comparison {self.op!r}")
+        if (self.op == inequality.NEAR) != (self.margin > 0):
+            raise FindingsError(f"finding {self.id!r}: ~ needs a margin above 0, and nothing else has one")
         if self.rule not in inequality.RULES:
             raise FindingsError(
                 f"finding {self.id!r}: the rule is one of {', '.join(inequality.RULES)}, not {self.rule!r}"
@@ -62,14 +66,15 @@ class Declared:
     @property
     def inequality(self) -> str:
         """The inequality as text."""
-        return f"{self.measure} {self.op} {self.value:g}"
+        margin = f" ± {self.margin:g}" if self.margin else ""
+        return f"{self.measure} {self.op} {self.value:g}{margin}"
 
     @property
     def how(self) -> str:
         """How the inequality is judged, in words."""
-        if self.op != inequality.NEAR:
+        if self.op != inequality.NEAR or self.rule != inequality.MEAN_3SE:
             return self.rule
-        return f"mean within 3 standard errors{' of guessing' if self.trials else ''}"
+        return f"{self.rule}{' of guessing' if self.trials else ''} within the margin"
 
 
 State = Literal["holds", "not shown", "does not hold", "not measured"]
@@ -91,20 +96,21 @@ class Finding:
         """Whether the inequality holds over the seeds; None where it was not measured."""
         if not self.per_seed:
             return None
+        return self._judged_by(inequality.holds)
+
+    def _judged_by(self, judge: Callable[..., bool]) -> bool:
         one = self.declared
-        return inequality.holds([*self.per_seed.values()], one.op, one.value, one.rule, trials=self.trials)
+        values = [*self.per_seed.values()]
+        return judge(values, one.op, one.value, one.rule, margin=one.margin, trials=self.trials)
 
     @property
     def state(self) -> State:
-        """`not shown`: the mean is as stated, but too near to the value for the spread of the seeds."""
-        one = self.declared
+        """`not shown`: the numbers allow what is stated, but the spread of the seeds is too wide to say it."""
         if self.holds is None:
             return "not measured"
         if self.holds:
             return "holds"
-        return (
-            "not shown" if inequality.leans([*self.per_seed.values()], one.op, one.value, one.rule) else "does not hold"
-        )
+        return "not shown" if self._judged_by(inequality.leans) else "does not hold"
 
     @property
     def verdict(self) -> str:
@@ -112,7 +118,13 @@ class Finding:
         if self.state == "not measured":
             return "Not measured yet; run `make findings`."
         since = " The notebook's code has changed since." if self.outdated else ""
-        why = ": the mean is as stated, by less than 3 standard errors" if self.state == "not shown" else ""
+        near = self.declared.op == inequality.NEAR
+        reason = (
+            "3 standard errors reach over the margin"
+            if near
+            else "the mean is as stated, by less than 3 standard errors"
+        )
+        why = f": {reason}" if self.state == "not shown" else ""
         return f"{self.state.capitalize()} over {len(self.per_seed)} seeds{why}.{since}"
 
     @property
@@ -135,16 +147,29 @@ class Finding:
             self.about.get("date", ""),
             where,
             f"torch {versions.get('torch', '?')}",
+            _threads(self.about.get("threads")),
             f"commit {commit}" if commit else "",
         ]
         return ", ".join(part for part in parts if part)
+
+    @property
+    def beside(self) -> str:
+        """Why the same seed gives other numbers in this process, where it computes with another number of threads."""
+        measured, torch = self.about.get("threads"), sys.modules.get("torch")
+        here = torch.get_num_threads() if torch else None
+        if not measured or here in (None, measured):
+            return ""
+        return (
+            f"This run computes with {_threads(here)}: sums are then added in another order, their last digits differ, and "
+            "training makes much of little. So the same seed gives other numbers here; the finding is about all seeds."
+        )
 
     def __str__(self) -> str:
         lines = [self.declared.statement, self.verdict]
         if self.per_seed:
             lines.append(f"{self.declared.inequality} ({self.declared.how}): {self.numbers}")
-            lines.append(f"Measured {self.origin}.")
-        return "\n".join(lines)
+            lines += [f"Measured {self.origin}.", self.beside]
+        return "\n".join(line for line in lines if line)
 
     __repr__ = __str__
 
@@ -288,7 +313,7 @@ def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "code_sha256": hashlib.sha256(_code(path).encode()).hexdigest(),
         "parameters": shared,
-        **{key: runs[-1].about[key] for key in ("versions", "hardware", "code")},
+        **{key: runs[-1].about[key] for key in ("versions", "hardware", "code", "threads")},
         "runs": [{"seed": run.about["seed"], "seconds": run.about["seconds"], "results": run.results} for run in runs],
     }
 
@@ -320,6 +345,10 @@ def _judged(one: Declared, entry: Mapping[str, Any]) -> Finding:
     except inequality.MeasureError:
         return Finding(one)
     return Finding(one, values, {key: value for key, value in entry.items() if key != "runs"}, trials)
+
+
+def _threads(count: int | None) -> str:
+    return "" if not count else f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _span(seeds: Mapping[int, float]) -> str:

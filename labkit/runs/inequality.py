@@ -28,7 +28,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 EVERY_SEED, MEAN_3SE = "every seed", "mean and 3 standard errors"
 RULES = (EVERY_SEED, MEAN_3SE)
-NEAR = "~"  # the mean lies within 3 standard errors of the value
+NEAR = "~"  # equal within a margin
 
 
 class MeasureError(ValueError):
@@ -54,26 +54,43 @@ def evaluate(measure: str, numbers: Mapping[str, Any]) -> float:
     return float(_compute(_parse(measure).body, numbers))
 
 
-def holds(values: Sequence[float], op: str, value: float, rule: str, *, trials: float | None = None) -> bool:
+def holds(
+    values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
+) -> bool:
     """Whether the inequality holds for the values of all seeds, by its rule. Nothing holds for a NaN.
 
+    `~` says that the measure is `value`, give or take `margin`: it holds where the mean and 3 standard errors to both
+    sides lie within. (That a mean lies near a value shows nothing by itself: the noisier, the easier.)
     `trials`: the values are shares of this many tries in all, so that the standard error is that of `value` itself
     (of guessing, say) and need not be estimated from a few seeds.
     """
     if not values or any(math.isnan(one) for one in values):
         return False
-    margin = 3 * (standard_error(values) if trials is None else math.sqrt(value * (1 - value) / trials))
-    if op == NEAR:
-        return abs(mean(values) - value) <= margin
     if rule == EVERY_SEED:
-        return all(COMPARISONS[op](one, value) for one in values)
-    cautious = mean(values) - margin if op.startswith(">") else mean(values) + margin
-    return COMPARISONS[op](cautious, value)
+        return all(abs(one - value) <= margin if op == NEAR else COMPARISONS[op](one, value) for one in values)
+    low, high = _span(values, value, trials)
+    if op == NEAR:
+        return value - margin <= low and high <= value + margin
+    return COMPARISONS[op](low if op.startswith(">") else high, value)
 
 
-def leans(values: Sequence[float], op: str, value: float, rule: str) -> bool:
-    """Whether the mean alone obeys an inequality that is judged by its standard error: what a few seeds leave open."""
-    return bool(values) and rule == MEAN_3SE and op != NEAR and COMPARISONS[op](mean(values), value)
+def leans(
+    values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
+) -> bool:
+    """Whether the numbers leave it open, where it does not hold: the mean alone obeys an inequality that is judged by its
+    standard error, or some of what lies within 3 standard errors of the mean is within the margin of `~`."""
+    if not values or any(math.isnan(one) for one in values) or rule != MEAN_3SE:
+        return False
+    if op != NEAR:
+        return COMPARISONS[op](mean(values), value)
+    low, high = _span(values, value, trials)
+    return low <= value + margin and value - margin <= high
+
+
+def _span(values: Sequence[float], value: float, trials: float | None) -> tuple[float, float]:
+    """The mean, 3 standard errors to both sides."""
+    error = standard_error(values) if trials is None else math.sqrt(value * (1 - value) / trials)
+    return mean(values) - 3 * error, mean(values) + 3 * error
 
 
 def standard_error(values: Sequence[float]) -> float:

@@ -44,7 +44,9 @@ class Seeds:
         self._pool.shutdown(cancel_futures=kind is not None)
 
     def _run(self, notebook: Path, seed: int, key: str) -> Run:
-        place = self._project / "build" / "findings" / f"{notebook.stem}-seed{seed}-{key}"
+        # Numbers depend on the threads too: they are a part of the name.
+        name = f"{notebook.stem}-seed{seed}-{key}-{self._threads}"
+        place = self._project / "build" / "findings" / name
         if (place / "run.json").is_file() and (before := Run.open(place)).status == "done":
             self._tell(notebook.stem, seed, "was there")
             return before
@@ -59,12 +61,12 @@ class Seeds:
     def _execute(self, notebook: Path, seed: int, place: Path) -> None:
         """One run in a process of its own, with its share of the cores. Its outcome is in the folder."""
         command = [sys.executable, "-m", "labkit", "run", str(notebook), "-p", f"seed={seed}", "--folder", str(place)]
+        command += ["--threads", str(self._threads)]
         if self._stopping:
             raise RuntimeError("stopped before it started")
         process = subprocess.Popen(
             command,
             cwd=self._project,
-            env={**os.environ, "OMP_NUM_THREADS": str(self._threads)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

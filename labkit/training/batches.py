@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from labkit.clip import ClipSpec
@@ -30,10 +31,15 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     `begin(epoch, first)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
     A last batch of one clip is left out, since batch normalisation has nothing to compare a single clip with;
     the order changes with the epoch, so it is another clip each time.
+
+    With `shuffle=False` every pass is the same: all clips in order, or those that `only` names, in its order.
     """
 
-    def __init__(self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True):
-        self.clips, self.batch_size, self.seed, self.shuffle = clips, batch_size, seed, shuffle
+    def __init__(
+        self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, only: NDArray[np.int64] | None = None
+    ):
+        self.order = np.arange(clips) if only is None else only
+        self.clips, self.batch_size, self.seed, self.shuffle = len(self.order), batch_size, seed, shuffle
         self.drop_last = False  # accelerate asks for it
         self.epoch, self.first, self.end = 0, 0, len(self)
 
@@ -51,7 +57,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return min(batch * self.batch_size, self.clips)  # a clip left out comes after all batches
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = np.arange(self.clips)
+        order = self.order.copy()
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
         for batch in range(self.first, self.end):

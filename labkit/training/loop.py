@@ -28,10 +28,12 @@ from labkit.training.checks import check_dataset, check_numbers, check_same_clas
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
+from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
 from labkit.training.meter import Forward, Meter, measure
 from labkit.training.schedule import ScheduleName, find_schedule, step
 
 MINUTE = 60.0  # inside an epoch, a checkpoint this often
+NOT_MEASURED = dict.fromkeys(("loss", "top1", "top5", "live_loss", "live_top1"), math.nan)
 BETWEEN_EPOCHS = 10.0  # at the ends of epochs, not more often: epochs of a few clips take less than writing one
 
 
@@ -59,6 +61,7 @@ def fit(
     name: str = "run",
     progress: bool = True,
     val_every: int = 1,
+    statistics: Statistics = "fresh",
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
@@ -68,9 +71,15 @@ def fit(
     `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is judged by the training loss.
 
     Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one).
-    Each epoch adds a row for `train`, whose loss and accuracies were counted while the weights changed, and every
-    `val_every` epochs and at the end one for `val`. All are at clip level. The order of the clips is a function of
-    (seed, epoch); `seed` also starts dropout. The caller's random state is left as it was.
+    Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights changed
+    (`live_loss`, `live_top1`). Every `val_every` epochs and at the end, validation clips and training clips are measured
+    alike, in evaluation mode (`labkit.training.measuring`): a row for `val`, and `loss`, `top1`, `top5` in that of
+    `train`. The training clips are then cut as the validation clips are; of a large set as many are measured as
+    there are validation clips, at least 512. All are at clip level. The order of the clips is a function of (seed,
+    epoch); `seed` also starts dropout. The caller's random state is left as it was.
+
+    `statistics="fresh"` takes the batch norms' statistics anew before it measures, and at the end; "running" leaves
+    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same.
 
     With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
     validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an
@@ -84,6 +93,7 @@ def fit(
     check_numbers(
         epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
     )
+    check_statistics(statistics)
     check_dataset(model.train(), train, "training set", batch_size=batch_size)
     if val is not None:
         check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
@@ -99,6 +109,7 @@ def fit(
         seed=seed,
         precision=pick_precision(precision, pick_device(device)),
         val_every=val_every,
+        statistics=statistics,
     )
     training = _Training(
         model,
@@ -131,6 +142,7 @@ class Settings:
     seed: int
     precision: str
     val_every: int
+    statistics: Statistics
 
 
 class _Training:
@@ -257,14 +269,16 @@ class _Training:
             "lr": state.optimiser.param_groups[0]["lr"],
         }
         train = state.meter.means(self.accelerator.reduce(state.meter.sums))
-        rows = [{**common, "split": "train", **train, "seconds": position.seconds}]
+        measured = self._measure(stop) if self._measures else {}
+        if stop():
+            return False
+        live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
+        row = {**NOT_MEASURED, **common, "split": "train", **measured.get("train", {}), **live}
+        rows = [{**row, "seconds": position.seconds}]
         loss: float | None = train["loss"]
         if self.val is not None:
-            val = self._validate(stop)
-            if stop():
-                return False
-            loss = val["loss"] if val else None
-            rows += [{**common, "split": "val", **val}] if val else []
+            loss = measured["val"]["loss"] if measured else None
+            rows += [{**NOT_MEASURED, **common, "split": "val", **measured["val"]}] if measured else []
         if not math.isfinite(train["loss"]):
             warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
         elif loss is not None and not math.isfinite(loss):
@@ -281,20 +295,48 @@ class _Training:
         self.keep.save_if_due(state, after=BETWEEN_EPOCHS)
         return True
 
-    def _validate(self, stop: Callable[[], bool]) -> dict[str, Any] | None:
-        """Loss, accuracies, clips and seconds on the validation set; None if this epoch has no validation or Ctrl-C came."""
-        assert self.val is not None
+    @property
+    def _measures(self) -> bool:
+        """Whether this epoch ends with a measurement. Without a validation set the last one takes statistics all the same."""
         epoch = self.state.position.epoch
-        if epoch % self.settings.val_every and epoch < self.epochs:
-            return None
-        began = time.perf_counter()
-        forward = Forward(self.model, self.val.spec, device=self.device, precision=self.settings.precision)
-        meter = measure(forward, self.val_loader, classes=len(self.val.classes), stop=stop)
-        return {**meter.means(), "seconds": time.perf_counter() - began} if meter else None
+        return epoch == self.epochs or (self.val is not None and epoch % self.settings.val_every == 0)
+
+    def _measure(self, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
+        """Loss, accuracies, clips and seconds of training and validation clips; empty without validation, or after Ctrl-C."""
+
+        def forward(dataset: ClipDataset) -> Forward:
+            return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
+
+        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), self.seen_loader, stop=stop):
+            return {}
+        if self.val is None:
+            return {}
+        measured = {}
+        for split, dataset, loader in (("train", self.seen, self.seen_loader), ("val", self.val, self.val_loader)):
+            began = time.perf_counter()
+            meter = measure(forward(dataset), loader, classes=len(dataset.classes), stop=stop)
+            if meter is None:
+                return {}
+            measured[split] = {**meter.means(), "seconds": time.perf_counter() - began}
+        return measured
 
     @property
     def model(self) -> nn.Module:
         return self.state.model
+
+    @cached_property
+    def seen(self) -> ClipDataset:
+        """The training clips as they are measured."""
+        return self.train if self.val is None else cut_alike(self.train, self.val)
+
+    @cached_property
+    def seen_loader(self) -> DataLoader[Any]:
+        """Those of them that are measured, always the same, mixed."""
+        trained_on = self.total * self.settings.batch_size  # statistics cost no more than the training did
+        most = min(ENOUGH, trained_on) if self.val is None else max(ENOUGH, len(self.val))
+        only = some_clips(len(self.seen), most, seed=self.settings.seed)
+        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only)
+        return make_loader(self.seen, batches, workers=self.workers, device=self.device)
 
     @cached_property
     def val_loader(self) -> DataLoader[Any]:
@@ -324,12 +366,10 @@ class _Training:
         if bar.disable or not (now or time.monotonic() - self._shown > 0.5):
             return
         self._shown = time.monotonic()
-        train = self.state.meter.means()
-        val = [row["top1"] for row in self.state.history if row["split"] == "val"][-1:]
-        also = f", val {val[0]:.0%}" if val else ""
-        bar.set_postfix_str(
-            f"epoch {self.state.position.epoch}/{self.epochs}, loss {train['loss']:.3f}, train {train['top1']:.0%}{also}"
-        )
+        known = {row["split"]: row["top1"] for row in self.state.history if not math.isnan(row["top1"])}
+        measured = "".join(f", {split} {top1:.0%}" for split, top1 in known.items())
+        loss = self.state.meter.means()["loss"]
+        bar.set_postfix_str(f"epoch {self.state.position.epoch}/{self.epochs}, loss {loss:.3f}{measured}")
 
 
 def _accelerator(device: torch.device) -> Accelerator:

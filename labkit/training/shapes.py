@@ -29,7 +29,7 @@ EPOCHS, BATCH, RATE = 6, 64, 0.1
 DECISIVE = (
     *("models/resnet.py", "models/blocks.py", "models/convolutions.py"),
     *("data/glyphs.py", "data/motion.py", "data/transforms.py", "data/clips.py"),
-    *("training/loop.py", "training/batches.py", "training/schedule.py", "training/shapes.py"),
+    *("training/loop.py", "training/measuring.py", "training/batches.py", "training/schedule.py", "training/shapes.py"),
 )
 
 

@@ -28,6 +28,9 @@ def training_curves(
 ) -> go.Figure:
     """Training and validation over the epochs, the gap between them shaded and measured, the best epoch marked.
 
+    Both are drawn as they were measured, in evaluation mode, at the epochs that did. A history without validation has
+    only what was counted while the weights changed: its line says so.
+
     Several histories (or one with several run names) are drawn as their mean with a band: `spread="range"` from the
     lowest to the highest run, `"sd"` one standard deviation to both sides. Accuracies are shown in percent.
 
@@ -35,7 +38,10 @@ def training_curves(
     """
     if metric not in AXES:
         raise ValueError(f"no such metric: {metric!r}; there are {', '.join(AXES)}")
-    table = _one_table(history)
+    table, names = _one_table(history), {split: split for split in SPLITS}
+    trains = table["split"] == "train"
+    if table.loc[trains, metric].isna().all() and f"live_{metric}" in table:
+        table.loc[trains, metric], names["train"] = table.loc[trains, f"live_{metric}"], "train, while training"
     scale = 1.0 if metric == "loss" else 100.0
     lines = {
         str(split): _mean_and_band(rows, "epoch", values=rows[metric] * scale, spread=spread)
@@ -46,12 +52,45 @@ def training_curves(
     if {"train", "val"} <= set(lines):
         _shade_gap(fig, lines["train"], lines["val"], points=metric != "loss")
     for split, line in lines.items():
-        _add_line(fig, line, name=split, look=SPLITS[split], at="epoch", spread=spread)
+        _add_line(fig, line, name=names[split], look=SPLITS[split], at="epoch", spread=spread)
     if best and "val" in lines:
         _mark_best(fig, lines["val"], lowest=metric == "loss")
     fig.update_xaxes(title="Epoch")
     fig.update_yaxes(title=f"{AXES[metric]}{'' if metric == 'loss' else ', ' + _levels(table)}")
     fig.update_layout(meta={"description": _in_words(lines, metric, runs=table["run"].nunique())})
+    return fig
+
+
+def lag_curves(
+    running: History, fresh: History, metric: Literal["top1", "loss"] = "top1", *, title: str | None = None
+) -> go.Figure:
+    """One training, its training clips judged in three ways: what a batch norm's running statistics do to a measurement.
+
+    `running` and `fresh` are the histories of the same training (same seed and settings), measured with
+    `fit(..., statistics="running")` and `"fresh"`; the third line was counted while the weights changed. A loss is drawn
+    on a log axis. Raises `ValueError` where the two are not of the same training.
+    """
+    tables = [h.table[(h.table["split"] == "train") & h.table[metric].notna()] for h in (running, fresh)]
+    if not tables[0]["live_loss"].reset_index(drop=True).equals(tables[1]["live_loss"].reset_index(drop=True)):
+        raise ValueError("the two histories are not of the same training: their losses while training differ")
+    scale = 1.0 if metric == "loss" else 100.0
+    lines = {
+        "while training": tables[1][f"live_{metric}"] * scale,
+        "afterwards, fresh statistics": tables[1][metric] * scale,
+        "afterwards, running statistics": tables[0][metric] * scale,
+    }
+    fig, epochs = figure(title=title), tables[1]["epoch"].tolist()
+    for number, (name, values) in enumerate(lines.items()):
+        look = look_of(number)
+        fig.add_scatter(x=epochs, y=values.tolist(), name=name, mode="lines+markers",
+                        line={"color": look.colour, "dash": look.dash}, marker={"symbol": look.marker, "size": 7})  # fmt: skip
+    fig.update_xaxes(title="Epoch")
+    fig.update_yaxes(title=f"{AXES[metric]}, training clips", type="log" if metric == "loss" else "linear")
+    unit, digits = ("", 2) if metric == "loss" else (" %", 0)
+    ends = "; ".join(
+        f"{name} {v.iloc[0]:.{digits}f}{unit}, at the end {v.iloc[-1]:.{digits}f}{unit}" for name, v in lines.items()
+    )
+    fig.update_layout(meta={"description": f"The same weights on the same clips, judged in three ways. {ends}."})
     return fig
 
 

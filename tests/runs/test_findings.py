@@ -25,11 +25,38 @@ def test_a_measure_is_arithmetic_over_recorded_numbers(text, value):
     assert inequality.evaluate(text, NUMBERS) == pytest.approx(value)
 
 
+def near(values, margin, *, value=0.0, trials=None):
+    """`holds`, or what the numbers leave open: `open` where equality may be, `apart` where it is refuted."""
+    asked = (values, "~", value, inequality.MEAN_3SE)
+    if inequality.holds(*asked, margin=margin, trials=trials):
+        return "holds"
+    return "open" if inequality.leans(*asked, margin=margin, trials=trials) else "apart"
+
+
+def test_equality_does_not_hold_because_the_numbers_are_noisy():
+    noisy = [0.9, -0.5, 0.6, -0.3, 0.4]  # mean 0.22 ± 0.27
+    assert near(noisy, 0.05) == "open"
+    assert near(noisy, 0.3) == "open"
+    assert near(noisy, 1.1) == "holds"  # a margin so wide says as much as these numbers can
+
+
+def test_equality_holds_where_mean_and_three_standard_errors_lie_within_the_margin():
+    assert near([0.01, -0.01, 0.0, 0.01, -0.01], 0.05) == "holds"
+    assert near([0.10, 0.11, 0.09, 0.10, 0.10], 0.05) == "apart"
+    assert near([0.05, 0.06, 0.04, 0.05, 0.05], 0.05) == "open"
+    assert near([0.01], 0.05) == "open"  # one seed knows nothing of others
+
+
 def test_chance_is_judged_by_the_error_of_guessing_where_the_tries_are_known():
-    values = [0.52, 0.52, 0.52]  # no spread at all, so the seeds alone would find any distance too large
-    assert not inequality.holds(values, "~", 0.5, inequality.MEAN_3SE)
-    assert inequality.holds(values, "~", 0.5, inequality.MEAN_3SE, trials=3 * 480)
-    assert not inequality.holds(values, "~", 0.5, inequality.MEAN_3SE, trials=3 * 4800)
+    values = [0.51, 0.51, 0.51]  # no spread at all: the seeds alone would be sure
+    assert near(values, 0.05, value=0.5, trials=3 * 480) == "holds"  # 0.51 ± 0.04
+    assert near(values, 0.05, value=0.5, trials=3 * 48) == "open"  # 0.51 ± 0.125
+    assert near([0.6, 0.6, 0.6], 0.05, value=0.5, trials=3 * 480) == "apart"
+
+
+def test_equality_in_every_seed():
+    assert inequality.holds([0.01, -0.02], "~", 0.0, inequality.EVERY_SEED, margin=0.02)
+    assert not inequality.holds([0.01, -0.03], "~", 0.0, inequality.EVERY_SEED, margin=0.02)
 
 
 def test_what_is_not_a_number_makes_a_measure_nan():
@@ -71,8 +98,6 @@ def test_a_number_that_was_not_recorded_is_named_with_the_nearest():
         ([1.0, 1.1, 0.9], ">", inequality.MEAN_3SE, True),
         ([0.1, 2.0, -1.0], ">", inequality.MEAN_3SE, False),
         ([-1.0, -1.1, -0.9], "<", inequality.MEAN_3SE, True),
-        ([0.1, -0.1, 0.05], "~", inequality.MEAN_3SE, True),
-        ([0.5, 0.51, 0.49], "~", inequality.MEAN_3SE, False),
         ([1.0], ">", inequality.MEAN_3SE, False),
         ([1.0, math.nan], ">", inequality.EVERY_SEED, False),
         ([], ">", inequality.EVERY_SEED, False),
@@ -102,7 +127,13 @@ def test_an_unknown_finding_is_answered_with_the_nearest(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"op": "=="}, "no comparison"), ({"rule": "some"}, "the rule is one of"), ({"measure": "a.b"}, "may not stand")],
+    [
+        ({"op": "=="}, "no comparison"),
+        ({"rule": "some"}, "the rule is one of"),
+        ({"measure": "a.b"}, "may not stand"),
+        ({"op": "~"}, "~ needs a margin above 0"),
+        ({"margin": 0.1}, "nothing else has one"),
+    ],
 )
 def test_a_wrong_declaration_is_refused(change, said):
     entry = {"id": "x", "notebook": "00", "statement": "s", "measure": "a", "op": ">", "value": 0.0}
@@ -138,6 +169,25 @@ def test_what_a_few_seeds_leave_open_is_neither_shown_nor_refuted(values, state,
     assert f'class="finding {colour}"' in found._repr_html_()
 
 
+def test_an_equality_says_its_margin_and_what_reaches_over_it():
+    one = Finding(Declared("x", "00_first", "The same.", "a - b", "~", 0.0, margin=0.05), {0: 0.04, 1: -0.03, 2: 0.0})
+    assert one.state == "not shown"
+    assert one.verdict == "Not shown over 3 seeds: 3 standard errors reach over the margin."
+    assert "a - b ~ 0 ± 0.05 (mean and 3 standard errors within the margin)" in str(one)
+
+
+def test_a_finding_of_other_threads_says_so_and_why():
+    import torch
+
+    here = torch.get_num_threads()
+    one = Declared("x", "00_first", "It grows.", "a - b", ">", 0.0)
+    same, other = (Finding(one, {0: 1.0, 1: 1.1}, {"threads": count}) for count in (here, here + 1))
+    assert same.beside == ""
+    assert f"{here} thread" in other.beside
+    assert "the same seed gives other numbers here" in str(other)
+    assert f"{here + 1} threads" in other.origin
+
+
 def test_a_cell_that_only_shows_something_is_no_code_of_its_notebook(tmp_path):
     def code(*cells: dict) -> str:
         (tmp_path / "00_x.ipynb").write_text(json.dumps({"cells": list(cells)}))
@@ -163,7 +213,9 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     states = ("starts", "done", "was there")
     assert sorted(ran) == sorted(("00_first", seed, state) for seed in (0, 1) for state in states)
     folders = sorted((project / "build" / "findings").iterdir())
-    assert [folder.name.rpartition("-")[0] for folder in folders] == ["00_first-seed0", "00_first-seed1"]
+    assert [folder.name.rsplit("-", 2)[0] for folder in folders] == ["00_first-seed0", "00_first-seed1"]
+    threads = found[0].about["threads"]  # numbers depend on them: measured with others, they are other runs
+    assert all(folder.name.endswith(f"-{threads}") for folder in folders)
     started = [json.loads((folder / "run.json").read_text())["started"] for folder in folders]
     stored = json.loads((project / "docs" / "findings.json").read_text())
     assert stored["findings"]["doubles"]["per_seed"] == {"0": 0.0, "1": 1.0}
@@ -209,7 +261,7 @@ def test_after_ctrl_c_no_run_is_left_and_the_next_call_goes_on(tmp_path):
     states = {folder.name.split("-")[1]: Run.open(folder).status for folder in waiting.iterdir()}
     assert states == {"seed0": "done", "seed1": "interrupted"}
     ran = []
-    measure((0,), folder=project, on_run=lambda *told: ran.append(told))
+    measure((0,), folder=project, jobs=1, on_run=lambda *told: ran.append(told))
     assert ran == [(path.stem, 0, "was there")]
 
 

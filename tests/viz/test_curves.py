@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from labkit.records import History
-from labkit.viz.curves import gap_curve, training_curves
+from labkit.viz.curves import gap_curve, lag_curves, training_curves
 from labkit.viz.theme import describe
 
 
@@ -135,3 +135,44 @@ def test_one_seed_has_no_band(gaps):
 def test_a_gap_table_without_a_column_is_refused(gaps):
     with pytest.raises(ValueError, match="missing: val"):
         gap_curve(gaps.drop(columns="val"))
+
+
+def counted(past, live):
+    """The same history with what was counted while training, and nothing measured in the first epoch."""
+    train = past.table["split"] == "train"
+    table = past.table.assign(live_loss=np.where(train, live, np.nan), live_top1=np.where(train, 0.5, np.nan))
+    table.loc[train & (table["epoch"] == 1), ["loss", "top1"]] = np.nan
+    return History(table)
+
+
+def test_a_history_that_was_only_counted_is_drawn_as_that(make_history):
+    past = counted(make_history(), live=1.5)
+    train = past.table[past.table["split"] == "train"].assign(top1=np.nan, loss=np.nan)
+    fig = training_curves(History(train))
+    assert [t.name for t in fig.data] == ["train, while training"]
+    assert list(fig.data[0].y) == [50.0] * 5
+
+
+def test_training_clips_are_drawn_where_they_were_measured(make_history):
+    fig = training_curves(counted(make_history(), live=1.5))
+    assert list(trace(fig, "train").x) == [2, 3, 4, 5]
+
+
+def test_the_lag_is_three_judgements_of_one_training(make_history):
+    running, fresh = (counted(make_history(seed), live=1.5) for seed in (0, 1))
+    fig = lag_curves(running, fresh)
+    expected = {
+        "while training": [50.0] * 4,
+        "afterwards, fresh statistics": 100 * values(fresh.table, "train")[1:],
+        "afterwards, running statistics": 100 * values(running.table, "train")[1:],
+    }
+    assert [t.name for t in fig.data] == list(expected)
+    for line, wanted in zip(fig.data, expected.values(), strict=True):
+        np.testing.assert_allclose(line.y, wanted)
+    assert "judged in three ways" in describe(fig)
+    assert lag_curves(running, fresh, "loss").layout.yaxis.type == "log"
+
+
+def test_the_lag_of_two_trainings_is_refused(make_history):
+    with pytest.raises(ValueError, match="not of the same training"):
+        lag_curves(counted(make_history(), live=1.5), counted(make_history(), live=1.6))
