@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from labkit.models.weights import nan_tensors
 from labkit.training.batches import ClipDataset
-from labkit.training.device import input_dims
+from labkit.training.device import input_dims, unwrapped
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
@@ -27,6 +27,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
 
     Raises `ValueError` if not. Warns if the model was made for other clips, but can read these.
     """
+    model = unwrapped(model)
     if len(dataset) == 0:
         raise ValueError(f"the {role} is empty")
     _check_labels(dataset, role)

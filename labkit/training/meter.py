@@ -43,7 +43,8 @@ class Forward:
     def __init__(
         self, model: nn.Module, spec: ClipSpec, *, device: torch.device, precision: str, call: nn.Module | None = None
     ) -> None:
-        self.call, self.spec, self.device, self.precision = call or model, spec, device, precision
+        self.call = model if call is None else call  # a compiled network has no truth value
+        self.spec, self.device, self.precision = spec, device, precision
         self.dims, self.layout = input_dims(model), memory_format(model, precision)
 
     def __call__(self, clips: Tensor) -> Tensor:  # noqa: D102 (the class says)
