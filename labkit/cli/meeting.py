@@ -1,4 +1,4 @@
-"""Commands of the group when it meets: ideas, the ranking, praise, care; and a made-up group to try them on."""
+"""Commands of the group when it meets: ideas, goals, the ranking, praise, care; and a made-up group to try them on."""
 
 import sys
 from pathlib import Path
@@ -80,6 +80,39 @@ def group_ranking(
     for one in state.praise:
         if one.at in period:
             print(telling.praise(one, clock))
+
+
+@reading_app.command("goal")
+@plainly
+def group_goal(
+    skims: Annotated[int | None, typer.Option(help="How many papers to skim in a month.")] = None,
+    close: Annotated[int | None, typer.Option(help="How many to read closely.")] = None,
+    month: Annotated[str | None, typer.Option(help="2018-03. Default: this month.")] = None,
+    reader: Reader = None,
+) -> None:
+    """Set your goal for the month and the months after it, or show it beside what you have done. Two zeros take it away.
+
+    The tutorial's is 50 skims and 10 close readings. A paper counts when its card is done; as close, where the card or
+    the stopwatch says so. `labkit group list` and `labkit group done` show the line too.
+
+    Examples: `labkit group goal --skims 50 --close 10`, `labkit group goal`, `labkit group goal --month 2018-03`
+    """
+    from labkit.survey.group import goals, telling
+    from labkit.survey.group import ranking as made
+    from labkit.survey.group.settings import group_zone, local_now, who_am_i
+
+    me, clock = who_am_i(reader), group_zone()
+    if skims is not None or close is not None:
+        before = goals.goal_of(the_group(), me, month or made.month_of(local_now(), clock).name)
+        kept = before or goals.Goal(0, 0)
+        wanted = (kept.skims if skims is None else skims, kept.close if close is None else close)
+        goals.set_goal(*wanted, reader=me, month_name=month)
+    period = made.month(month, clock) if month else made.month_of(local_now(), clock)
+    own = goals.progress(the_group(), me, period)
+    if own is None:
+        print("no goal; `labkit group goal --skims 50 --close 10` sets the tutorial's, or any other")
+    else:
+        print(f"{telling.goal(own, local_now())}, by the clock of {clock.key}")
 
 
 @reading_app.command("praise")

@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from labkit.cli.app import console, group, plainly, said, tell
+
+if TYPE_CHECKING:
+    from labkit.survey.people import Order
 
 papers_app = group(
     "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
@@ -20,24 +23,37 @@ def papers_import(
     venue: Annotated[str, typer.Option(help="Whose list it is: 'CVPR 2018'.")],
     session: Annotated[str, typer.Option(help="For papers whose session the list does not name.")] = "",
     encoding: Annotated[str, typer.Option(help="Of the file.")] = "utf-8-sig",
+    authors: Annotated[
+        str, typer.Option(help="Where 'Ada Example, Ben Sample' can be two people (names) or one (family-first).")
+    ] = "",
 ) -> None:
     """Add a venue's list to its reading queue, `summaries/queue/<venue>.csv`; what is queued already stays as it is.
 
-    Papers of the library are recognised by number or whole title. An entry that cannot be used is named with its line,
-    the others go on, and the exit code is 1.
+    Columns may be named as Zotero, arXiv, CMT and others name them; BibTeX's crossref and biblatex's fields are followed.
+    Papers are the same by number, or by title, year and first author together; whatever is taken for the same is named
+    with the reason. Authors that can be read in two ways are queued with a question mark, until you settle them there
+    or say --authors. An entry that cannot be used is named with its line, the others go on, and the exit code is 1.
 
-    Example: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`
+    Examples: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`, `labkit papers import list.csv --venue Mine --authors names`
     """
+    from labkit.survey.problems import plain
     from labkit.survey.references import library_names
     from labkit.survey.venue import enqueue, read_list
 
-    listed = read_list(file, session=session, encoding=encoding)
+    listed = read_list(file, session=session, encoding=encoding, order=cast("Order", authors))
     names = library_names()
-    path, added, problems = enqueue(venue, listed, names)
+    notes = list(listed.notes)
+    path, added, problems = enqueue(venue, listed, names, tell=notes.append)
+    for note in notes:
+        print(f"labkit: note: {plain(str(note))}", file=sys.stderr)
     for problem in problems:
-        print(f"labkit: {problem}", file=sys.stderr)
+        print(f"labkit: {plain(str(problem))}", file=sys.stderr)
     known = sum(one.id in names.numbers for one in added)
-    print(f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library", file=sys.stderr)
+    before = len(listed.papers) - len(added) - (len(problems) - len(listed.problems))
+    print(
+        f"{len(added)} paper{'s' * (len(added) != 1)} added, {known} of them in the library; {before} queued already",
+        file=sys.stderr,
+    )
     print(path)
     if problems:
         raise typer.Exit(1)
@@ -48,11 +64,13 @@ def papers_import(
 def papers_queue(
     venue: Annotated[str | None, typer.Argument(help="Whose queue. Default: list the venues.")] = None,
 ) -> None:
-    """Show a venue's reading queue by session, and which of its papers the library has.
+    """Show a venue's reading queue by session, which of its papers the library has, and whose authors are still open.
 
     Example: `labkit papers queue "CVPR 2018"`
     """
     from labkit.survey.library import paper_ids
+    from labkit.survey.people import OPEN
+    from labkit.survey.problems import plain
     from labkit.survey.venue import queued, venues
     from labkit.terminal import table
 
@@ -65,7 +83,12 @@ def papers_queue(
     for one in papers:
         sessions.setdefault(one.session, len(sessions))
     rows = [
-        (one.session, one.id, one.title, "in the library" if one.id in known else "")
+        (
+            plain(one.session),
+            one.id,
+            plain(one.title),
+            "in the library" if one.id in known else "authors?" if one.authors.startswith(OPEN) else "",
+        )
         for one in sorted(papers, key=lambda one: sessions[one.session])
     ]
     console().print(table(("session", "id", "title", ""), rows))

@@ -82,7 +82,7 @@ def group_list(
     mine: Annotated[bool, typer.Option("--mine", help="Only what you hold or have done.")] = False,
     reader: Reader = None,
 ) -> None:
-    """Show how many papers there are, are done and are left, and who holds which since when.
+    """Show how many papers there are, are done and are left, who holds which since when, and how far your goal is.
 
     Examples: `labkit group list`, `labkit group list --all`, `labkit group list --mine`
     """
@@ -96,6 +96,7 @@ def group_list(
     rows = listed.of(who_am_i(reader)) if mine else listed.rows
     shown = rows if everything or mine else telling.first_rows(rows)
     print(telling.totals(listed))
+    _tell_goal(state, reader)
     columns = ("", "paper", "title", "who")
     console().print(table(columns, [telling.row(one, now) for one in shown]))
     if len(shown) < len(rows):
@@ -226,6 +227,7 @@ def group_done(
         print(problem, file=sys.stderr)
     print(f"{paper} is {'still ' if finished.again else ''}done. Commit your card and your log together:")
     print(finished.card)
+    _tell_goal(the_group(), me)
 
 
 def the_group() -> "Group":
@@ -237,6 +239,22 @@ def the_group() -> "Group":
         print(f"labkit: warning: {error}", file=sys.stderr)
 
     return fold(read_events(on_error=tell))
+
+
+def _tell_goal(state: "Group", reader: str | None) -> None:
+    """The asking reader's goal, where they are known and have one."""
+    from labkit.survey.group.goals import progress
+    from labkit.survey.group.ranking import month_of
+    from labkit.survey.group.settings import group_zone, local_now, who_am_i
+    from labkit.survey.group.telling import goal
+
+    try:
+        me = who_am_i(reader)
+    except ValueError:
+        return
+    own = progress(state, me, month_of(local_now(), group_zone()))
+    if own:
+        print(f"{me}, {goal(own, local_now())}")
 
 
 def _tell_claim(taken: "Claimed") -> None:

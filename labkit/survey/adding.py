@@ -9,9 +9,12 @@ from pathlib import Path
 
 from labkit.survey.front_matter import written
 from labkit.survey.importing import guess_language
-from labkit.survey.library import paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.library import SummaryError, paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.lists import Queued
+from labkit.survey.people import people
+from labkit.survey.references import compared
 from labkit.survey.schema import did_you_mean
-from labkit.survey.venue import Queued, queued, venues
+from labkit.survey.venue import queue_path, queued, venues
 from labkit.survey.writing import create
 
 
@@ -19,17 +22,26 @@ def add_paper(paper_id: str) -> Path:
     """Write `summaries/<id>/paper.yaml` of a queued paper; returns it.
 
     Raises `LookupError` with the nearest id where no queue has it, `FileExistsError` where the library has it already,
-    `SummaryError` where the list says too little (authors and year are needed).
+    `SummaryError` where the list says too little (authors and year are needed), or in two ways who its authors are.
     """
-    waiting = {one.id: (venue, one) for venue in venues() for one in queued(venue)}
+    waiting: dict[str, list[tuple[str, Queued]]] = {}
+    for venue in venues():
+        for one in queued(venue):
+            waiting.setdefault(one.id, []).append((venue, one))
     if paper_id in paper_ids():
         raise FileExistsError(f"{paper_id} is in the library: {paper_folder(paper_id)}")
     if paper_id not in waiting:
         raise LookupError(
             f"no queue has a paper {paper_id!r}{did_you_mean(paper_id, waiting)} `labkit papers queue VENUE` shows one"
         )
-    venue, one = waiting[paper_id]
-    text = _paper_yaml(one, venue)
+    if len({compared(one.title) for _, one in waiting[paper_id]}) > 1:
+        where = ", ".join(f"{queue_path(venue)} line {one.line} ({one.title})" for venue, one in waiting[paper_id])
+        raise LookupError(f"{paper_id} is the id of several papers: {where}; give them ids of their own there")
+    venue, one = waiting[paper_id][0]
+    try:
+        text = _paper_yaml(one, venue)
+    except ValueError as error:
+        raise SummaryError(queue_path(venue), str(error), one.line) from None
     path = summaries_folder() / paper_id / "paper.yaml"
     parse_paper(path, text)
     return create(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
@@ -37,31 +49,23 @@ def add_paper(paper_id: str) -> Path:
 
 def _paper_yaml(one: Queued, venue: str) -> str:
     language = guess_language(one.title)
+    authors, others = people(one.authors)
     year = int(one.year) if one.year.isdecimal() else None
     source = one.source or f"the list of {venue}"
     about = {
         "id": one.id,
         "language": language if language != "en" else None,
         "titles": {language: one.title},
-        "authors": [_person(name) for name in one.authors.split(";") if name.strip()],
+        "authors": authors,
+        "and_others": others,
         "year": year,
-        "venue": _spoken(venue),
+        "venue": one.venue or _spoken(venue),
         "pages": one.pages,
         "arxiv": {"id": one.arxiv, "source": source} if one.arxiv else None,
         "doi": {"id": one.doi, "source": source} if one.doi else None,
         "links": [{"title": "Paper", "url": one.url}] if one.url else None,
     }
     return "".join(f"{key}: {written(value)}\n" for key, value in about.items() if value)
-
-
-def _person(name: str) -> dict[str, str]:
-    """`Family, Given`, or `Given Family`; one word is a family."""
-    if "," in name:
-        family, _, given = name.partition(",")
-    else:
-        given, _, family = name.strip().rpartition(" ")
-    person = {"given": given.strip(), "family": family.strip()}
-    return {key: value for key, value in person.items() if value}
 
 
 def _spoken(venue: str) -> str:

@@ -101,7 +101,13 @@ class _Check:
     def report(self) -> Report:
         """All problems, and the counts."""
         looks = [look for kind in (self.papers, self.results, self.cards) for _, look in kind]
-        problems = [*self._unreadable(), *self._folders(), *self._shared_numbers(), *self._proofread()]
+        problems = [
+            *self._unreadable(),
+            *self._folders(),
+            *self._shared_numbers(),
+            *self._numbers(),
+            *self._proofread(),
+        ]
         for item, look in (*self.papers, *self.results):
             problems += _told(item, look)
             problems += self._notebooks(item, look)
@@ -222,6 +228,15 @@ class _Check:
                 others = ", ".join(other.paper for other, _ in places if other.paper != item.paper)
                 message = f"{register} {number} is that of {others} too: one paper twice, or a wrong number"
                 yield Problem(item.path, line, "error", "duplicate-id", message)
+
+    def _numbers(self) -> Iterator[Problem]:
+        """Papers without a published number that do not say why, in a library where others do."""
+        papers = self.shelf.papers
+        silent = [one for one in papers.values() if one.kind == "paper" and not one.missing]
+        for item in self.shelf.items("paper") if len(silent) < len(papers) else ():
+            if papers.get(item.paper) in silent and not self.shelf.results.get(item.paper):
+                message = "no published number is in results.csv, and nothing says why"
+                yield Problem(item.path, None, "note", "no-numbers", message, "add `missing: which, and why`")
 
     def _notebooks(self, item: Item, look: Look) -> Iterator[Problem]:
         for place, notebook, cell in look["notebooks"]:

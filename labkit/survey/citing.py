@@ -27,7 +27,7 @@ def papers() -> pd.DataFrame:
         {
             "id": item.id,
             "title": item.title,
-            "authors": ", ".join(str(author) for author in item.authors),
+            "authors": item.byline,
             "year": item.year,
             "venue": item.venue,
             "results": len(read_results(item.id)),

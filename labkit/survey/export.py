@@ -88,7 +88,9 @@ def _fields(paper: Paper, venue: str) -> list["Field"]:
 
     values = {
         "title": f"{{{_latex(paper.title)}}}",  # in braces of its own: the capitals stay
-        "author": " and ".join(_author(one.given, one.family) for one in paper.authors),
+        "author": " and ".join(
+            [*(_author(one.given, one.family) for one in paper.authors), *["others"] * paper.and_others]
+        ),
         "year": str(paper.year or ""),
         venue: _latex(paper.venue),
         "pages": _latex(paper.pages).replace("–", "--"),
@@ -107,10 +109,10 @@ def _number(text: str) -> str:
 
 
 def _author(given: str, family: str) -> str:
-    """`Family, Given`; a name that has a comma or an "and" of its own in braces, so that it stays one."""
+    """`Family, Given`; a name that has a comma, a semicolon or an "and" of its own in braces, so that it stays one."""
 
     def whole(name: str) -> str:
-        return f"{{{_latex(name)}}}" if re.search(r",|\band\b", name, re.I) else _latex(name)
+        return f"{{{_latex(name)}}}" if re.search(r"[,;&]|\band\b|\bothers\b", name, re.I) else _latex(name)
 
     return f"{whole(family)}, {whole(given)}" if given else f"{{{_latex(family)}}}"
 

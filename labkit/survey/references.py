@@ -49,15 +49,15 @@ class Names:
     keywords: Named = field(default_factory=dict)
     ordered: tuple[str, ...] = ()  # the keys of `titles`, sorted, to find those that begin alike
     words: dict[str, list[str]] = field(default_factory=dict)  # word of a title → keys of `titles`
+    papers: dict[str, Paper] = field(default_factory=dict)  # by their ids
 
     @classmethod
     def of(cls, papers: Iterable[Paper]) -> "Names":
         """The names of these papers: titles in all languages, aliases, arXiv numbers and DOIs, keywords."""
         titles, aliases, numbers, keywords = (defaultdict[str, list[tuple[str, str]]](list) for _ in range(4))
         words = defaultdict[str, list[str]](list)
-        for paper in papers:
-            if paper.kind != "paper":
-                continue
+        known = {paper.id: paper for paper in papers if paper.kind == "paper"}
+        for paper in known.values():
             for title in paper.titles.values():
                 titles[compared(title.text)].append((paper.id, title.text))
                 for word in set(_words(title.text)):
@@ -70,7 +70,7 @@ class Names:
                 if number:
                     numbers[_number(number.id)].append((paper.id, number.id))
             numbers[paper.id].append((paper.id, paper.id))
-        return cls(titles, aliases, numbers, keywords, tuple(sorted(titles)), words)
+        return cls(titles, aliases, numbers, keywords, tuple(sorted(titles)), words, known)
 
     def beginning(self, start: str) -> Iterator[str]:
         """The titles that begin so, as they are compared."""

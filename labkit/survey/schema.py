@@ -77,7 +77,9 @@ class Person(Record):
     family: Annotated[str, Field(min_length=1)]
 
     def __str__(self) -> str:
-        return f"{self.given} {self.family}".strip()
+        # Chinese, Japanese and Korean names are said family first.
+        family_first = any("\u3400" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7a3" for letter in self.family)
+        return " ".join((self.family, self.given) if family_first else (self.given, self.family)).strip()
 
 
 class Sourced(Record):
@@ -207,6 +209,7 @@ class Paper(Record):
     titles: dict[Language, ShortText]
     aliases: tuple[str, ...] = ()  # what people call the paper or what it made: I3D, TSN
     authors: tuple[Person, ...] = ()
+    and_others: bool = False  # the authors are more than those listed
     year: Year | None = None
     venue: str = ""
     pages: str = ""
@@ -219,6 +222,7 @@ class Paper(Record):
     keywords: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     errata: tuple[Erratum, ...] = ()
+    missing: str = ""  # which of its published numbers are not in `results.csv`, and why
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -240,18 +244,22 @@ class Paper(Record):
         return self.titles[self.language].text
 
     @property
+    def byline(self) -> str:
+        """All authors, in order, and whether there are more of them."""
+        return ", ".join(str(author) for author in self.authors) + (" et al." if self.and_others else "")
+
+    @property
     def short(self) -> str:
         """How running text names it: `Hara et al. 2018`; the title where there are no authors."""
         if not self.authors:
             return self.title
         families = [author.family for author in self.authors]
-        names = f"{families[0]} et al." if len(families) > 2 else " and ".join(families)
+        names = f"{families[0]} et al." if len(families) > 2 or self.and_others else " and ".join(families)
         return f"{names} {self.year}"
 
     def __str__(self) -> str:
         published = ", ".join(part for part in (self.venue, f"pages {self.pages}" if self.pages else "") if part)
-        authors = ", ".join(str(author) for author in self.authors)
-        parts = [part for part in (authors, self.title, published) if part]
+        parts = [part for part in (self.byline, self.title, published) if part]
         return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts)
 
     def _repr_html_(self) -> str:
@@ -259,7 +267,7 @@ class Paper(Record):
         e = html.escape
         lines = [f'<div class="labkit-paper" id="paper-{e(self.id)}"><p><strong>{e(self.title)}</strong>']
         if self.authors:
-            lines.append(f"<br>{e(', '.join(str(author) for author in self.authors))}")
+            lines.append(f"<br>{e(self.byline)}")
         if self.venue:
             lines.append(f"<br>{e(self.venue)}" + (f", pages {e(self.pages)}" if self.pages else ""))
         lines.append("</p>")
@@ -270,6 +278,8 @@ class Paper(Record):
             lines += ["<p>It claims:</p><ul>", *(f"<li>{e(claim.text)}</li>" for claim in self.claims), "</ul>"]
         if self.errata:
             lines += ["<p>Read with care:</p><ul>", *(_erratum_line(erratum) for erratum in self.errata), "</ul>"]
+        if self.missing:
+            lines.append(f"<p>Numbers that are not here: {e(self.missing)}</p>")
         return "\n".join([*lines, "</div>"])
 
 

@@ -281,7 +281,7 @@ def _paper_parts(paper: Paper) -> Iterator[Part]:
         " ".join(f"{one.where}: {one.printed}; {one.correct}. {one.evidence}" for one in paper.errata),
     )
     numbers = [one.id for one in (paper.arxiv, paper.doi) if one]
-    authors = ", ".join(str(author) for author in paper.authors)
+    authors = paper.byline
     yield "other", "published", " · ".join([authors, paper.venue, str(paper.year or ""), paper.id, *numbers])
 
 

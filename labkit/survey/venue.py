@@ -1,64 +1,28 @@
 """A venue's list of papers as a reading queue: `summaries/queue/<venue>.csv`, one paper a line, by session.
 
 `read_list` reads what venues publish (BibTeX, CSV), `enqueue` adds it to the queue, `queued` reads the queue. A line
-per paper, so that two people's additions merge; papers that the library has carry its id.
+per paper, so that two people's additions merge; papers that the library has carry its id. Nothing is guessed in
+silence: what a list says in two ways is marked, and what is taken for the same paper is told with the reason.
 """
 
 import csv
 import io
-import logging
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from labkit.records import write_atomically
 from labkit.survey.library import SummaryError, read_text, summaries_folder
-from labkit.survey.references import ARXIV, DOI, Names, compared, exactly, settled
+from labkit.survey.lists import Listed, Queued, read_papers
+from labkit.survey.people import ORDERS, Order, first_family
+from labkit.survey.references import Names
+from labkit.survey.same import Known, Shelf, shelf_of
 from labkit.survey.schema import did_you_mean
 from labkit.survey.spreadsheet import guarded, unguarded
 from labkit.survey.writing import ascii_id
 
-
-@dataclass(frozen=True)
-class Queued:
-    """A paper to read. `source` is the list that it, and its numbers, come from."""
-
-    id: str
-    title: str
-    authors: str = ""  # family names and given names as the list has them, joined by "; "
-    year: str = ""
-    session: str = ""
-    pages: str = ""
-    arxiv: str = ""
-    doi: str = ""
-    url: str = ""
-    source: str = ""
-    line: int = 0  # where it stands in the file it was read from; not written
-
-
-class Listed(NamedTuple):
-    """A list as read: its papers, and what in it could not be used. Papers have no id yet where none could be made."""
-
-    papers: tuple[Queued, ...]
-    problems: tuple[SummaryError, ...]
-
-
-COLUMNS = tuple(field.name for field in fields(Queued) if field.name != "line")
-# What lists call these columns, compared without case, space and punctuation.
-_CALLED = {
-    "id": "id, paper id, labkit id",
-    "title": "title, paper title, paper, name, タイトル, 題目, 論文題目, 제목, 논문 제목, 标题, 题目, 论文标题",
-    "authors": "authors, author, author names, 著者, 저자, 作者",
-    "year": "year, 年, 연도, 年份",
-    "session": "session, session title, session name, track, day, セッション, 세션, 会场, 分会场",
-    "pages": "pages, page, ページ, 쪽, 页码",
-    "arxiv": "arxiv, arxiv id, eprint",
-    "doi": "doi",
-    "url": "url, link, pdf, pdf url, リンク, 링크, 链接",
-}
-_COLUMN_OF = {compared(word): column for column, words in _CALLED.items() for word in words.split(",")}
+COLUMNS = tuple(field.name for field in fields(Queued) if field.name not in ("line", "key"))
 _LITTLE_WORDS = "a an the on in of for and or to with from by at is are be can do does how what why via using we"
 _STOP = frozenset(_LITTLE_WORDS.split())
 
@@ -71,52 +35,100 @@ def queue_path(venue: str) -> Path:
     return summaries_folder() / "queue" / f"{name}.csv"
 
 
-def read_list(path: str | Path, *, session: str = "", encoding: str = "utf-8-sig") -> Listed:
+def read_list(path: str | Path, *, session: str = "", encoding: str = "utf-8-sig", order: Order = "") -> Listed:
     """The papers of a list, a `.bib` or a `.csv` file; `session` is for those that name none.
 
-    Raises `SummaryError` for a file that is neither or cannot be read at all; a bad entry is among the problems.
+    `order` says how authors are read where two ways are possible: "names" (`Ada Example, Ben Sample` are two people) or
+    "family-first" (one person); else they are marked. Raises `SummaryError` for a file that is neither or cannot be read
+    at all, `ValueError` for an unknown order; a bad entry is among the problems.
     """
+    if order and order not in ORDERS:
+        raise ValueError(f"no order of authors {order!r}{did_you_mean(order, ORDERS)} There are {', '.join(ORDERS)}")
     path = Path(path)
-    readers = {".bib": _bibtex, ".bibtex": _bibtex, ".csv": _table, ".tsv": _table}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise SummaryError(
-            path, f"a list is one of {', '.join(readers)}, not {path.suffix or 'a file without ending'!r}"
-        )
-    listed = reader(path, read_text(path, encoding))
-    papers = tuple(replace(one, session=one.session or session, source=path.name) for one in listed.papers)
-    return Listed(papers, listed.problems)
+    listed = read_papers(path, read_text(path, encoding), order)
+    papers = tuple(replace(one, session=one.session or session) for one in listed.papers)
+    return listed._replace(papers=papers)
 
 
-def enqueue(venue: str, listed: Listed, names: Names) -> tuple[Path, tuple[Queued, ...], tuple[SummaryError, ...]]:
+def enqueue(
+    venue: str, listed: Listed, names: Names, *, tell: Callable[[SummaryError], object] = lambda note: None
+) -> tuple[Path, tuple[Queued, ...], tuple[SummaryError, ...]]:
     """Add papers to a venue's queue; returns its file, what was added, and what could not be.
 
-    A paper that the library has beyond doubt gets its id; others an id of author, year and a word of the title. Lines
-    that the queue has already stay as they are.
+    A paper that the library has beyond doubt gets its id; others an id of author, year and a word of the title, or their
+    key. Lines that the queue has already stay as they are. `tell` hears which papers were taken for the same and why,
+    and which were not though they have a title or a number in common.
     """
     path = queue_path(venue)
     present = queued(venue) if path.is_file() else ()
-    taken = {one.id for one in present} | {found for papers in names.titles.values() for found, _ in papers}
-    titles = {compared(one.title) for one in present}
-    added: list[Queued] = []
-    problems: list[SummaryError] = list(listed.problems)
+    making = _Making(present, names)
+    problems = list(listed.problems)
     for paper in listed.papers:
-        if compared(paper.title) in titles:
-            continue
-        known = _in_library(paper, names)
-        made = known or (ascii_id(paper.id) if paper.id else paper_id(paper, taken))
-        if not made:
+        made, notes = making.of(paper)
+        for note in notes:
+            tell(SummaryError(Path(paper.source), f"{paper.title!r}: {note}", paper.line or None))
+        if made == "":
             reason = f"no id can be made of {paper.title!r}; give it an arXiv number, a DOI or a column id"
             problems.append(SummaryError(Path(paper.source), reason, paper.line or None))
-            continue
-        if known and known in {one.id for one in (*present, *added)}:
-            continue
-        taken.add(made)
-        titles.add(compared(paper.title))
-        added.append(replace(paper, id=made))
-    if added:
-        _append(path, added)
-    return path, tuple(added), tuple(problems)
+        elif made is not None:
+            making.add(replace(paper, id=made))
+    if making.added:
+        _append(path, making.added)
+    return path, tuple(making.added), tuple(problems)
+
+
+class _Making:
+    """A queue while papers are added to it."""
+
+    def __init__(self, present: Sequence[Queued], names: Names) -> None:
+        self.added: list[Queued] = []
+        self._lines = {one.id: one for one in present}
+        self._queue = Shelf(map(Known.queued, present))
+        self._library = shelf_of(names)
+        self._taken = set(names.papers)
+
+    def add(self, paper: Queued) -> None:
+        """One more line, which those after it are compared with."""
+        self.added.append(paper)
+        self._lines[paper.id] = paper
+        self._queue.add(Known.queued(paper))
+
+    def of(self, paper: Queued) -> tuple[str | None, list[str]]:
+        """The id of a new line, or "" where none can be made, or None where the queue has the paper; and what to tell."""
+        about = Known.queued(paper)
+        notes = []
+        for other, verdict in self._queue.verdicts(about):
+            if verdict.same:
+                known = self._lines[other.id]
+                silent = known not in self.added and _says_the_same(paper, known)
+                return None, [] if silent else [f"taken for {other.id}, which is queued: {verdict.why}"]
+            notes.append(f"another paper than {other.id}, which is queued: {verdict.why}")
+        for other, verdict in self._library.verdicts(about):
+            # A number decides here: the line stays, under the library's id.
+            same = verdict.same or bool(about.numbers & other.numbers)
+            if same and other.id not in self._lines:
+                return other.id, [*notes, f"taken for {other.id} of the library: {verdict.why}"]
+            if verdict.same:
+                return None, [*notes, f"taken for {other.id} of the library, which is queued: {verdict.why}"]
+            notes.append(f"another paper than {other.id} of the library: {verdict.why}")
+        return self._own_id(paper, notes), notes
+
+    def _own_id(self, paper: Queued, notes: list[str]) -> str:
+        taken = self._taken | set(self._lines)
+        given = ascii_id(paper.id)
+        if given in self._taken and given not in self._lines:
+            return given  # the list says itself which paper of the library it is
+        if given in taken:
+            notes.append(f"its id {given} is another paper's; it gets one of its own")
+        made = given if given not in taken else ""
+        made = made or paper_id(paper, taken)
+        key = ascii_id(paper.key)
+        return made or (key if key not in taken else "")
+
+
+def _says_the_same(paper: Queued, line: Queued) -> bool:
+    """Whether the list says no more than what the queue's line has: it was imported before."""
+    return all(getattr(paper, name) == getattr(line, name) for name in ("title", "authors", "year", "arxiv", "doi"))
 
 
 def queued(venue: str) -> tuple[Queued, ...]:
@@ -153,8 +165,9 @@ def paper_id(paper: Queued, taken: Iterable[str] = ()) -> str:
     Nothing is made of Chinese, Japanese or Korean text: there the arXiv number or the DOI is taken.
     """
     taken = set(taken)
-    family = ascii_id(_family(paper.authors))
-    words = [word for word in ascii_id(paper.title).split("-") if word not in _STOP and len(word) > 1]
+    family = "-".join(ascii_id(first_family(paper.authors)).split("-")[:3])  # a team's name can be a sentence
+    latin = (ascii_id(word) for word in paper.title.split())  # a word with other letters, an α, gives none
+    words = [word for part in latin for word in part.split("-") if word not in _STOP and len(word) > 1]
     if family and words:
         for count in range(1, len(words) + 1):
             made = "-".join(part for part in (family, paper.year, *words[:count]) if part)[:80].strip("-")
@@ -164,20 +177,6 @@ def paper_id(paper: Queued, taken: Iterable[str] = ()) -> str:
         made = ascii_id(f"{kind} {number}") if number else ""
         if made and made not in taken:
             return made
-    return ""
-
-
-def _family(authors: str) -> str:
-    first = authors.split(";")[0].strip()
-    return first.split(",")[0] if "," in first else first.rsplit(" ", 1)[-1]
-
-
-def _in_library(paper: Queued, names: Names) -> str:
-    """The library's id of this paper, by its numbers or its whole title; nothing less is taken without asking."""
-    for reference in (paper.arxiv, paper.doi, paper.title):
-        best = settled(exactly(reference, names)) if reference else None
-        if best:
-            return best.paper
     return ""
 
 
@@ -194,95 +193,3 @@ def _append(path: Path, added: Sequence[Queued]) -> None:
 
 def _on_one_line(value: str) -> str:
     return re.sub(r"\s+", " ", value).strip()
-
-
-def _table(path: Path, text: str) -> Listed:
-    first = text.splitlines()[0]
-    delimiter = max(",\t;", key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header = [_COLUMN_OF.get(compared(name), "") for name in next(rows)]
-    if "title" not in header:
-        raise SummaryError(path, f"no column title; the header is {first!r}", 1)
-    papers, problems = [], []
-    try:
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            values = {name: cell.strip() for name, cell in zip(header, row, strict=False) if name}
-            if len(row) != len(header):
-                problems.append(
-                    SummaryError(path, f"{len(row)} fields, but the header has {len(header)}", rows.line_num)
-                )
-            elif not values["title"]:
-                problems.append(SummaryError(path, "no title", rows.line_num))
-            else:
-                papers.append(_tidy(Queued(**{"id": "", **values}, line=rows.line_num)))
-    except csv.Error as error:
-        problems.append(SummaryError(path, str(error), rows.line_num))
-    return Listed(tuple(papers), tuple(problems))
-
-
-def _bibtex(path: Path, text: str) -> Listed:
-    import bibtexparser
-    from bibtexparser.middlewares import LatexDecodingMiddleware
-
-    log = logging.getLogger("bibtexparser")
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # what it would log is among the problems
-    try:
-        library = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()])
-    finally:
-        log.setLevel(level)
-    problems = [SummaryError(path, _why(block.error), (block.start_line or 0) + 1) for block in library.failed_blocks]
-    papers = []
-    for entry in library.entries:
-        line = (entry.start_line or 0) + 1
-        got = {name.casefold(): str(field.value).strip() for name, field in entry.fields_dict.items()}
-        title = _plain(got.get("title", ""))
-        if not title:
-            problems.append(SummaryError(path, f"{entry.key}: no title", line))
-            continue
-        authors = "; ".join(_plain(name) for name in re.split(r"\s+and\s+", got.get("author", "")) if name)
-        arxiv = got.get("eprint", "") if "arxiv" in got.get("archiveprefix", "arxiv").casefold() else ""
-        papers.append(
-            _tidy(
-                Queued(
-                    "",
-                    title,
-                    authors,
-                    got.get("year", "") or got.get("date", "")[:4],
-                    _plain(got.get("session", "")),
-                    got.get("pages", "").replace("--", "–"),
-                    arxiv,
-                    got.get("doi", ""),
-                    got.get("url", ""),
-                    line=line,
-                )
-            )
-        )
-    return Listed(tuple(papers), tuple(problems))
-
-
-def _why(error: Exception) -> str:
-    """What bibtexparser says about an entry, on one line."""
-    said = " ".join((getattr(error, "abort_reason", "") or str(error)).split())
-    return f"no whole BibTeX entry: {said}".rstrip(": ")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"[{}]", "", text)).strip()
-
-
-def _tidy(paper: Queued) -> Queued:
-    """Numbers bare: of an address of arXiv or a DOI its number, of a date its year."""
-    arxiv = ARXIV.search(paper.arxiv) or ARXIV.search(paper.url if "arxiv.org" in paper.url else "")
-    doi = DOI.search(paper.doi) or DOI.search(paper.url if "doi.org" in paper.url else "")
-    year = re.search(r"(?:19|20)\d\d", paper.year)
-    url = paper.url if re.fullmatch(r"https?://[^\s\"'<>]+", paper.url) else ""
-    return replace(
-        paper,
-        arxiv=arxiv[1] if arxiv else "",
-        doi=doi[1].rstrip(".") if doi else "",
-        year=year[0] if year else "",
-        url=url,
-    )

@@ -118,4 +118,4 @@ def _top(paper: Paper) -> str:
     """The paper's title as a link, its authors and where it appeared."""
     title = re.sub(r"([\[\]\\])", r"\\\1", paper.title)
     linked = f"[{title}]({paper.links[0].url})" if paper.links else title
-    return f"# {linked}\n\n{', '.join(map(str, paper.authors))}. {paper.venue}"
+    return f"# {linked}\n\n{paper.byline}. {paper.venue}"

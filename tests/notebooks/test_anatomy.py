@@ -166,6 +166,26 @@ def imports_follow_the_parameters(nb, entry):
 
 
 @rule
+def labkit_is_imported_before_torch(nb, entry):
+    """How torch's threads wait on a busy machine is set by the first import of labkit, and read when torch is loaded."""
+    imported = [
+        module.partition(".")[0]
+        for cell in nb.cells
+        if is_code(cell)
+        for node in tree(cell).body
+        for module in (
+            [name.name for name in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    ]
+    if imported and imported[0] != "labkit":
+        yield f"the first import is {imported[0]}, not labkit"
+
+
+@rule
 def cells_are_short(nb, entry):
     lengths = {cell.id: len(cell.source.splitlines()) for cell in nb.cells if is_code(cell)}
     for name, length in lengths.items():
@@ -491,6 +511,7 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("has_one_typed_and_commented_parameters_cell", replace("parameters", '"motion"', '"ucf101"')),
     ("has_a_control_that_teaches", drop("control")),
     ("imports_follow_the_parameters", replace("imports", "from labkit.viz.curves import training_curves", "x = 1")),
+    ("labkit_is_imported_before_torch", replace("imports", "from labkit", "import torch\nfrom labkit")),
     ("cells_are_short", replace("solution", "answer = 2", "answer = 2\n" * LONGEST)),
     ("cells_are_short", lambda nb: [replace(name, "\n", "\n" * SHORT)(nb) for name in ("solution", "figure", "parameters", "checked")]),
     ("solutions_are_marked", replace("solution", END, "")),

@@ -44,6 +44,24 @@ def test_a_run_keeps_the_notebook_its_numbers_and_how_they_came_about(tmp_path):
     assert (steps[-1].heading, steps[-1].cells) == ("Then", 6)
 
 
+def test_a_run_computes_with_the_threads_asked_for_and_says_so(tmp_path):
+    path = notebook(
+        tmp_path, "import torch\nfrom labkit.runs.results import record\nrecord(out, n=torch.get_num_threads())"
+    )
+    run = run_notebook(path, None, tmp_path / "run", threads=1)
+    assert run.results == {"n": 1}
+    assert run.about["threads"] == 1
+
+
+def test_a_kernel_waits_briefly_and_has_the_number_of_threads_that_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    read = "import os\nfrom labkit.runs.results import record\n"
+    read += "record(out, spin=int(os.environ['GOMP_SPINCOUNT']), n=int(os.environ['OMP_NUM_THREADS']))"
+    run = run_notebook(notebook(tmp_path, read), None, tmp_path / "run")
+    assert run.results["n"] == run.about["threads"] == 2
+    assert run.results["spin"] == int(os.environ["GOMP_SPINCOUNT"])  # which importing labkit set here
+
+
 def test_no_path_of_this_machine_is_in_the_executed_notebook(tmp_path):
     run = run_notebook(notebook(tmp_path, "1 + 1"), None, tmp_path / "run")
     text = (run.folder / "07_toy.ipynb").read_text()

@@ -8,7 +8,7 @@ from labkit.survey.adding import add_paper
 from labkit.survey.export import bibtex
 from labkit.survey.library import SummaryError, read_paper
 from labkit.survey.references import library_names
-from labkit.survey.venue import enqueue, read_list
+from labkit.survey.venue import Listed, Queued, enqueue, read_list
 
 LIST = """\
 @inproceedings{slow, title = {SlowFast Networks: {=}Two Speeds}, author = {Feichtenhofer, Christoph and Fan, Haoqi},
@@ -75,6 +75,84 @@ def test_a_list_that_says_too_little_writes_nothing(queue, library):
     with pytest.raises(SummaryError, match="authors"):
         add_paper(name)
     assert not (library / name).exists()
+
+
+def test_authors_of_every_kind_enter_as_the_people_they_are(library, tmp_path):
+    text = r"""
+@misc{a, title={Deep nets}, author={{The Example Team, Lab One and Two} and Jan van der Berg and others}, year=2018}
+@misc{ja2024_clips, title={動画認識の例}, author={例 太郎 and 見本, 花子}, year=2024}
+"""
+    (tmp_path / "l.bib").write_text(text, encoding="utf-8")
+    _, (one, ja), problems = enqueue("X", read_list(tmp_path / "l.bib"), library_names())
+    assert not problems
+    assert ja.id == "ja2024-clips"
+    add_paper(one.id), add_paper(ja.id)
+    paper = read_paper(one.id)
+    assert [(who.given, who.family) for who in paper.authors] == [
+        ("", "The Example Team, Lab One and Two"),
+        ("Jan", "van der Berg"),
+    ]
+    assert paper.and_others
+    assert paper.short.endswith("et al. 2018")
+    assert paper.byline.endswith("van der Berg et al.")
+    assert [str(who) for who in read_paper(ja.id).authors] == ["例 太郎", "見本 花子"]
+
+
+def test_more_authors_than_are_listed_survive_bibtex_both_ways(library, tmp_path):
+    entry = "@misc{a, title={Deep nets}, author={{Foo, Inc. and Sons} and van Berg, Jan and others}, year=2018}"
+    (tmp_path / "l.bib").write_text(entry, encoding="utf-8")
+    _, (one,), _ = enqueue("X", read_list(tmp_path / "l.bib"), library_names())
+    add_paper(one.id)
+    (tmp_path / "out.bib").write_text(bibtex([read_paper(one.id)]), encoding="utf-8")
+    (back,) = read_list(tmp_path / "out.bib").papers
+    assert back.authors == one.authors == "{Foo, Inc. and Sons}; van Berg, Jan; and others"
+
+
+def test_open_authors_do_not_enter_the_library(library, tmp_path):
+    (tmp_path / "l.csv").write_text('title,authors,year\nDeep nets,"Ada Example, Ben Sample",2018\n', encoding="utf-8")
+    path, (one,), _ = enqueue("X", read_list(tmp_path / "l.csv"), library_names())
+    assert one.id == "example-2018-deep"
+    with pytest.raises(SummaryError, match="can be read in two ways") as caught:
+        add_paper(one.id)
+    assert (caught.value.path, caught.value.line) == (path, 2)
+    assert not (library / one.id).exists()
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"? Ada Example, Ben', '"Ada Example; Ben'), encoding="utf-8"
+    )
+    add_paper(one.id)
+    assert [who.family for who in read_paper(one.id).authors] == ["Example", "Sample"]
+
+
+def test_where_the_list_says_it_appeared_goes_before_the_queues_name(library, tmp_path):
+    (tmp_path / "l.csv").write_text("title,authors,year,journal\nDeep nets,Ada Li,2018,IJCV\n", encoding="utf-8")
+    _, (one,), _ = enqueue("Reading list", read_list(tmp_path / "l.csv"), library_names())
+    add_paper(one.id)
+    assert read_paper(one.id).venue == "IJCV"
+
+
+def test_an_id_that_two_queues_give_to_two_papers_is_told(library):
+    for venue, title in (("X", "Deep nets"), ("Y", "Deep trees")):
+        enqueue(venue, Listed((Queued("", title, "A Li", "2018"),), ()), library_names())
+    with pytest.raises(LookupError, match=r"several papers: .*x\.csv line 2 \(Deep nets\), .*y\.csv line 2"):
+        add_paper("li-2018-deep")
+
+
+def test_the_import_command_tells_what_it_read_though_it_is_odd(library, tmp_path):
+    path = tmp_path / "l.bib"
+    path.write_text(
+        "@misc{a, title={Editorial}, author={Ada Example, Ben Sample}, year=2017, url={https://e.org}, url={x}}\n"
+        "@misc{a, title={Editorial}, author={Li, Ann}, year=2018}\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(app, ["papers", "import", str(path), "--venue", "X"])
+    assert result.exit_code == 0
+    for words in ("url is given twice", "the key a stands on line 1 too", "can be 2 people", "but another year"):
+        assert words in result.stderr
+    assert "2 papers added, 0 of them in the library; 0 queued already" in result.stderr
+    assert "authors?" in CliRunner().invoke(app, ["papers", "queue", "X"]).stdout
+    settled = ["papers", "import", str(path), "--venue", "Y", "--authors", "names"]
+    assert CliRunner().invoke(app, settled).exit_code == 0
+    assert "authors?" not in CliRunner().invoke(app, ["papers", "queue", "Y"]).stdout
 
 
 def test_the_command_goes_on_after_one_that_cannot_be_added(queue, library):

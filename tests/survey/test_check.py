@@ -408,6 +408,16 @@ def test_one_card_is_checked_before_it_is_saved(library):
     assert path.read_text("utf-8").count("reading") == 1
 
 
+def test_where_one_paper_says_what_numbers_it_lacks_the_others_do_not_pass_in_silence(library):
+    assert check(library).problems == ()
+    path = library / TSN / "paper.yaml"
+    path.write_text(path.read_text("utf-8") + "missing: All of them.\n", "utf-8")
+    told = [(one.path.parent.name, one.severity, one.rule) for one in check(library).problems]
+    assert len(told) == 3
+    assert (HARA, "note", "no-numbers") in told
+    assert TSN not in {paper for paper, _, _ in told}
+
+
 def run(*arguments):
     return CliRunner().invoke(app, ["card", "check", *map(str, arguments)])
 

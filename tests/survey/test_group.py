@@ -1,5 +1,6 @@
 """A member of the group claims, reads with the stopwatch, finishes with a card, has ideas and praises; mistakes are told."""
 
+import datetime as dt
 import json
 import threading
 
@@ -10,11 +11,14 @@ from labkit.survey.card import read_card
 from labkit.survey.group.claiming import claim, known_papers, pick, release
 from labkit.survey.group.events import make_event, parse_event
 from labkit.survey.group.finishing import done
+from labkit.survey.group.goals import Progress, progress, set_goal
 from labkit.survey.group.log import log_path, own_log, read_events
 from labkit.survey.group.overview import overview, titles
+from labkit.survey.group.ranking import month
 from labkit.survey.group.settings import local_now, new_group, read_settings, who_am_i
 from labkit.survey.group.speaking import judge_idea, note_idea, praise
-from labkit.survey.group.state import read_group
+from labkit.survey.group.state import Goal, read_group
+from labkit.survey.group.telling import goal as goal_words
 from labkit.survey.group.timer import ForgottenTimer, band, start, stop
 from labkit.survey.library import SummaryError
 from labkit.survey.problems import Problem
@@ -274,6 +278,82 @@ def test_done_twice_counts_once_and_from_the_first_time():
     assert done(RETRACE, reader="reader-a", now=at(day=20)).again
     assert log_path("reader-a").read_bytes() == written
     assert read_group().finished(RETRACE)[0].done == at()
+
+
+# The goal of a month
+
+MARCH = month("2018-03", TOKYO)
+APRIL = month("2018-04", TOKYO)
+
+
+@pytest.fixture
+def in_tokyo(library):
+    new_group("Asia/Tokyo")
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_goal_is_shown_beside_what_was_done_and_goes_on_until_the_next():
+    assert progress(read_group(), "reader-a", MARCH) is None
+    set_goal(50, 10, reader="reader-a", now=at())
+    for paper, mode in ((RETRACE, "close"), (TSN, "skim")):
+        write_card(paper, "reader-a")
+        start(paper, reader="reader-a", mode=mode, now=at(1))
+        done(paper, reader="reader-a", minutes=20, now=at(90))
+    own = progress(read_group(), "reader-a", MARCH)
+    assert (own.goal, own.skims, own.close, own.reached) == (Goal(50, 10), 1, 1, False)
+    assert progress(read_group(), "reader-a", APRIL).goal == Goal(50, 10)
+    set_goal(2, 0, reader="reader-a", month_name="2018-04", now=at(100))
+    assert progress(read_group(), "reader-a", MARCH).goal == Goal(50, 10)
+    assert progress(read_group(), "reader-a", APRIL).goal == Goal(2, 0)
+    assert progress(read_group(), "reader-b", MARCH) is None
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_goal_of_nothing_is_none():
+    set_goal(5, 1, reader="reader-a", now=at())
+    set_goal(0, 0, reader="reader-a", now=at(1))
+    assert progress(read_group(), "reader-a", MARCH) is None
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_skimmed_paper_that_is_read_closely_later_counts_as_both():
+    set_goal(1, 1, reader="reader-a", now=at())
+    path = write_card(RETRACE, "reader-a")
+    done(RETRACE, reader="reader-a", now=at())
+    path.write_bytes(path.read_bytes().replace(b"mode: skim", b"mode: close"))
+    for minutes in (1, 2):
+        done(RETRACE, reader="reader-a", now=at(minutes))
+    own = progress(read_group(), "reader-a", MARCH)
+    assert (own.skims, own.close, own.reached) == (1, 1, True)
+    assert [one["mode"] for one in lines("reader-a") if one["kind"] == "done"] == ["skim", "close"]
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_goals_month_is_that_of_the_groups_clock():
+    evening = at().replace(day=31, hour=15).astimezone(dt.UTC)  # six in the morning in UTC
+    midnight = dt.datetime(2018, 3, 31, 16, 0, tzinfo=dt.UTC)  # April has come in Tokyo
+    assert set_goal(1, 0, reader="reader-a", now=evening).period.name == "2018-03"
+    assert set_goal(1, 0, reader="reader-a", now=midnight).period.name == "2018-04"
+    write_card(RETRACE, "reader-a")
+    done(RETRACE, reader="reader-a", now=midnight)
+    assert progress(read_group(), "reader-a", MARCH).skims == 0
+    assert progress(read_group(), "reader-a", APRIL).skims == 1
+
+
+def test_the_words_about_a_goal_blame_nobody():
+    own = Progress("reader-a", MARCH, Goal(50, 10), 12, 3)
+    assert goal_words(own, at(day=22)) == "2018-03: 12 of 50 skims, 3 of 10 close readings; 10 days left"
+    assert goal_words(own, at(day=31)).endswith("; 1 day left")
+    assert goal_words(own, at().replace(month=4)) == "2018-03: 12 of 50 skims, 3 of 10 close readings"
+    assert goal_words(own, at().replace(month=2)).endswith("; 31 days left")
+    assert goal_words(Progress("reader-a", MARCH, Goal(2, 1), 3, 1), at()).endswith("; reached")
+
+
+@pytest.mark.parametrize(("skims", "close", "month_name"), [(-1, 0, None), (0, 1001, None), (1, 1, "March")])
+def test_a_goal_that_cannot_be_is_refused_and_nothing_is_written(skims, close, month_name):
+    with pytest.raises(ValueError, match=r"from 0 to 1000|no month"):
+        set_goal(skims, close, reader="reader-a", month_name=month_name, now=at())
+    assert not log_path("reader-a").exists()
 
 
 # The list

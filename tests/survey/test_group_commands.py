@@ -189,6 +189,20 @@ def test_care_is_shown_and_no_file_anywhere_is_touched(library, tmp_path, monkey
     assert not any("care" in event.line for event in read_events())
 
 
+def test_a_goal_is_set_shown_and_told_with_the_list_and_with_what_is_done(library):
+    assert "no goal" in group("goal")
+    assert "0 of 50 skims, 0 of 10 close readings" in group("goal", "--skims", "50", "--close", "10")
+    assert "by the clock of UTC" in group("goal")
+    write_card(RETRACE, "reader-a")
+    assert "reader-a, " in (told := group("done", RETRACE))
+    assert "1 of 50 skims" in told
+    assert "1 of 50 skims" in group("list")
+    assert "skims" not in group("list", reader="reader-b")
+    assert "1 of 50 skims, 0 of 4 close" in group("goal", "--close", "4")
+    assert "no goal" in group("goal", "--skims", "0", "--close", "0")
+    assert "from 0 to 1000" in group("goal", "--skims", "-3", fails=2)
+
+
 def test_care_asks_who_one_is(library):
     assert CliRunner().invoke(app, ["group", "care"]).exit_code == 2
 

@@ -17,6 +17,7 @@ from season import QUO_VADIS, RETRACE, TSN, TSN_2018, at, write_card
 from labkit.survey.group.claiming import claim, release
 from labkit.survey.group.events import Event, in_order, make_event, parse_event
 from labkit.survey.group.finishing import done
+from labkit.survey.group.goals import set_goal
 from labkit.survey.group.log import read_events
 from labkit.survey.group.ranking import month_of, ranking
 from labkit.survey.group.settings import zone_of
@@ -38,6 +39,9 @@ _KINDS = {
     "start": st.fixed_dictionaries({"paper": papers, "mode": st.sampled_from(("skim", "close"))}),
     "stop": st.fixed_dictionaries({"paper": papers, "minutes": st.sampled_from((0, 12.5, 40, 0.1))}),
     "done": st.fixed_dictionaries({"paper": papers, "card": st.sampled_from(("en-x.md", "ja-x.md"))}),
+    "goal": st.fixed_dictionaries(
+        {"month": st.sampled_from(("2018-03", "2018-04")), "skims": st.integers(0, 50), "close": st.just(3)}
+    ),
     "idea": st.fixed_dictionaries({"text": st.text(min_size=1).filter(str.strip)}),
     "keep": st.fixed_dictionaries({"idea": idea_ids, "reason": st.just("why")}),
     "reject": st.fixed_dictionaries({"idea": idea_ids, "reason": st.just("why not")}),
@@ -148,6 +152,7 @@ def act(chance: random.Random, person: str, now: dt.datetime) -> None:
         lambda: praise(chance.choice(PEOPLE), "Good.", reader=person, now=now),
         lambda: join(chance.choice("AB"), reader=person, now=now),
         lambda: leave(reader=person, now=now),
+        lambda: set_goal(chance.randrange(50), chance.randrange(10), reader=person, now=now),
     ]
     with contextlib.suppress(ValueError, LookupError, OSError):
         chance.choice(acts)()

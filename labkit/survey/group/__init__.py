@@ -16,7 +16,7 @@ read_group().holders("hara-2018-retrace")
 ```
 
 `events` is one line, `log` the files, `state` what follows from them; `claiming`, `timer`, `finishing` and `speaking` are
-what a member does; `overview`, `ranking` and `care` what a member sees; `demo` makes a group to try them on.
+what a member does; `overview`, `ranking`, `goals` and `care` what a member sees; `demo` makes a group to try them on.
 """
 
 from labkit.survey.group.log import read_events

@@ -99,6 +99,7 @@ def _play(chance: random.Random, papers: list[str], people: list[str], last: dt.
     first = last - dt.timedelta(days=DAYS)
     for number, person in enumerate(people):
         season.tell(person, first + dt.timedelta(minutes=number), "join", institution=_institution(number))
+    season.tell(people[0], first + dt.timedelta(hours=1), "goal", month=f"{first:%Y-%m}", skims=12, close=3)
     quiet = people[1]
     for day in range(1, DAYS):
         morning = (first + dt.timedelta(days=day)).replace(hour=9)

@@ -55,6 +55,14 @@ def _is_minutes(value: Any) -> bool:
     return number and math.isfinite(value) and 0 <= value <= LONGEST_READING
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
+
+
+def _is_month(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{4}-(?:0[1-9]|1[0-2])", value) is not None
+
+
 def _is_mode(value: Any) -> bool:
     return value in ("skim", "close")
 
@@ -67,11 +75,12 @@ KINDS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "release": {"paper": _is_id},
     "start": {"paper": _is_id, "mode": _is_mode},
     "stop": {"paper": _is_id, "minutes": _is_minutes},
-    "done": {"paper": _is_id, "card": _is_text},  # card: the file's name, en-reader-a.md
+    "done": {"paper": _is_id, "card": _is_text},  # card: the file's name, en-reader-a.md; and the card's mode
     "idea": {"text": _is_text},  # and the paper that gave it, where one did
     "keep": {"idea": _is_id, "reason": _is_text},
     "reject": {"idea": _is_id, "reason": _is_text},
     "praise": {"to": _is_id, "text": _is_text},  # and the paper whose card was good, where one was
+    "goal": {"month": _is_month, "skims": _is_count, "close": _is_count},  # from that month on
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.survey.card import CardFile, card_paths, read_card
+from labkit.survey.card_schema import Mode
 from labkit.survey.check import check_card
 from labkit.survey.group.claiming import known_paper
 from labkit.survey.group.log import own_log
@@ -83,8 +84,9 @@ def done(
         card.save()
         if own.running:
             log.add("stop", paper=paper, minutes=took)
-        if own.done is None or own.card != card.path.name:
-            log.add("done", paper=paper, card=card.path.name)
+        mode: Mode = "close" if "close" in (card.about.mode, own.mode) else "skim"
+        if own.card != card.path.name or (paper, reader, mode) not in group.doings:
+            log.add("done", paper=paper, card=card.path.name, mode=mode)
     stopped = Stopped(paper, own.mode, took, own.minutes + took) if own.running else None
     return Finished(card.path, own.done is not None, problems, stopped)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from labkit.survey.card_schema import Mode
+from labkit.survey.card_schema import MODES, Mode
 from labkit.survey.group.events import Event, in_order
 from labkit.survey.group.log import read_events
 
@@ -25,6 +25,14 @@ class Reading:
     minutes: float = 0.0  # by all runs of the stopwatch that were stopped
     done: dt.datetime | None = None  # when the first card of it was done
     card: str = ""  # the file's name
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How many papers somebody wants to read in a month."""
+
+    skims: int
+    close: int
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,9 @@ class Group:
     ideas: tuple[Idea, ...] = ()
     praise: tuple[Praise, ...] = ()
     spells: Mapping[str, tuple[Spell, ...]] = field(default_factory=dict)  # by person, in order
+    goals: Mapping[str, Mapping[str, Goal]] = field(default_factory=dict)  # by person and the month it begins with
+    # When a paper was first done by a person, skimmed and read closely.
+    doings: Mapping[tuple[str, str, Mode], dt.datetime] = field(default_factory=dict)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -135,7 +146,7 @@ def fold(events: Iterable[Event]) -> Group:
             then(made, event)
     ideas = tuple(replace(idea, verdicts=tuple(made.verdicts.get(idea.id, ()))) for idea in made.ideas)
     spells = {person: tuple(all_of) for person, all_of in made.spells.items()}
-    return Group(tuple(ordered), made.readings, ideas, tuple(made.praise), spells)
+    return Group(tuple(ordered), made.readings, ideas, tuple(made.praise), spells, made.goals, made.doings)
 
 
 @dataclass
@@ -146,6 +157,8 @@ class _Making:
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     praise: list[Praise] = field(default_factory=list)
     spells: dict[str, list[Spell]] = field(default_factory=dict)
+    goals: dict[str, dict[str, Goal]] = field(default_factory=dict)
+    doings: dict[tuple[str, str, Mode], dt.datetime] = field(default_factory=dict)
 
     def reading(self, event: Event) -> Reading:
         return self.readings.get((event["paper"], event.person)) or Reading(event.person, event["paper"])
@@ -181,6 +194,8 @@ def _stop(made: _Making, event: Event) -> None:
 def _done(made: _Making, event: Event) -> None:
     reading = made.reading(event)
     made.put(replace(reading, since=None, running=None, done=reading.done or event.at, card=event["card"]))
+    mode = event["mode"] if event["mode"] in MODES else reading.mode  # logs of an earlier version do not say
+    made.doings.setdefault((event["paper"], event.person, mode), event.at)
 
 
 def _idea(made: _Making, event: Event) -> None:
@@ -194,6 +209,10 @@ def _verdict(made: _Making, event: Event) -> None:
 
 def _praise(made: _Making, event: Event) -> None:
     made.praise.append(Praise(event.person, event["to"], event.at, event["text"], event["paper"] or ""))
+
+
+def _goal(made: _Making, event: Event) -> None:
+    made.goals.setdefault(event.person, {})[event["month"]] = Goal(event["skims"], event["close"])
 
 
 def _join(made: _Making, event: Event) -> None:
@@ -219,4 +238,5 @@ _THEN: dict[str, Callable[[_Making, Event], None]] = {
     "keep": _verdict,
     "reject": _verdict,
     "praise": _praise,
+    "goal": _goal,
 }

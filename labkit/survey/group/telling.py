@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from labkit.survey.group.claiming import Claimed
+from labkit.survey.group.goals import Progress
 from labkit.survey.group.overview import Overview, Row
 from labkit.survey.group.ranking import Ranking
 from labkit.survey.group.state import Idea, Praise, Reading
@@ -96,6 +97,14 @@ def running(own: Reading, now: dt.datetime) -> str:
     clock = f"{int(took) // 60}:{int(took) % 60:02}:{int(took * 60) % 60:02}"
     forgotten = "; forgotten? `labkit group stop --minutes 25`" if is_forgotten(own.running, now) else ""
     return f"{clock}  {own.paper}, {own.mode} ({band_of(own.mode)}){forgotten}"
+
+
+def goal(one: Progress, now: dt.datetime) -> str:
+    """A reader's month beside their goal. What is not done yet has days left, or is simply what was done."""
+    done = f"{one.skims} of {one.goal.skims} skims, {one.close} of {one.goal.close} close readings"
+    left = one.days_left(now)
+    then = "reached" if one.reached else f"{left} day{'s' * (left != 1)} left" if left else ""
+    return f"{one.period.name}: {done}{f'; {then}' if then else ''}"
 
 
 def idea(one: Idea, zone: dt.tzinfo) -> tuple[str, ...]:

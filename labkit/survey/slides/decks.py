@@ -128,7 +128,7 @@ def _of_papers(
 def _title(paper: Paper, about: Card | None) -> Slide:
     language = about.language if about else "en"
     words = LABELS[language]
-    authors = ", ".join(map(str, paper.authors[:6])) + (" et al." if len(paper.authors) > 6 else "")
+    authors = ", ".join(map(str, paper.authors[:6])) + (" et al." if len(paper.authors) > 6 or paper.and_others else "")
     lines = [f'<h1 lang="{paper.language}">{e(paper.title)}</h1>']
     told = paper.titles.get(language)
     if told and language != paper.language:
