@@ -58,7 +58,8 @@ def data_check(
 ) -> None:
     """Index a dataset and report the videos that cannot be read; the exit code is 1 if there are any.
 
-    What was passed over is listed too: pictures, texts, folders without a video. A wrong folder is answered with the layout expected. The index is kept: a later call is quick.
+    What was passed over is listed too: pictures, texts, folders without a video. A wrong folder is answered with the
+    layout expected. The index is kept: a later call is quick.
 
     Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.data.layouts import Entry, LayoutError, Listing, part, wrong
-from labkit.data.splits import Subset, Validation, source_of, subset_of, thirds
+from labkit.data.splits import Subset, Validation, source_of, subset_of, three_parts
 from labkit.data.videos_below import videos_below, visible_folders
 
 FOLDER_TREE = """\
@@ -79,7 +79,7 @@ def _in_classes(root: Path, subset: Subset, split: int) -> Listing:
     chosen: dict[str, list[Path]] = {}
     for name, files in tree.videos.items():
         names = {file.relative_to(root / name).as_posix(): file for file in files}
-        mine = thirds(names, split, name)[subset]
+        mine = three_parts(names, split, name)[subset]
         chosen[name] = [file for each, file in names.items() if each in mine]
     few = {count: sorted(name for name, files in tree.videos.items() if len(files) == count) for count in (1, 2)}
     notes = _notes(

@@ -46,7 +46,7 @@ def held_out(groups: Iterable[str], *key: object) -> set[str]:
     return set(order[: max(1, len(order) // 5)]) if len(order) > 1 else set()
 
 
-def thirds(names: Iterable[str], *key: object) -> dict[Subset, set[str]]:
+def three_parts(names: Iterable[str], *key: object) -> dict[Subset, set[str]]:
     """One class in three parts: of n videos n // 5 each to test and val, but at least one, and the rest to train.
 
     Of two videos one is for training, and the other is both `val` and `test`. A single one is for training.

@@ -28,7 +28,8 @@ def evaluate(
     """Class scores (softmax) of every clip, or of every video: the mean of the scores of its clips.
 
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
-    is `"windows"`. A model in `nn.DataParallel` or from `torch.compile` is called as it is. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+    is `"windows"`. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back; in
+    `nn.DataParallel` or from `torch.compile` it is called as it is.
 
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
     as soon as an answer is NaN.

@@ -35,8 +35,6 @@ def one_training(folder: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         warnings.warn(f"{path} cannot be locked ({error}): start no second training in this folder", stacklevel=5)
-        with suppress(OSError):
-            path.unlink()
         yield
         return
     try:

@@ -9,7 +9,7 @@ from labkit.clip import ClipSpec
 from labkit.data import class_folders
 from labkit.data.datasets import open_dataset
 from labkit.data.layouts import LayoutError
-from labkit.data.splits import held_out, shuffled, thirds
+from labkit.data.splits import held_out, shuffled, three_parts
 
 SPEC = ClipSpec(frames=4, size=16)
 
@@ -109,7 +109,7 @@ def test_training_videos_can_be_held_out_where_there_is_no_validation_folder(tmp
 
 @pytest.mark.parametrize("count", range(1, 12))
 def test_of_at_least_two_videos_every_subset_has_one(count):
-    parts = thirds([f"{i}.mp4" for i in range(count)], 1, "a")
+    parts = three_parts([f"{i}.mp4" for i in range(count)], 1, "a")
     assert set().union(*parts.values()) == {f"{i}.mp4" for i in range(count)}
     sizes = {subset: len(part) for subset, part in parts.items()}
     few = {1: {"train": 1, "val": 0, "test": 0}, 2: {"train": 1, "val": 1, "test": 1}}
