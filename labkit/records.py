@@ -257,8 +257,16 @@ class History:
                 raise
 
     def best(self, metric: str = "top1", *, split: str = "val") -> pd.Series:
-        """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie."""
-        rows = self.table[self.table["split"] == split].dropna(subset=[metric])
+        """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie.
+
+        An epoch whose loss is NaN is never the best. Raises `ValueError` where there is no other, or none at all.
+        """
+        measured = self.table[self.table["split"] == split].dropna(subset=[metric])
+        rows = measured[np.isfinite(measured["loss"])]
+        if rows.empty and len(measured):
+            raise ValueError(
+                f"the {split} loss is not a number in any of {len(measured)} epochs: the training has failed"
+            )
         if rows.empty:
             raise ValueError(
                 f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}"
@@ -302,6 +310,10 @@ class Predictions:
             )
         if self.labels.shape != (n,) or self.clips.shape != (n,):
             raise ValueError(f"labels {self.labels.shape} and clips {self.clips.shape} must both be ({n},)")
+        if lost := np.flatnonzero(np.isnan(self.scores).any(axis=1)).tolist():
+            raise ValueError(
+                f"the scores of {len(lost)} of {n} rows are NaN, which is no answer: {self.videos[lost[0]]} first"
+            )
         if n and self.labels.max(initial=-1) >= k:
             raise ValueError(f"label {self.labels.max()} is outside the list of {counted(k, 'class', 'classes')}")
 

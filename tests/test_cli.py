@@ -298,11 +298,21 @@ def test_what_cannot_be_printed_is_written_out():
 
 
 def test_a_warning_is_one_line_without_code(tmp_path):
-    (tmp_path / "wave").mkdir()
+    folder = tmp_path / "train" / "wave"
+    folder.mkdir(parents=True)
     for number in range(2):
-        write_video(tmp_path / "wave" / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
-    (tmp_path / "wave" / "empty.mp4").touch()
+        write_video(folder / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    (folder / "empty.mp4").touch()
     done = labkit("data", "check", "folder", tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("labkit: warning: 1 of 3 videos cannot be read; the first is")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
+    write_video(tmp_path / "wave" / "1.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    (tmp_path / "wave" / "1.jpg").touch()
+    done = labkit("data", "check", "folder", tmp_path)
+    assert done.returncode == 0
+    assert "no videos and passed over: 1 file or folder" in done.stdout
+    assert "a picture" in done.stdout

@@ -52,10 +52,14 @@ def data_check(
     root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
     subset: Annotated[str, typer.Option(help="`train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The dataset's own split.")] = 1,
+    val: Annotated[
+        str, typer.Option(help="What `val` is where there is no such list: `test`, or `split` for a part of training.")
+    ] = "test",
 ) -> None:
     """Index a dataset and report the videos that cannot be read; the exit code is 1 if there are any.
 
-    A wrong folder is answered with the layout expected. The index is kept: a later call is quick.
+    What was passed over is listed too: pictures, texts, folders without a video. A wrong folder is answered with the
+    layout expected. The index is kept: a later call is quick.
 
     Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`
     """
@@ -64,9 +68,9 @@ def data_check(
     from labkit.survey.problems import plain_lines
     from labkit.terminal import table
 
-    dataset = open_dataset(name, root, subset, spec=ClipSpec(), split=split)  # type: ignore[arg-type]
+    dataset = open_dataset(name, root, subset, spec=ClipSpec(), split=split, val=val)  # type: ignore[arg-type]
     print(plain_lines(dataset.describe()))
     if len(dataset.report):
         rows = list(dataset.report.itertuples(index=False))
         console().print(table(tuple(dataset.report.columns), rows))
-        raise typer.Exit(1)
+        raise typer.Exit(int((dataset.report["what"] != "passed over").any()))

@@ -23,11 +23,12 @@ from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
 from labkit.counting import counted
-from labkit.data import clips, layouts
+from labkit.data import class_folders, clips, layouts
 from labkit.data.clips import Leftover
 from labkit.data.frames import FrameCache, cache_frames, reduced
 from labkit.data.indexing import index_videos
-from labkit.data.layouts import Listing, Subset
+from labkit.data.layouts import Listing
+from labkit.data.splits import Subset, Validation, shuffled
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
@@ -42,6 +43,7 @@ OPEN_READERS = 4  # files a process keeps open: enough for windows in order, few
 # 256 for 224). Smaller crops are scaled up from there; without the cache each crop is decoded at its own best size.
 CACHE_MARGIN = 8 / 7
 
+REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (which is no loss)
 TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
 
 
@@ -99,7 +101,7 @@ class VideoDataset(Dataset):
         # Asked once: the check walks a class tree, and costs as much as reading a small clip.
         self._drawing = self.transform if isinstance(self.transform, Draws) else None
         self.flip = flip
-        self.report = pd.DataFrame(columns=["path", "reason"], dtype=str) if report is None else report
+        self.report = pd.DataFrame(columns=REPORT, dtype=str) if report is None else report
         self.on_error = on_error
         self.name, self.note = name, note
         self._cache = cache
@@ -122,7 +124,8 @@ class VideoDataset(Dataset):
 
     def describe(self) -> str:
         """Videos, classes, clips and how they are cut, in a few lines."""
-        spec, missing = self.spec, len(self.report)
+        spec, passed = self.spec, int((self.report["what"] == "passed over").sum())
+        missing = len(self.report) - passed
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
         length = "all frames, at least " * (self.sampling == "whole") + counted(spec.frames, "frame")
@@ -135,6 +138,17 @@ class VideoDataset(Dataset):
             lines.append(self.note)
         if missing:
             lines.append(f"not readable and left out: {counted(missing, 'video')}, see .report")
+        if passed:
+            lines.append(
+                f"no videos and passed over: {counted(passed, 'file or folder', 'files and folders')}, see .report"
+            )
+        here = set(self.labels.tolist())
+        absent = [name for label, name in enumerate(self.classes) if label not in here]
+        if absent:
+            more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
+            lines.append(
+                f"without a video here: {counted(len(absent), 'class', 'classes')} ({', '.join(absent[:10])}{more})"
+            )
         damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
         if damaged:
             lines.append(f"damaged and used up to the damage: {counted(damaged, 'video')}, see .table['damage']")
@@ -312,7 +326,7 @@ class VideoDataset(Dataset):
 class Kind:
     """What labkit knows about one dataset: how it lies on disk, what a flip does, how training crops it."""
 
-    layout: Callable[[Path, Subset, int], Listing]
+    layout: Callable[[Path, Subset, int, Validation], Listing]
     tree: str
     flip: Callable[[], Flip | Mapping[str, str]] = lambda: "safe"
     generate: Callable[[], Path] | None = None  # makes the dataset where no root is given
@@ -342,7 +356,7 @@ KINDS = {
     ),
     "ucf101": Kind(layouts.ucf101, layouts.UCF101_TREE),
     "hmdb51": Kind(layouts.hmdb51, layouts.HMDB51_TREE),
-    "folder": Kind(layouts.folder, layouts.FOLDER_TREE),
+    "folder": Kind(class_folders.folder, class_folders.FOLDER_TREE),
 }
 
 
@@ -353,6 +367,7 @@ def open_dataset(
     *,
     spec: ClipSpec,
     split: int = 1,
+    val: Validation = "test",
     sampling: Sampling = "random",
     k: int = 10,
     leftover: Leftover = "loop",
@@ -369,25 +384,32 @@ def open_dataset(
     """Open `motion`, `ucf101`, `hmdb51` or `folder` (any `folder/class/video` tree) at `root`.
 
     `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
-    without subsets is split by that number. Where a dataset has no validation list, `val` is the test list.
+    without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
+    `describe()` says so; with `val="split"` it is a part of the training list, whole groups of each class, and `train`
+    the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validation` or `dev`, in any case.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
     `leftover` say how videos are cut into clips (see `VideoDataset`).
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
-    raise `VideoError`. The same holds in training and evaluation for files that go bad later.
+    raise `VideoError`. The same holds in training and evaluation for files that go bad later. What a folder holds beside
+    videos is listed in `.report` too, as passed over.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
     """
     kind = KINDS[_choose(name, tuple(KINDS), "dataset")]
     _choose(subset, get_args(Subset), "subset")
+    _choose(val, get_args(Validation), "way to validate")
     _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
     folder = _root(name, kind, root)
-    listing = _only(kind.layout(folder, subset, split), classes)
+    listing = _only(kind.layout(folder, subset, split, val), classes)
     if not listing.entries:
         raise layouts.LayoutError(f"{folder} has no video for the subset {subset!r}, split {split}. {listing.note}")
+    if listing.lost:
+        names = ", ".join(listing.lost)
+        warnings.warn(f"{folder}: no video, and so no class, in {names}; .report says why", stacklevel=2)
     rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
     _warn_of_forbidden_flip(transform, rule)
     table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
@@ -441,7 +463,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
     missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
-    return Listing(chosen, entries, missing, listing.note)
+    return replace(listing, classes=chosen, entries=entries, missing=missing)
 
 
 def _read_index(
@@ -456,11 +478,12 @@ def _read_index(
     facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = np.int64(0), facts["frames"]
     unreadable = facts["reason"] != ""
-    lines = [(str(path), f"{where} names it, but it is not there") for path, where in listing.missing]
+    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
-    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it") for path in odd]
-    lines += list(facts.loc[unreadable, ["path", "reason"]].itertuples(index=False, name=None))
-    report = pd.DataFrame(lines, columns=["path", "reason"], dtype=str)
+    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
+    lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]
+    passed = [(shown(path), reason, "passed over") for path, reason in listing.passed]
+    report = pd.DataFrame(lines + passed, columns=REPORT, dtype=str)
     if lines:
         first = f"{shown(lines[0][0])}: {lines[0][1]}"
         named = counted(len(listing.entries) + len(listing.missing), "video")
@@ -474,7 +497,7 @@ def _read_index(
 def _limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
     kept: set[str] = set()
     for _, videos in table.groupby("label")["video"]:
-        kept.update(layouts.shuffled(videos, seed)[:limit])
+        kept.update(shuffled(videos, seed)[:limit])
     return table[table["video"].isin(kept)].reset_index(drop=True)
 
 

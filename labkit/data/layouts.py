@@ -1,20 +1,15 @@
-"""How datasets lie on disk: folders and split files in, a list of (video, label) out. No video is opened here.
+"""How datasets lie on disk: folders and split files in, a list of (video, label) out.
 
-Every layout is a function `(root, subset, split) -> Listing`. A root that does not fit is answered with the tree that
-was expected; a line of a split file that makes no sense, with the file and the line.
+Every layout is a function `(root, subset, split, val) -> Listing`. A root that does not fit is answered with the tree
+that was expected; a line of a split file that makes no sense, with the file and the line. No path leaves the root.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-Subset = Literal["train", "val", "test"]
-
-VIDEO_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
-)
+from labkit.data.splits import Source, Subset, Validation, held_out, source_of, subset_of
 
 UCF101_TREE = """\
     ROOT/
@@ -33,21 +28,6 @@ HMDB51_TREE = """\
           April_09_brush_hair_u_nm_np1_ba_goo_0.avi
       testTrainMulti_7030_splits/ (or splits/)
         brush_hair_test_split1.txt    April_09_brush_hair_u_nm_np1_ba_goo_0.avi 1    (1 train, 2 test, 0 unused)"""
-
-FOLDER_TREE = """\
-    ROOT/
-      brush_hair/
-        any_name.mp4
-      wave/
-        another.avi
-    or, with a split of your own,
-    ROOT/
-      train/
-        brush_hair/
-          any_name.mp4
-      test/                       (and val/, if there is one)
-        brush_hair/
-          another.avi"""
 
 
 class LayoutError(ValueError):
@@ -71,119 +51,122 @@ class Listing:
     entries: list[Entry]
     missing: list[tuple[Path, str]]  # (path, the split file that names it)
     note: str = ""
+    passed: list[tuple[Path, str]] = field(default_factory=list)  # files and folders that are no videos, and why
+    lost: tuple[str, ...] = ()  # folders that would be classes, had they a video
 
 
-def ucf101(root: Path, subset: Subset, split: int) -> Listing:
+def ucf101(root: Path, subset: Subset, split: int, val: Validation = "test") -> Listing:
     """UCF-101's own layout: class folders, `classInd.txt`, `trainlistNN.txt`, `testlistNN.txt`.
 
-    UCF-101 has no validation list: `val` reads `vallistNN.txt` where a dataset in this layout brings one, and otherwise
-    means the test list, as in the papers.
+    UCF-101 has no validation list: `val` reads `vallistNN.txt` where a dataset in this layout brings one (`valid`,
+    `validation` and `dev` will do). Otherwise it means the test list, as in the papers; with `val="split"` a fifth of
+    the training groups of each class (`g08` is one: one person, one place), which `train` then lacks.
     """
     lists = _first_folder(root, ("ucfTrainTestlist", "splits", "."), holding="classInd.txt")
     if lists is None:
-        raise _wrong(root, "UCF-101", "no classInd.txt", UCF101_TREE)
+        raise wrong(root, "UCF-101", "no classInd.txt", UCF101_TREE)
     classes = _class_index(lists / "classInd.txt")
-    wanted = lists / f"{subset}list{split:02d}.txt"
-    note = ""
-    if subset == "val" and not wanted.is_file():
-        wanted = lists / f"testlist{split:02d}.txt"
-        note = f"there is no validation list: val is the test list ({wanted.name})"
-    if not wanted.is_file():
+    own = _own_lists(lists, split)
+    source = source_of(subset, {of: f"the {of} list ({file.name})" for of, file in own.items()}, val, "list")
+    wanted = own.get(source.subset)
+    if wanted is None:
         have = ", ".join(sorted(path.name for path in lists.glob("*list*.txt"))) or "none"
-        raise _wrong(root, "UCF-101", f"no {wanted.name} in {lists} (lists there: {have})", UCF101_TREE)
+        raise wrong(
+            root, "UCF-101", f"no {source.subset}list{split:02d}.txt in {lists} (lists there: {have})", UCF101_TREE
+        )
     videos = _first_folder(root, ("videos", "UCF-101", "UCF101", "."), holding_any=classes)
     if videos is None:
-        raise _wrong(root, "UCF-101", "no folder of any class", UCF101_TREE)
+        raise wrong(root, "UCF-101", "no folder of any class", UCF101_TREE)
+    entries = part(list(_listed(wanted, videos, classes)), source, subset, split, group=_ucf_group)
+    return _present(classes, entries, wanted, source.note)
+
+
+def _own_lists(lists: Path, split: int) -> dict[Subset, Path]:
+    """The lists of one split: `trainlist01.txt`, `ValidList1.txt`. Raises `LayoutError` for two of one subset."""
+    found: dict[Subset, Path] = {}
+    for file in sorted(lists.glob("*.[tT][xX][tT]")):
+        match = re.fullmatch(r"([a-z]+)_?list_?0*(\d+)\.txt", file.name.lower())
+        subset = subset_of(match[1]) if match else None
+        if match and subset and int(match[2]) == split:
+            if subset in found:
+                raise LayoutError(f"{found[subset]} and {file.name} are both lists of {subset}: keep one")
+            found[subset] = file
+    return found
+
+
+def _listed(file: Path, videos: Path, classes: tuple[str, ...]) -> Iterator[Entry]:
+    """The entries that a list in UCF-101's form names."""
     numbers = {name: label for label, name in enumerate(classes)}
-    entries = []
-    for where, fields in _lines(wanted, fields=(1, 2)):
-        name = fields[0].replace("\\", "/")
+    for where, fields in _lines(file, fields=(1, 2)):
+        name = _inside(where, fields[0].replace("\\", "/"))
         class_name = name.split("/")[0]
         if class_name not in numbers:
             raise LayoutError(f"{where}: class {class_name!r} is not among the {len(classes)} of classInd.txt")
         label = numbers[class_name]
         if len(fields) == 2 and fields[1] != str(label + 1):
             raise LayoutError(f"{where}: label {fields[1]}, but classInd.txt gives {class_name} the number {label + 1}")
-        entries.append(Entry(videos / name, label, name))
-    return _present(classes, entries, wanted, note)
+        yield Entry(videos / name, label, name)
 
 
-def hmdb51(root: Path, subset: Subset, split: int) -> Listing:
-    """HMDB-51's own layout: class folders and one `CLASS_test_splitN.txt` per class. It has no validation list either."""
+def _ucf_group(video: str) -> str:
+    """`g08` of `v_Archery_g08_c01.avi`; without such a mark, each video is a group."""
+    match = re.search(r"_(g\d+)_c\d+", video)
+    return match[1] if match else video
+
+
+def hmdb51(root: Path, subset: Subset, split: int, val: Validation = "test") -> Listing:
+    """HMDB-51's own layout: class folders and one `CLASS_test_splitN.txt` per class.
+
+    It has no validation list either: `val` is the test list, or with `val="split"` the clips of a fifth of the movies
+    that each class's training clips come from.
+    """
     pattern = f"*_test_split{split}.txt"
     lists = _first_folder(root, ("testTrainMulti_7030_splits", "splits", "."), holding=pattern)
     if lists is None:
-        raise _wrong(root, "HMDB-51", f"no {pattern}", HMDB51_TREE)
+        raise wrong(root, "HMDB-51", f"no {pattern}", HMDB51_TREE)
     files = sorted(lists.glob(pattern))
-    classes = tuple(file.name.removesuffix(f"_test_split{split}.txt") for file in files)
+    classes = tuple(_inside(str(file), file.name.removesuffix(f"_test_split{split}.txt")) for file in files)
     videos = _first_folder(root, ("videos", "hmdb51_org", "hmdb51", "."), holding_any=classes)
     if videos is None:
-        raise _wrong(root, "HMDB-51", "no folder of any class", HMDB51_TREE)
-    mark = "1" if subset == "train" else "2"
+        raise wrong(root, "HMDB-51", "no folder of any class", HMDB51_TREE)
+    source = source_of(subset, {"train": "the training list", "test": "the test list"}, val, "list")
+    mark = "1" if source.subset == "train" else "2"
     entries = []
     for label, file in enumerate(files):
         for where, (name, use) in _lines(file, fields=(2,)):
             if use not in ("0", "1", "2"):
                 raise LayoutError(f"{where}: {use!r} is none of 0 (unused), 1 (train), 2 (test)")
             if use == mark:
-                entries.append(Entry(videos / classes[label] / name, label, f"{classes[label]}/{name}"))
-    note = "there is no validation list: val is the test list" if subset == "val" else ""
-    return _present(classes, entries, lists / pattern, note)
+                inside = _inside(where, name)
+                entries.append(Entry(videos / classes[label] / inside, label, f"{classes[label]}/{inside}"))
+    entries = part(entries, source, subset, split, group=_movie)
+    return _present(classes, entries, lists / pattern, source.note)
 
 
-def folder(root: Path, subset: Subset, split: int) -> Listing:
-    """Any `class/video` tree; with folders `train` and `test` (or `val`) on top, those are the subsets.
-
-    Without them each class is split by itself: of n videos n // 5 go to test, n // 5 to val and the rest to train. Which
-    ones follows from their names and the number `split` alone, so another machine, or another day, splits the same way.
-    """
-    tops = {name: root / name for name in ("train", "val", "test") if (root / name).is_dir()}
-    note = ""
-    if "train" in tops and len(tops) > 1:
-        used: str = subset
-        if subset not in tops:
-            used = "test" if subset == "val" else "val"
-            note = f"there is no folder {subset}: {subset} is the folder {used}"
-        found = _tree(tops[used])
-        classes = tuple(sorted({name for top in tops.values() for name in _tree(top)}))
-        prefix = f"{used}/"
-    else:
-        found = _tree(root)
-        classes = tuple(sorted(found))
-        found = {name: _share(files, name, subset, split) for name, files in found.items()}
-        prefix = ""
-    if not classes:
-        raise _wrong(root, "folder/class/video", "no folder with videos in it", FOLDER_TREE)
-    entries = [
-        Entry(file, label, f"{prefix}{name}/{file.name}")
-        for label, name in enumerate(classes)
-        for file in found.get(name, [])
-    ]
-    return Listing(classes, entries, [], note)
+def _movie(video: str) -> str:
+    """`April_09` of `brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi`; without such an end, the video itself."""
+    class_name, _, name = video.partition("/")
+    return re.sub(r"_[fhlu]_[cn]m_np\d.*", "", name).removesuffix(f"_{class_name}")
 
 
-def shuffled(names: Iterable[str], *key: object) -> list[str]:
-    """`names` in an order that depends on the names and the key alone: the same on every machine and in every version."""
-    salt = "/".join(map(str, key))
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode(errors="surrogatepass")).digest())
+def part(
+    entries: list[Entry], source: Source, subset: Subset, split: int, *, group: Callable[[str], str]
+) -> list[Entry]:
+    """Of training entries those that stay with `train`, or those held out for `val`; whole groups of each class."""
+    if not source.divided:
+        return entries
+    groups: dict[int, set[str]] = {}
+    for entry in entries:
+        groups.setdefault(entry.label, set()).add(group(entry.video))
+    held = {label: held_out(names, split) for label, names in groups.items()}
+    return [entry for entry in entries if (group(entry.video) in held[entry.label]) == (subset == "val")]
 
 
-def _tree(root: Path) -> dict[str, list[Path]]:
-    """Class folder to its video files, for the folders of `root` that hold any."""
-    found = {}
-    for child in sorted(root.iterdir()):
-        if child.is_dir() and not child.name.startswith("."):
-            files = sorted(file for file in child.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES)
-            if files:
-                found[child.name] = files
-    return found
-
-
-def _share(files: list[Path], class_name: str, subset: Subset, split: int) -> list[Path]:
-    order = shuffled((file.name for file in files), split, class_name)
-    part = len(files) // 5
-    of_subset = {"test": order[:part], "val": order[part : 2 * part], "train": order[2 * part :]}[subset]
-    return [file for file in files if file.name in set(of_subset)]
+def _inside(where: str, name: str) -> str:
+    """`name`, if it stays below the folder that it is looked for in. Raises `LayoutError` with the place of the line."""
+    if ".." in re.split(r"[\\/]", name) or name.startswith(("/", "\\")) or Path(name).drive:
+        raise LayoutError(f"{where}: {name!r} leads out of the dataset's folder")
+    return name
 
 
 def _present(classes: tuple[str, ...], entries: list[Entry], listed_in: Path, note: str) -> Listing:
@@ -207,7 +190,7 @@ def _class_index(path: Path) -> tuple[str, ...]:
             raise LayoutError(f"{where}: expected number {len(names) + 1}, found {number!r}")
         if name in names:
             raise LayoutError(f"{where}: class {name!r} is there twice")
-        names.append(name)
+        names.append(_inside(where, name))
     if not names:
         raise LayoutError(f"{path} names no class")
     return tuple(names)
@@ -237,5 +220,6 @@ def _first_folder(
     return None
 
 
-def _wrong(root: Path, layout: str, found: str, tree: str) -> LayoutError:
+def wrong(root: Path, layout: str, found: str, tree: str) -> LayoutError:
+    """What to raise where `root` is not laid out as it should be: it shows the tree that is."""
     return LayoutError(f"{root} is not laid out as {layout}: {found}. What is expected:\n{tree}")

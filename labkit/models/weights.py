@@ -91,7 +91,7 @@ def load_weights(
     Nothing is executed: a PyTorch file that holds anything but tensors, plain containers and numbers is refused, with
     the name of what it holds.
     Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
-    over or of another shape; each is named.
+    over or of another shape, or holds NaN; each is named.
     """
     path, model = Path(path), unwrapped(model)
     wanted = model.state_dict()
@@ -140,6 +140,12 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
         return (head,) if isinstance(head, str) else head
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     return tuple(name for name, module in model.named_modules() if isinstance(module, layers))[-1:]
+
+
+def nan_tensors(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The names of those that hold NaN: weights of a training that has failed."""
+    real = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point() or tensor.is_complex())
+    return [name for name, tensor in real if not tensor.is_meta and bool(tensor.isnan().any())]
 
 
 def class_count(model: nn.Module, path: str | Path) -> int:
@@ -295,6 +301,10 @@ def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         if ours and ours == theirs:
             return f", but of its part {name}: load them into network.{name}"
     return ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
 
 
 def _kind(tensor: Tensor) -> str:

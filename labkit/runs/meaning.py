@@ -6,7 +6,7 @@ A notebook finds such a mistake too, but only in the cell that uses the value, p
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from labkit.runs.notebook import NotebookError
 
@@ -72,6 +72,13 @@ def _file(value: str) -> None:
         raise FileNotFoundError(f"there is no file {value!r}")
 
 
+def _validation(value: str) -> None:
+    from labkit.data.splits import Validation
+
+    if value not in get_args(Validation):
+        raise ValueError(f"there is no way to validate {value!r}; choose from {', '.join(get_args(Validation))}")
+
+
 def _precision(value: str) -> None:
     choices = ("auto", "fp32", "bf16")  # as in training.device, which loads torch
     if value not in choices:
@@ -114,6 +121,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "shares": _shares,
     "device": _device,
     "data": _dataset,
+    "validation": _validation,
     "model": _model,
     "pretrained": _pretrained,
     "root": _folder,

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from labkit.counting import counted
+from labkit.models.weights import nan_tensors
 from labkit.training.batches import ClipDataset
-from labkit.training.device import input_dims
+from labkit.training.device import input_dims, unwrapped
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
@@ -27,11 +28,17 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
 
     Raises `ValueError` if not. Warns if the model was made for other clips, but can read these.
     """
+    model = unwrapped(model)
     if len(dataset) == 0:
         raise ValueError(f"the {role} is empty")
     if batch_size > 1 and getattr(dataset, "sampling", "") == "whole":
         raise ValueError(f"whole videos differ in length and make no batch: the {role} needs batch_size=1")
     _check_labels(dataset, role)
+    if spoilt := nan_tensors(model.state_dict()):
+        raise ValueError(
+            f"{len(spoilt)} of the model's tensors hold NaN, {spoilt[0]} first, and so would every answer: "
+            "its training had failed. Make it anew, or load other weights"
+        )
     spec, asked = dataset.spec, getattr(model, "clip", None)
     if asked is not None and asked != dataset.spec:
         differences = [
@@ -79,16 +86,34 @@ def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: i
     shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
-    state: dict[str, Tensor] = {
-        name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
-    }
     try:
-        with torch.no_grad():
-            return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+        return _shape_of_answer(model, shape)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
+        if batch == 1 and model.training and _can_read(model, (2, *shape[1:])):
+            few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
+            raise ValueError(
+                f"{few}, and this network learns from two at least: its batch normalisation compares the values of a "
+                "batch, and at the end of the network one clip has a single value a channel"
+            ) from error
         raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+
+
+def _shape_of_answer(model: nn.Module, shape: tuple[int, ...]) -> torch.Size:
+    state: dict[str, Tensor] = {
+        name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
+    }
+    with torch.no_grad():
+        return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+
+
+def _can_read(model: nn.Module, shape: tuple[int, ...]) -> bool:
+    try:
+        _shape_of_answer(model, shape)
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    return True
 
 
 def fit_batch(batch_size: int, clips: int) -> int:

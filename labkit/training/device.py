@@ -75,8 +75,20 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside `nn.DataParallel`, `DistributedDataParallel` and what `torch.compile` gives, however nested."""
+    while True:
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        elif isinstance(inside := getattr(model, "_orig_mod", None), nn.Module):
+            model = inside
+        else:
+            return model
+
+
 def input_dims(model: nn.Module) -> int:
     """5 for a network that reads `(B, C, T, H, W)`, 4 for one that reads images `(B, C, H, W)`."""
+    model = unwrapped(model)
     dims = getattr(model, "dims", None)  # the networks of `labkit.models` say it
     if dims in (2, 3):
         return dims + 2

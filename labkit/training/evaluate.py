@@ -30,12 +30,14 @@ def evaluate(
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
     is `"windows"`, with `leftover="drop one"` to the letter of their code. Carreira and Zisserman 2017 run the network
     over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has what else
-    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back.
+    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back; in
+    `nn.DataParallel` or from `torch.compile` it is called as it is.
 
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
     dataset of `on_error="raise"`, the first raises `VideoError`.
 
-    Raises `ValueError` for a dataset whose classes or clips do not fit the model, and for video level over random clips.
+    Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
+    as soon as an answer is NaN.
     """
     check_evaluation(dataset, level)
     if getattr(dataset, "sampling", "") == "whole":
@@ -52,6 +54,7 @@ def evaluate(
     with torch.no_grad(), bar:
         for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
             scores.append(forward(clips).softmax(1).cpu().numpy())
+            _check_answers(scores[-1], of_rows.numpy(), dataset)
             labels.append(answers.numpy())
             rows.append(of_rows.numpy())
             bar.update(len(answers))
@@ -61,8 +64,20 @@ def evaluate(
     counts = np.ones(len(row), dtype=np.int64)
     if level == "video":
         score, label, row, counts = mean_by_row(score, label, row)
-    videos = tuple(str(video) for video in dataset.table["video"].to_numpy()[row])
-    return Predictions(videos, label.astype(np.int64), score, counts, tuple(dataset.classes), level)
+    return Predictions(_videos(dataset, row), label.astype(np.int64), score, counts, tuple(dataset.classes), level)
+
+
+def _videos(dataset: Any, rows: np.ndarray) -> tuple[str, ...]:
+    return tuple(str(video) for video in dataset.table["video"].to_numpy()[rows])
+
+
+def _check_answers(scores: np.ndarray, rows: np.ndarray, dataset: Any) -> None:
+    lost = np.isnan(scores).any(axis=1)
+    if lost.any():
+        raise ValueError(
+            f"the model's answer is NaN for {lost.sum()} of {len(lost)} clips, of {_videos(dataset, rows[lost])[0]} first: "
+            "it has no accuracy. Its training has failed, or its numbers are too large for this precision"
+        )
 
 
 def mean_by_row(

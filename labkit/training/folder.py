@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from labkit.counting import counted
+from labkit.models.weights import nan_tensors
 from labkit.records import History, write_atomically
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
@@ -68,6 +72,10 @@ class RunFolder:
         if self.path is not None:
             self.path.mkdir(parents=True, exist_ok=True)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no other training writes here. Raises `FolderInUseError` where one does."""
+        return one_training(self.path) if self.path is not None and self.writes else nullcontext()
+
     def start(self, state: State, *, resume: bool) -> bool:
         """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""
         if self.path is None:
@@ -85,6 +93,8 @@ class RunFolder:
         self._compare(found)
         position = Position(**found.about["position"])
         rows = self._rows(position.rows)
+        if nan_tensors(found.section("model")):
+            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=5)
         checkpoint.restore(found, state.model, state.optimiser, state.scheduler)
         state.meter.sums.copy_(found.tensors["more.meter"])
         state.position, state.history = position, rows
@@ -149,8 +159,9 @@ class RunFolder:
             History.append(self.path / HISTORY, rows)
 
     def keep_best(self, state: State) -> None:
-        """Keep the weights if the newest validation accuracy is above all before."""
-        scores = [row["top1"] for row in state.history if row["split"] == "val"]
+        """Keep the weights if the newest validation accuracy is above all before; never where the loss is NaN."""
+        val = [row for row in state.history if row["split"] == "val"]
+        scores = [row["top1"] if math.isfinite(row["loss"]) else -1.0 for row in val]
         if self.path is not None and self.writes and scores and scores[-1] > max(scores[:-1], default=-1.0):
             checkpoint.save_best(self.path / BEST, state.model)
 

@@ -25,7 +25,7 @@ from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
-from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.device import Precision, memory_format, pick_device, pick_precision, unwrapped
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
@@ -88,9 +88,11 @@ def fit(
     and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
 
     A video that has gone bad since it was indexed is left out of its batches, with a warning at the epoch's end that
-    counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`.
+    counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`. A model in `nn.DataParallel`
+    or from `torch.compile` is trained as it is; its files are those of the model inside.
 
-    Raises `ValueError` for arguments that do not fit each other and `CheckpointError` for a checkpoint that does not.
+    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not, and
+    `FolderInUseError` where another training is at work in the folder.
     """
     check_numbers(
         epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
@@ -172,6 +174,8 @@ class _Training:
 
         self.accelerator = _accelerator(device)
         self.device = self.accelerator.device
+        # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
+        self.given, model = model, unwrapped(model)
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
         optimiser = torch.optim.SGD(
             model.parameters(),
@@ -185,7 +189,7 @@ class _Training:
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, self.optimiser, self.loader = self.accelerator.prepare(model, optimiser, loader)
+        wrapped, self.optimiser, self.loader = self.accelerator.prepare(self.given, optimiser, loader)
         self.forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
         self.keep_in(None, every=None)
 
@@ -222,7 +226,8 @@ class _Training:
 
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
-        with _own_random_state(self.settings.seed), interrupts() as stop, _fast_convolutions(self.device):
+        own = _own_random_state(self.settings.seed)
+        with self.keep.alone(), own, interrupts() as stop, _fast_convolutions(self.device):
             resumed = self.keep.start(self.state, resume=resume)
             with self._bar(progress) as bar:
                 if resumed and progress:
@@ -285,6 +290,9 @@ class _Training:
             rows += [{**NOT_MEASURED, **common, "split": "val", **measured["val"]}] if measured else []
         if not math.isfinite(train["loss"]):
             warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
+        elif loss is not None and not math.isfinite(loss) and all(math.isfinite(each) for each in self._val_losses):
+            said = f"the validation loss is {loss} in epoch {position.epoch}, which cannot be the best"
+            warnings.warn(f"{said}: try a smaller lr", stacklevel=4)
         if self.schedule.every == "epoch":
             step(state.scheduler, loss)
         state.history += rows
@@ -295,6 +303,10 @@ class _Training:
         state.meter.sums.zero_()
         self.keep.save_if_due(state, after=BETWEEN_EPOCHS)
         return True
+
+    @property
+    def _val_losses(self) -> list[float]:
+        return [row["loss"] for row in self.state.history if row["split"] == "val"]
 
     @property
     def _measures(self) -> bool:
@@ -327,7 +339,7 @@ class _Training:
 
     @property
     def model(self) -> nn.Module:
-        return self.state.model
+        return self.given
 
     @cached_property
     def seen(self) -> ClipDataset:

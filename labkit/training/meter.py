@@ -20,8 +20,9 @@ class Meter:
         self.sums = torch.zeros(4, device=device)  # loss, right at once, right within k, clips
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`."""
-        hits = logits.detach().topk(self.k, dim=1).indices == labels[:, None]
+        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`. NaN is no answer, and never right."""
+        logits = logits.detach()
+        hits = (logits.topk(self.k, dim=1).indices == labels[:, None]) & ~logits.isnan().any(1, keepdim=True)
         clips = torch.full((), len(labels), device=labels.device)
         self.sums += torch.stack([loss.detach() * clips, hits[:, 0].sum(), hits.sum(), clips]).float()
 
@@ -42,7 +43,8 @@ class Forward:
     def __init__(
         self, model: nn.Module, spec: ClipSpec, *, device: torch.device, precision: str, call: nn.Module | None = None
     ) -> None:
-        self.call, self.spec, self.device, self.precision = call or model, spec, device, precision
+        self.call = model if call is None else call  # a compiled network has no truth value
+        self.spec, self.device, self.precision = spec, device, precision
         self.dims, self.layout = input_dims(model), memory_format(model, precision)
 
     def __call__(self, clips: Tensor) -> Tensor:  # noqa: D102 (the class says)

@@ -32,7 +32,8 @@ SCHEDULES: Mapping[str, Schedule] = {
     "onecycle": Schedule(
         "up to lr in the first 30 % of the updates, then down to almost nothing along a cosine",
         "Smith and Topin 2019; momentum stays constant here",
-        lambda optimiser, lr, updates: OneCycleLR(optimiser, lr, total_steps=updates, cycle_momentum=False),
+        # A cycle of one update would be its last one, at a rate of nothing.
+        lambda optimiser, lr, updates: OneCycleLR(optimiser, lr, total_steps=max(2, updates), cycle_momentum=False),
         every="update",
         needs_length=True,
     ),

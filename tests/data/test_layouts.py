@@ -1,6 +1,6 @@
 import pytest
 
-from labkit.data import layouts
+from labkit.data import class_folders, layouts
 from labkit.data.layouts import LayoutError
 
 
@@ -78,6 +78,70 @@ def test_ucf101_validates_on_the_test_list_and_says_so(ucf):
     assert own.note == ""
 
 
+@pytest.mark.parametrize("name", ["vallist01.txt", "ValidList1.txt", "validationlist01.txt", "devlist01.TXT"])
+def test_a_validation_list_is_read_under_every_usual_name(ucf, name):
+    (ucf / "ucfTrainTestlist" / name).write_text("Biking/v_Biking_g02_c01.avi\n")
+    for way in ("test", "split"):  # where there is a list of its own, nothing is held out
+        val = layouts.ucf101(ucf, "val", 1, way)
+        assert names(val) == [("Biking/v_Biking_g02_c01.avi", 1)]
+        assert val.note == ""
+        assert len(layouts.ucf101(ucf, "train", 1, way).entries) == 4
+
+
+def test_training_and_test_lists_are_read_in_any_case(ucf):
+    lists = ucf / "ucfTrainTestlist"
+    (lists / "trainlist01.txt").rename(lists / "TrainList01.txt")
+    (lists / "testlist01.txt").rename(lists / "TESTLIST1.TXT")
+    assert len(layouts.ucf101(ucf, "train", 1).entries) == 4
+    assert len(layouts.ucf101(ucf, "test", 1).entries) == 2
+
+
+def test_two_lists_of_one_subset_are_refused(ucf):
+    for name in ("vallist01.txt", "validlist01.txt"):
+        (ucf / "ucfTrainTestlist" / name).write_text("Biking/v_Biking_g02_c01.avi\n")
+    with pytest.raises(LayoutError, match=r"validlist01\.txt and vallist01\.txt are both lists of val"):
+        layouts.ucf101(ucf, "train", 1)
+
+
+def test_ucf101_can_hold_out_training_groups_for_validation(ucf):
+    (ucf / "ucfTrainTestlist" / "trainlist01.txt").write_text(
+        "".join(f"Archery/v_Archery_g{g:02d}_c{c:02d}.avi 1\n" for g in range(8, 26) for c in range(1, 5))
+        + "".join(f"Biking/v_Biking_g{g:02d}_c01.avi 2\n" for g in (8, 9))
+    )
+    for g in range(8, 26):
+        for c in range(1, 5):
+            touch(ucf / "Archery" / f"v_Archery_g{g:02d}_c{c:02d}.avi")
+    for g in (8, 9):
+        touch(ucf / "Biking" / f"v_Biking_g{g:02d}_c01.avi")
+    whole = names(layouts.ucf101(ucf, "train", 1))
+    parts = {subset: layouts.ucf101(ucf, subset, 1, "split") for subset in ("train", "val", "test")}
+    train, val = names(parts["train"]), names(parts["val"])
+    assert sorted(train + val) == sorted(whole)
+    groups = [{video.rsplit("_", 1)[0] for video, _ in each} for each in (train, val)]
+    assert not groups[0] & groups[1]
+    # 18 // 5 of Archery's groups, whole; one of Biking's two.
+    assert [sum(label == n for _, label in val) for n in (0, 1)] == [3 * 4, 1]
+    assert names(parts["test"]) == names(layouts.ucf101(ucf, "test", 1))
+    assert "val is a part of the training list, held out" in parts["val"].note == parts["train"].note
+    assert val != names(layouts.ucf101(ucf, "val", 1))
+    # Written down once: another machine or version must split the same way.
+    assert sorted({video.split("_")[2] for video, label in val if label == 0}) == ["g09", "g21", "g23"]
+
+
+def test_what_is_held_out_does_not_depend_on_which_files_are_there(ucf):
+    before = names(layouts.ucf101(ucf, "val", 1, "split"))
+    gone = layouts.ucf101(ucf, "train", 1, "split").entries[0]
+    gone.path.unlink()
+    assert names(layouts.ucf101(ucf, "val", 1, "split")) == before
+    assert layouts.ucf101(ucf, "train", 1, "split").missing == [(gone.path, "trainlist01.txt")]
+
+
+def test_a_class_of_one_group_stays_in_training(ucf):
+    (ucf / "ucfTrainTestlist" / "trainlist01.txt").write_text("Biking/v_Biking_g01_c01.avi 2\n")
+    assert names(layouts.ucf101(ucf, "train", 1, "split")) == [("Biking/v_Biking_g01_c01.avi", 1)]
+    assert names(layouts.ucf101(ucf, "val", 1, "split")) == []
+
+
 def test_videos_that_a_list_names_but_that_are_absent_are_listed(ucf):
     (ucf / "Biking" / "v_Biking_g02_c01.avi").unlink()
     train = layouts.ucf101(ucf, "train", 1)
@@ -122,6 +186,28 @@ def test_a_class_list_that_makes_no_sense_is_an_error_with_its_line(ucf, text, m
         layouts.ucf101(ucf, "train", 1)
 
 
+OUTSIDE = ["Archery/../../secret.avi", "Archery\\..\\..\\secret.avi", "/etc/passwd.avi", "../Archery/x.avi", ".."]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_line_that_leads_out_of_the_root_is_an_error_with_file_and_line(ucf, hmdb, name):
+    touch(ucf.parent / "secret.avi")
+    for subset in ("train", "test", "val"):
+        (ucf / "ucfTrainTestlist" / f"{subset}list01.txt").write_text(f"{name} 1\n")
+        with pytest.raises(LayoutError, match=rf"{subset}list01\.txt, line 1: .* leads out of the dataset's folder"):
+            layouts.ucf101(ucf, subset, 1)
+    (hmdb / "testTrainMulti_7030_splits" / "wave_test_split1.txt").write_text(f"wave_#0_(x).avi 1\n{name} 2\n")
+    with pytest.raises(LayoutError, match=r"wave_test_split1\.txt, line 2: .* leads out of"):
+        layouts.hmdb51(hmdb, "test", 1)
+
+
+@pytest.mark.parametrize("name", ["..", "../up", "/etc"])
+def test_a_class_that_leads_out_of_the_root_is_an_error_with_its_line(ucf, name):
+    (ucf / "ucfTrainTestlist" / "classInd.txt").write_text(f"1 Archery\n2 {name}\n")
+    with pytest.raises(LayoutError, match=r"classInd\.txt, line 2: .* leads out of"):
+        layouts.ucf101(ucf, "train", 1)
+
+
 def test_an_unknown_split_names_the_lists_that_are_there(ucf):
     with pytest.raises(LayoutError, match=r"no trainlist04\.txt.*trainlist01\.txt"):
         layouts.ucf101(ucf, "train", 4)
@@ -132,7 +218,7 @@ def test_an_unknown_split_names_the_lists_that_are_there(ucf):
     [
         (layouts.ucf101, "classInd.txt"),
         (layouts.hmdb51, "testTrainMulti_7030_splits"),
-        (layouts.folder, "any_name.mp4"),
+        (class_folders.folder, "any_name.mp4"),
     ],
 )
 def test_a_wrong_root_is_answered_with_the_tree_that_is_wanted(tmp_path, layout, expected):
@@ -154,35 +240,24 @@ def test_hmdb51_reads_one_list_per_class_with_1_for_train_and_2_for_test(hmdb):
     assert "val is the test list" in layouts.hmdb51(hmdb, "val", 1).note
 
 
+def test_hmdb51_holds_out_whole_movies(hmdb):
+    lists = hmdb / "testTrainMulti_7030_splits"
+    clips = [
+        f"{movie}_brush_hair_{body}_np1_ba_goo_{n}.avi"
+        for movie in ("April_09", "Silky_brush_hair", "sarah_u_nm")
+        for n, body in enumerate(("u_nm", "h_cm", "f_nm"))
+    ]
+    (lists / "brush_hair_test_split1.txt").write_text("".join(f"{clip} 1 \n" for clip in clips))
+    for clip in clips:
+        touch(hmdb / "brush_hair" / clip)
+    train, val = (names(layouts.hmdb51(hmdb, subset, 1, "split")) for subset in ("train", "val"))
+    held = [video for video, label in val if label == 0]
+    assert len(held) == 3
+    assert len({video.split("_brush_hair_")[0] for video in held}) == 1
+    assert len([video for video, label in train if label == 0]) == 6
+
+
 def test_hmdb51_refuses_a_mark_that_is_none_of_its_three(hmdb):
     (hmdb / "testTrainMulti_7030_splits" / "wave_test_split1.txt").write_text("wave_#0_(x).avi 1\nwave_#1_(x).avi 3\n")
     with pytest.raises(LayoutError, match=r"wave_test_split1\.txt, line 2: '3' is none of 0"):
         layouts.hmdb51(hmdb, "train", 1)
-
-
-def test_a_plain_tree_is_split_by_names_and_number_alone(tmp_path):
-    for name in ("b", "a"):
-        for i in range(11):
-            touch(tmp_path / name / f"{i}.mp4")
-    touch(tmp_path / "a" / "notes.txt")
-    touch(tmp_path / ".hidden" / "x.mp4")
-    parts = {subset: names(layouts.folder(tmp_path, subset, 1)) for subset in ("train", "val", "test")}
-    assert layouts.folder(tmp_path, "train", 1).classes == ("a", "b")
-    assert {subset: len(found) for subset, found in parts.items()} == {"train": 14, "val": 4, "test": 4}
-    together = [name for found in parts.values() for name in found]
-    assert len(set(together)) == len(together) == 22
-    assert parts["test"] == names(layouts.folder(tmp_path, "test", 1))
-    assert parts["test"] != names(layouts.folder(tmp_path, "test", 2))
-    # Written down once: another machine or version must split the same way.
-    assert [video for video, _ in parts["test"]] == ["a/7.mp4", "a/8.mp4", "b/1.mp4", "b/7.mp4"]
-
-
-def test_a_tree_with_subset_folders_keeps_them(tmp_path):
-    touch(tmp_path / "train" / "a" / "1.mp4")
-    touch(tmp_path / "train" / "b" / "2.mp4")
-    touch(tmp_path / "test" / "b" / "3.MP4")
-    train, test, val = (layouts.folder(tmp_path, subset, 1) for subset in ("train", "test", "val"))
-    assert train.classes == test.classes == ("a", "b")
-    assert names(train) == [("train/a/1.mp4", 0), ("train/b/2.mp4", 1)]
-    assert names(test) == names(val) == [("test/b/3.MP4", 1)]
-    assert "val is the folder test" in val.note

@@ -18,6 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("device", "cda", "did you mean 'cuda'"),
         ("device", "cuda:99", "no CUDA device number 99"),
         ("data", "ucf11", "did you mean 'ucf101'"),
+        ("validation", "splt", "choose from test, split"),
         ("model", "resnet81", "did you mean 'resnet18'"),
         ("pretrained", "resnet18_2", "did you mean 'resnet18_2d'"),
         ("pretrained", "shape", "did you mean 'shapes'"),

@@ -190,6 +190,14 @@ def test_one_cycle_rises_to_its_rate_and_falls_to_almost_nothing():
 # ---------------------------------------------------------------- evaluation
 
 
+def test_a_cycle_of_one_update_learns_too():
+    assert learning_rates("onecycle", lr=0.1, updates=1) == [pytest.approx(0.081, abs=0.001)]
+    model = tiny_model()
+    before = model.fc.weight.clone()
+    fit(model, Tiny(3), updates=1, schedule="onecycle", **{**QUIET, "batch_size": 3})
+    assert not torch.equal(model.fc.weight, before)
+
+
 def test_a_videos_score_is_the_mean_over_its_windows():
     model, data = tiny_model(), Tiny(7, sampling="windows")
     clips = evaluate(model, data, level="clip", batch_size=4, device="cpu", progress=False)
@@ -283,8 +291,16 @@ def test_fewer_clips_than_a_batch_are_said_and_trained():
 
 
 def test_one_clip_alone_cannot_be_normalised_over_a_batch():
-    with pytest.raises(ValueError, match=r"cannot read a batch \(1, 3, 4, 16, 16\).*more than 1 value per channel"):
-        fit(tiny_model(), Tiny(1), epochs=1, **{**QUIET, "batch_size": 1})
+    with pytest.raises(ValueError, match="the training set has one clip, and this network learns from two at least"):
+        fit(tiny_model(), Tiny(1), epochs=1, **QUIET)
+    with pytest.raises(ValueError, match="batch_size is 1, and this network learns from two at least"):
+        fit(tiny_model(), Tiny(6), epochs=1, **{**QUIET, "batch_size": 1})
+
+
+def test_batches_of_one_train_a_network_that_can_read_them():
+    clips = SPEC.but(size=64)  # large enough for several values a channel at the end of the network
+    history = fit(tiny_model(clip=clips), Tiny(3, spec=clips), epochs=1, **{**QUIET, "batch_size": 1})
+    assert history.table["clips"].tolist() == [3]
 
 
 def test_video_level_over_random_clips_is_refused():

@@ -62,6 +62,21 @@ def signal_at(model: nn.Module, update: int, number: int) -> None:
     model.register_forward_pre_hook(count)
 
 
+def stand_still_at(model: nn.Module, update: int) -> None:
+    """Say `training` in the middle of the `update`-th forward pass in training mode, and wait for a line of input."""
+    done = 0
+
+    def wait(module, inputs):
+        nonlocal done
+        done += module.training and inputs[0].device.type != "meta"
+        if done == update:
+            done += 1
+            print("training", flush=True)
+            sys.stdin.readline()
+
+    model.register_forward_pre_hook(wait)
+
+
 def main(folder: str, options: dict) -> None:
     torch.set_num_threads(1)
     model = tiny_model()
@@ -69,6 +84,8 @@ def main(folder: str, options: dict) -> None:
         signal_at(model, options.pop("kill_at"), signal.SIGKILL)
     if "interrupt_at" in options:
         signal_at(model, options.pop("interrupt_at"), signal.SIGINT)
+    if "wait_at" in options:
+        stand_still_at(model, options.pop("wait_at"))
     settings = {"epochs": 4, "batch_size": 6, "lr": 0.05, "checkpoint_every": 2, "progress": False, "device": "cpu"}
     history = fit(model, Tiny(), Tiny(12, seed=1, sampling="centre"), folder=folder, **{**settings, **options})
     print(len(history.table), "rows")

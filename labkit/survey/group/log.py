@@ -7,12 +7,12 @@ for each other. A last line that a crash cut short is skipped when reading, and 
 import datetime as dt
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from labkit.locks import close_locked, open_locked
 from labkit.records import naming, write_atomically
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
 from labkit.survey.library import LARGEST, SummaryError, own_place, summaries_folder
@@ -114,55 +114,17 @@ def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
     path = own_place(log_path(person))
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_attributes(path.parent.parent / ".gitattributes")
-    file = _open_locked(path)
+    file = open_locked(path, wait=True)
     try:
         yield OwnLog(person, now, file)
     finally:
         if os.fstat(file).st_size == 0:
             with suppress(OSError):  # Windows keeps what is open; an empty log does no harm
                 path.unlink()
-        _unlock(file)
-        os.close(file)
+        close_locked(file)
 
 
 def _write_attributes(path: Path) -> None:
     """Tell git how logs merge. The same words in every clone, so that making it twice is no conflict."""
     if not path.is_file():
         write_atomically(path, lambda temporary: temporary.write_bytes(ATTRIBUTES.encode()))
-
-
-def _open_locked(path: Path) -> int:
-    """The file, open for adding and locked; again, where it was replaced while we waited (git does so)."""
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        _lock(file)
-        try:
-            if os.path.samestat(os.fstat(file), path.stat()):
-                return file
-        except FileNotFoundError:
-            pass
-        _unlock(file)
-        os.close(file)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 30  # a locked byte cannot be read by others, so a byte that no log ever has
-
-    def _lock(file: int) -> None:
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-
-    def _unlock(file: int) -> None:
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-    def _unlock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

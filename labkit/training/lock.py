@@ -1,0 +1,60 @@
+"""One folder, one training: while `fit` keeps its files in a folder, a second one there is refused, by name of the first."""
+
+import json
+import os
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from labkit.locks import close_locked, open_locked
+
+LOCK = ".training.lock"
+
+
+class FolderInUseError(RuntimeError):
+    """Another training keeps its files in this folder; the message names its machine, its process and since when."""
+
+
+@contextmanager
+def one_training(folder: Path) -> Iterator[None]:
+    """Inside, `folder` is this training's alone. The lock ends with the process, killed or not.
+
+    Raises `FolderInUseError` where another training has it, in this process too. Where the file system knows no locks,
+    a warning says that nothing keeps a second training out.
+    """
+    path = folder / LOCK
+    try:
+        file = open_locked(path, wait=False)
+    except BlockingIOError:
+        raise FolderInUseError(
+            f"{folder} is in use: {_holder(path)}. Two trainings in one folder would mix their histories: "
+            "wait for it, stop it, or choose another folder"
+        ) from None
+    except OSError as error:
+        warnings.warn(f"{path} cannot be locked ({error}): start no second training in this folder", stacklevel=5)
+        yield
+        return
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, json.dumps(_oneself()).encode("utf-8"))
+        yield
+    finally:
+        with suppress(OSError):  # Windows keeps what is open; a file that nobody holds does no harm
+            path.unlink()
+        close_locked(file)
+
+
+def _oneself() -> dict[str, str | int]:
+    since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    return {"host": platform.node(), "pid": os.getpid(), "since": since}
+
+
+def _holder(path: Path) -> str:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {about['pid']} on {about['host']} has been training there since {about['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # just taken, or just given back
+        return "another process is training there"

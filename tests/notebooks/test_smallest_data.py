@@ -1,0 +1,134 @@
+"""The notebooks on training run at the smallest data that makes sense: few classes, few videos, a batch of two, one epoch.
+
+Their code cells run here, in one process, one after the other: a kernel for each would take minutes.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from labkit.data.encode import write_video
+from labkit.models import create_model, save_weights
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions")
+CLASSES = ("brush_hair", "climb", "wave")
+ONCE = {"epochs": 1, "largest_epochs": 1}  # a notebook takes those that it has
+TINY = {"data": "folder", "device": "cpu", "width": 4, "frames": 4, "size": 16, "batch_size": 2, **ONCE}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:batch_size is"),
+    pytest.mark.filterwarnings("ignore:the validation loss is"),  # so little data, so high a learning rate
+]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> list[Path]:
+    """Seven short videos of noise."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("videos")
+    return [write_video(folder / f"{i}.mp4", rng.integers(0, 255, (9 + i, 24, 32, 3), np.uint8)) for i in range(7)]
+
+
+@pytest.fixture
+def lay_out(videos, tmp_path):
+    """`lay_out({"wave": 3})` copies three videos into a folder `wave`; `train/wave` and so on will do too."""
+
+    def lay(counts: dict[str, int]) -> Path:
+        root = tmp_path / "clips"
+        for place, count in counts.items():
+            (root / place).mkdir(parents=True)
+            for video in videos[:count]:
+                shutil.copy(video, root / place / f"{place.replace('/', '_')}_{video.name}")
+        return root
+
+    return lay
+
+
+def execute(name: str, parameters: dict) -> dict:
+    """Run all code cells of a notebook with these of its parameters changed; gives the names it defined."""
+    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    space: dict = {"__name__": "__main__"}
+    for number, cell in enumerate(cell for cell in cells if cell["cell_type"] == "code"):
+        source = "".join(cell["source"])
+        exec(compile(source, f"{name}, code cell {number}", "exec"), space)
+        if "parameters" in cell["metadata"].get("tags", []):
+            space |= {key: value for key, value in parameters.items() if key in space}
+    return space
+
+
+def run(name: str, root: Path, **changes) -> dict:
+    out = root.parent / f"out-{name}"
+    out.mkdir()
+    space = execute(name, {**TINY, "root": str(root), "out": str(out), **changes})
+    assert json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return space
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("classes", "count"), [(2, 2), (3, 2), (3, 3), (2, 5), (3, 7)])
+def test_few_videos_of_few_classes(name, lay_out, classes, count):
+    space = run(name, lay_out(dict.fromkeys(CLASSES[:classes], count)))
+    assert space["train"].classes == CLASSES[:classes]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_classes_of_unlike_sizes_one_of_them_a_single_video(name, lay_out):
+    run(name, lay_out(dict(zip(CLASSES, (1, 3, 6), strict=True))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("lacking", ["train", "val", "test"])
+def test_a_class_missing_in_one_subset(name, lay_out, lacking):
+    counts = {f"{subset}/{name}": 2 for subset in ("train", "val", "test") for name in CLASSES}
+    counts.pop(f"{lacking}/wave")
+    space = run(name, lay_out(counts))
+    assert space["train"].classes == CLASSES
+
+
+def test_every_test_video_taken_for_a_class_that_has_none(lay_out, tmp_path):
+    counts = {f"train/{name}": 2 for name in CLASSES} | {"test/brush_hair": 2, "test/climb": 1}
+    network = create_model("resnet18", num_classes=3, width=4)
+    torch.nn.init.constant_(network.fc.bias[2:], 1000)
+    weights = save_weights(network, tmp_path / "waves.safetensors")
+    space = run("06_per_class_predictions", lay_out(counts), checkpoint=str(weights))
+    assert set(space["by_video"].predicted) == {2}
+    assert "wave has no test video" in space["title"]
+
+
+def test_validation_on_held_out_training_videos(lay_out):
+    counts = {f"{subset}/{name}": 4 for subset in ("train", "test") for name in CLASSES}
+    space = run("04_training_on_gpu", lay_out(counts), validation="split")
+    assert "held out" in space["val"].describe()
+    assert not set(space["val"].table["video"]) & set(space["train"].table["video"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": 23, "frames": 5, "batch_size": 3},
+        {"size": 17, "frames": 1},
+        {"frames": 30, "batch_size": 1},
+        {"batch_size": 15, "limit": 2},
+    ],
+    ids=str,
+)
+def test_odd_sizes(name, lay_out, changes):
+    run(name, lay_out(dict.fromkeys(CLASSES, 4)), **changes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_run_in_the_same_folder_gives_the_same(name, lay_out):
+    root = lay_out(dict.fromkeys(CLASSES[:2], 4))
+    first = run(name, root)
+    results = root.parent / f"out-{name}" / "results.json"
+    before = json.loads(results.read_text(encoding="utf-8"))
+    execute(name, {**TINY, "root": str(root), "out": str(results.parent)})
+    after = json.loads(results.read_text(encoding="utf-8"))
+    assert before.keys() == after.keys()
+    assert isinstance(first, dict)
