@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from labkit.counting import counted
-from labkit.models.weights import nan_tensors
+from labkit.models.weights import nan_tensors, unwrapped
 from labkit.training.batches import ClipDataset
-from labkit.training.device import input_dims, unwrapped
+from labkit.training.device import input_dims
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:

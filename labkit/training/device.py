@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from labkit.counting import counted
+from labkit.models.weights import unwrapped
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -73,17 +74,6 @@ def _cpu_has_amx() -> bool:
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """bf16 autocast, or nothing for fp32."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The network inside `nn.DataParallel`, `DistributedDataParallel` and what `torch.compile` gives, however nested."""
-    while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        elif isinstance(inside := getattr(model, "_orig_mod", None), nn.Module):
-            model = inside
-        else:
-            return model
 
 
 def input_dims(model: nn.Module) -> int:

@@ -21,11 +21,12 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
-from labkit.training.device import Precision, memory_format, pick_device, pick_precision, unwrapped
+from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics

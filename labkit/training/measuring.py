@@ -54,9 +54,12 @@ def take_statistics(
         norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all batches alike
+    largest = 0
     try:
         for clips, _, _ in batches:
-            if len(clips) > 1:  # of a single clip a batch norm may have nothing to take
+            largest = max(largest, len(clips))
+            # A rest of one clip may be a single value for a batch norm, of which it can take nothing.
+            if len(clips) > 1 or largest == 1:
                 forward(clips)
             if stop():
                 return False

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_training import Tiny, tiny_model
+from tiny_training import SPEC, Tiny, tiny_model
 from torch import nn
 
 from labkit.clip import ClipSpec
@@ -76,6 +76,14 @@ def test_the_momentum_of_a_batch_norm_is_left_as_it_was():
     fit(model, Tiny(12), Tiny(6), epochs=1, **QUIET)
     assert [m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm3d)] == before
     assert None not in before
+
+
+def test_statistics_are_taken_of_batches_of_one_clip_too():
+    spec = SPEC.but(frames=8, size=64)  # large enough that a batch norm has several values of one clip
+    model = tiny_model(dropout=0.0, clip=spec)
+    fit(model, Tiny(5, spec=spec), Tiny(3, spec=spec), epochs=1, **{**QUIET, "batch_size": 1})
+    assert model.bn1.running_mean.abs().min() > 0
+    assert model.bn1.num_batches_tracked == 5
 
 
 def test_an_unknown_choice_of_statistics_is_refused_before_anything_starts():

@@ -6,8 +6,9 @@ from tiny_training import Tiny, tiny_model
 from torch import nn
 
 from labkit.models import load_weights
+from labkit.models.weights import unwrapped
 from labkit.training import checkpoint, evaluate, fit
-from labkit.training.device import input_dims, unwrapped
+from labkit.training.device import input_dims
 
 QUIET = {"batch_size": 6, "lr": 0.05, "progress": False, "device": "cpu"}
 
