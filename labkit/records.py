@@ -1,6 +1,6 @@
 """History, Predictions, Run: the plain records that travel between the rooms of labkit.
 
-Training writes them, everyone else reads them. This module imports nothing of labkit.
+Training writes them, everyone else reads them. Of labkit this module imports only how numbers are said.
 """
 
 import hashlib

@@ -83,6 +83,7 @@ def run(
     ] = None,
     kernel: Annotated[str | None, typer.Option(help="An installed kernel, by name. Default: this Python.")] = None,
     describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
+    ends: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
     """Run a notebook with parameters, and keep what it found in a folder of its own.
 
@@ -101,6 +102,7 @@ def run(
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
     from labkit.runs.table import results
+    from labkit.runs.watch import end_with_stdin
     from labkit.survey.problems import plain
     from labkit.terminal import run_progress
 
@@ -108,6 +110,8 @@ def run(
     if describe:
         _show_parameters(path)
         return
+    if ends:
+        end_with_stdin()
     given = {**_read_file(file), **split_assignments(parameter or [])}
     given = check_parameters(read_parameters(path), given, path.name)
     limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}

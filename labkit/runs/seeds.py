@@ -12,6 +12,7 @@ from typing import Self
 
 from labkit.records import Run
 from labkit.runs.provenance import hardware
+from labkit.runs.table import status
 
 
 class Seeds:
@@ -51,6 +52,11 @@ class Seeds:
         if before and before.status == "done":
             self._tell(notebook.stem, seed, "was there")
             return before
+        if before and status(before) == "running":
+            who = before.about.get("process", {})
+            raise RuntimeError(
+                f"{place} is being measured by process {who.get('pid')} on {who.get('host')}: wait for it, or stop it"
+            )
         if place.exists():
             shutil.rmtree(place)
         self._tell(notebook.stem, seed, "starts")
@@ -62,20 +68,23 @@ class Seeds:
     def _execute(self, notebook: Path, seed: int, place: Path) -> None:
         """One run in a process of its own, with its share of the cores. Its outcome is in the folder."""
         command = [sys.executable, "-m", "labkit", "run", str(notebook), "-p", f"seed={seed}", "--folder", str(place)]
-        command += ["--threads", str(self._threads)]
+        command += ["--threads", str(self._threads), "--end-with-stdin"]
         if self._stopping:
             raise RuntimeError("stopped before it started")
         process = subprocess.Popen(
             command,
             cwd=self._project,
+            stdin=subprocess.PIPE,  # closed when this process ends, however it ends: then the run ends too
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone, which passes it on once
         )
         self._processes.add(process)
+        assert process.stderr
         try:
-            _, said = process.communicate()
+            said = process.stderr.read()  # to its end; `communicate` would close the run's stdin at once
+            process.wait()
         finally:
             self._processes.discard(process)
         if not (place / "run.json").is_file():

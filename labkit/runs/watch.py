@@ -1,5 +1,7 @@
 """A watch over the kernels of a run: one that hangs would otherwise hold its run until the time limit."""
 
+import _thread
+import sys
 import threading
 import time
 from typing import Any
@@ -40,6 +42,17 @@ class StallWatch:
                 for process in kernels:
                     _kill(process)
                 return
+
+
+def end_with_stdin() -> None:
+    """From now on this process stops, as by Ctrl-C, when its standard input ends: when who started it is gone."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        _thread.interrupt_main()
+
+    threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
 
 
 def _kernels() -> list[Any]:

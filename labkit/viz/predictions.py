@@ -12,6 +12,7 @@ from labkit.counting import counted, named
 from labkit.records import Predictions
 from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, plain
 
+LETTER, BARS = 8, 160  # pixels across: of a letter of a class's name; that a plot of bars needs
 Sort = Literal["accuracy", "name", "videos"]
 SORTS: dict[str, tuple[list[str], list[bool]]] = {
     "accuracy": (["top1", "name"], [False, True]),
@@ -82,7 +83,10 @@ def class_answers(
     counts = predictions.confusion()[label]
     answers = [int(i) for i in np.argsort(-counts, kind="stable")[:top]]
     unit = "videos" if predictions.level == "video" else "clips"
-    fig = figure(make_subplots(cols=2, horizontal_spacing=0.24), title, height=left.layout.height, showlegend=False)
+    # Between the two stand the answers' names: room for the longest, whichever class is chosen.
+    name = LETTER * (2 + max(map(len, predictions.classes)))
+    spacing = name / (name + 2 * BARS)
+    fig = figure(make_subplots(cols=2, horizontal_spacing=spacing), title, height=left.layout.height, showlegend=False)
     fig.add_trace(left.data[0], row=1, col=1)
     fig.add_bar(
         orientation="h",
@@ -105,7 +109,7 @@ def class_answers(
     )
     said = ", ".join(f"{predictions.classes[i]} {counted(counts[i], 'time')}" for i in answers if counts[i])
     described(fig, f"{chosen}, {counted(counts.sum(), unit[:-1])}, is answered: {said or 'never asked'}.")
-    return at_least(fig, 640)
+    return at_least(fig, round(2 * name + 2 * BARS + 48))
 
 
 def confusion(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from toy_course import write_course, write_notebook
 
@@ -272,6 +273,45 @@ def test_a_number_that_the_notebook_does_not_record_is_an_error(tmp_path):
     path.write_text(path.read_text().replace("double - seed_", "duoble - seed_"))
     with pytest.raises(FindingsError, match=r"'duoble' was not recorded; did you mean 'double'\? by 00_first"):
         measure((0,), folder=project)
+
+
+def measuring(project):
+    """`labkit findings` in a process of its own, and the run of its first seed, which sleeps."""
+    path = project / "notebooks" / "00_first.ipynb"
+    path.write_text(path.read_text().replace("answer = 42", "import time; time.sleep(300)"))
+    command = [sys.executable, "-m", "labkit", "findings", "--seeds", "1", "--jobs", "1"]
+    process = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    kept = project / "build" / "findings"
+    while not [*kept.glob("*/results.json")]:
+        assert process.poll() is None
+        time.sleep(0.1)
+    return process, Run.open(next(kept.iterdir()))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_runs_end_when_who_measures_is_killed_and_what_they_had_is_kept(tmp_path):
+    process, run = measuring(write_course(tmp_path))
+    child = psutil.Process(run.about["process"]["pid"])
+    started = [child, *child.children(recursive=True)]
+    assert len(started) > 1  # the run and its kernel
+    process.kill()
+    _, alive = psutil.wait_procs(started, timeout=60)
+    assert alive == []
+    assert Run.open(run.folder).status == "interrupted"
+
+
+@pytest.mark.slow
+def test_what_another_process_measures_is_not_taken_from_it(tmp_path):
+    project = write_course(tmp_path)
+    process, run = measuring(project)
+    try:
+        with pytest.raises(RuntimeError, match=rf"is being measured by process {run.about['process']['pid']} on"):
+            measure((0,), folder=project, jobs=1)
+        assert run.folder.is_dir()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 def test_the_declared_findings_of_the_course_are_well_formed():
