@@ -16,7 +16,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Literal
 
 SPIN: Mapping[str, str] = {
-    "GOMP_SPINCOUNT": "2000",  # turns: libgomp, which torch has on Linux; its own default is 300,000
+    "GOMP_SPINCOUNT": "3000",  # turns: libgomp, which torch has on Linux; its own default is 300,000
     "KMP_BLOCKTIME": "1",  # milliseconds: libomp on macOS (and with conda on Linux), Intel's on Windows; default 200
 }
 CHOICES = (*SPIN, "OMP_WAIT_POLICY", "KMP_LIBRARY")  # by any of them a user may have chosen
