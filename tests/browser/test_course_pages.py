@@ -1,5 +1,8 @@
+import time
+
 """The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
 
+import time
 from types import SimpleNamespace
 
 import nbformat
@@ -41,6 +44,14 @@ def bars(page, figure: str) -> list[float]:
     return page.evaluate("id => document.getElementById(id).data[0].y", figure)
 
 
+def until(page, true: str, *, seconds: float = 10) -> None:
+    """Wait until an expression is true. (`wait_for_function` evaluates text in the page, which the page's policy forbids.)"""
+    end = time.monotonic() + seconds
+    while not page.evaluate(true):
+        assert time.monotonic() < end, f"not within {seconds} s: {true}"
+        page.wait_for_timeout(50)
+
+
 def test_the_index_leads_to_every_notebook(open_page):
     page = open_page("index.html")
     for number in ("00", "01", "02"):
@@ -67,7 +78,7 @@ def test_moving_the_slider_changes_data_title_and_words(open_page):
     assert bars(page, "figure-1") == [0, 1, 2, 3, 4]
     page.locator("#figure-1").scroll_into_view_if_needed()
     page.get_by_role("slider", name="power").fill("3")
-    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 256")
+    until(page, "document.getElementById('figure-1').data[0].y[4] === 256")
     assert bars(page, "figure-1") == [0, 1, 16, 81, 256]
     assert page.locator("#figure-1-title").inner_text() == "x to the power 4 ends at 256 < 300"
     page.locator("#figure-1").locator("xpath=ancestor::figure").locator("summary").click()
@@ -80,16 +91,16 @@ def test_choosing_from_a_menu_keeps_the_slider_where_the_reader_put_it(open_page
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 64")
+    until(page, "document.getElementById('figure-1').data[0].y[4] === 64")
     menu.select_option("-1")
-    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === -64")
+    until(page, "document.getElementById('figure-1').data[0].y[4] === -64")
     assert (slider.input_value(), slider.get_attribute("aria-valuetext")) == ("2", "3")
     assert page.locator("#figure-1-controls b").inner_text() == "3"
     assert page.locator("#figure-1-title").inner_text() == "x to the power 3 ends at -64 < 300"
     slider.press("ArrowLeft")
-    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === -16")
+    until(page, "document.getElementById('figure-1').data[0].y[4] === -16")
     menu.select_option("1")
-    page.wait_for_function("document.getElementById('figure-1').data[0].y[4] === 16")
+    until(page, "document.getElementById('figure-1').data[0].y[4] === 16")
     assert page.locator(".updatemenu-header, .slider-group").count() == 0  # plotly's, which know nothing of each other
 
 
@@ -113,7 +124,7 @@ def test_a_figure_that_needs_more_room_scrolls_in_its_box_and_fades_where_there_
     assert page.locator("#figure-2").bounding_box()["width"] == 600
     assert "more" in box.get_attribute("class")
     box.evaluate("box => { box.scrollLeft = 9999 }")
-    page.wait_for_function("!document.querySelector('.drawing:has(#figure-2)').classList.contains('more')")
+    until(page, "!document.querySelector('.drawing:has(#figure-2)').classList.contains('more')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -123,7 +134,7 @@ def test_an_axis_title_has_lines_that_fit_its_figure(open_page):
     assert figure["x"] <= title["x"]
     assert title["x"] + title["width"] <= figure["x"] + figure["width"]
     page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_function("document.querySelectorAll('#figure-2 .xtitle tspan').length > 1")
+    until(page, "document.querySelectorAll('#figure-2 .xtitle tspan').length > 1")
 
 
 def test_figures_follow_the_systems_light_and_dark(open_page, page):
@@ -132,7 +143,7 @@ def test_figures_follow_the_systems_light_and_dark(open_page, page):
     open_page("00_first.html")
     assert page.evaluate(colour) == "#ffffff"
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{colour} === '#16191d'")
+    until(page, f"{colour} === '#16191d'")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 25, 29)"
 
 
