@@ -147,7 +147,7 @@ class VideoDataset(Dataset):
         if absent:
             more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
             lines.append(
-                f"without a video here: {counted(len(absent), 'class', 'classes')} ({', '.join(absent[:10])}{more})"
+                f"without a video here: {counted(len(absent), 'class', 'classes')} ({', '.join(map(shown, absent[:10]))}{more})"
             )
         damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
         if damaged:
@@ -408,7 +408,7 @@ def open_dataset(
     if not listing.entries:
         raise layouts.LayoutError(f"{folder} has no video for the subset {subset!r}, split {split}. {listing.note}")
     if listing.lost:
-        names = ", ".join(listing.lost)
+        names = ", ".join(map(shown, listing.lost))
         warnings.warn(f"{folder}: no video, and so no class, in {names}; .report says why", stacklevel=2)
     rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
     _warn_of_forbidden_flip(transform, rule)

@@ -1,5 +1,3 @@
-import time
-
 """The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
 
 import time
