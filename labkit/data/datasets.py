@@ -135,7 +135,7 @@ class VideoDataset(Dataset):
             f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
         if self.note:
-            lines.append(self.note)
+            lines.append(shown(self.note))
         if missing:
             lines.append(f"not readable and left out: {counted(missing, 'video')}, see .report")
         if passed:
