@@ -283,10 +283,11 @@ def test_progress_in_a_log_takes_names_as_they_are():
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_a_name_never_steers_the_terminal_in_a_warning_or_a_table(tmp_path):
-    (tmp_path / "wave").mkdir()
+    folder = tmp_path / "train" / "wave"
+    folder.mkdir(parents=True)
     for number in range(2):
-        write_video(tmp_path / "wave" / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
-    (tmp_path / "wave" / "e\x1b]0;owned\x07.mp4").touch()
+        write_video(folder / f"{number}.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    (folder / "e\x1b]0;owned\x07.mp4").touch()
     done = labkit("data", "check", "folder", tmp_path)
     assert done.returncode == 1
     assert "\\x1b]0;owned\\x07.mp4" in done.stderr
