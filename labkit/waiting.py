@@ -2,9 +2,8 @@
 
 Between two operations the threads of OpenMP spin, that is, they ask again and again whether there is work. On a machine
 with nothing else to do that saves time. Where something else runs, a thread that spins takes the processor from the one it
-waits for: a small training step was seen to take ninety times as long beside two busy programs. A spin of some
-microseconds costs nothing that can be measured on a quiet machine, and keeps a busy one usable
-(`benchmarks/busy.py`).
+waits for: a small training step was seen to take ninety times as long beside two busy programs. A short spin keeps a busy
+machine usable, and costs a quiet one a few percent (`benchmarks/busy.py`; figures in `docs/measured.md`).
 
 An OpenMP reads its environment once, when torch is loaded; so `import labkit` sets it, and must come before `import torch`.
 What labkit starts (kernels, workers, JupyterLab) inherits it.
