@@ -78,6 +78,7 @@ def main() -> None:
 
     def labkit(model: torch.nn.Module, precision: str) -> None:
         options = {"lr": 0.01, "batch_size": BATCH, "device": str(device), "precision": precision, "progress": False}
+        options["statistics"] = "running"  # as the loop by hand has them
         fit(model, data, updates=asked.updates, **options)
 
     models = {name: network() for name in ("by hand, fp32", "labkit, fp32", "labkit, bf16")}

@@ -91,7 +91,7 @@ def load_weights(
     Nothing is executed: a PyTorch file that holds anything but tensors, plain containers and numbers is refused, with
     the name of what it holds.
     Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
-    over or of another shape, or holds NaN; each is named.
+    over or of another shape; each is named.
     """
     path, model = Path(path), unwrapped(model)
     wanted = model.state_dict()
@@ -301,10 +301,6 @@ def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         if ours and ours == theirs:
             return f", but of its part {name}: load them into network.{name}"
     return ""
-
-
-def _some(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
 
 
 def _kind(tensor: Tensor) -> str:

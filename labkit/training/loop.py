@@ -80,7 +80,8 @@ def fit(
     epoch); `seed` also starts dropout. The caller's random state is left as it was.
 
     `statistics="fresh"` takes the batch norms' statistics anew before it measures, and at the end; "running" leaves
-    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same.
+    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same under every schedule that does
+    not look at the validation loss (a plateau does).
 
     With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
     validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an

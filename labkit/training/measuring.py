@@ -7,7 +7,8 @@ training clips are measured a second time, in evaluation mode, cut as the valida
 In evaluation mode a batch norm uses running statistics, a memory of the last tens of updates. Where an epoch has only
 a few updates the memory lags behind the weights, and what is measured is the lag. So the statistics are taken anew
 first, from training clips, with the weights as they are (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm",
-section 3, call it precise BatchNorm). In training mode the running statistics are not read, so this changes no weight.
+section 3, call it precise BatchNorm). In training mode the running statistics are not read, so this by itself changes
+no weight.
 """
 
 from collections.abc import Callable, Iterable
