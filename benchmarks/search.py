@@ -47,9 +47,9 @@ def main() -> None:
 
 def measure(folder: Path) -> None:
     """Seconds to read the library, to make its index, to open that again, and for each question."""
-    from labkit.survey.gallery import records
-    from labkit.survey.search import open_index
-    from labkit.survey.shelf import open_shelf
+    from labkit.survey.library.shelf import open_shelf
+    from labkit.survey.search.gallery import records
+    from labkit.survey.search.index import open_index
 
     def timed(what, make):
         started = time.perf_counter()

@@ -17,9 +17,9 @@ import av
 import numpy as np
 from timing import conditions, interleaved, ratio, show, verdict
 
-from labkit.data.cache import cache_folder
+from labkit.atomic import write_atomically
+from labkit.cache import cache_folder
 from labkit.data.video import VideoReader
-from labkit.records import write_atomically
 
 KEYFRAMES, DISTANCE, FRAMES = 50, 20, 16
 PLACES = (0.01, 0.25, 0.5, 0.75, 0.99)

@@ -177,7 +177,7 @@ def kernel() -> Line:
 
 def cache() -> Line:
     """The cache folder can be made and written."""
-    from labkit.data.cache import cache_folder
+    from labkit.cache import cache_folder
 
     to_do = "set LABKIT_CACHE to a folder you may write"
     try:
@@ -191,7 +191,7 @@ def cache() -> Line:
 
 def disk() -> Line:
     """Free space where the cache is."""
-    from labkit.data.cache import cache_folder
+    from labkit.cache import cache_folder
 
     try:
         folder = cache_folder()

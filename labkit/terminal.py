@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.runs.execute import Step
-from labkit.survey.problems import plain, plain_lines
+from labkit.survey.publication.problems import plain, plain_lines
 
 COLOURS = {
     "ok": "green",

@@ -18,7 +18,7 @@ from labkit import __version__
 from labkit.cli import app
 from labkit.data.encode import write_video
 from labkit.runs.execute import Step
-from labkit.survey.problems import plain
+from labkit.survey.publication.problems import plain
 from labkit.terminal import run_progress
 
 COMMANDS = [

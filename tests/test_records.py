@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.records import History, create, create_folder, is_vacant, write_atomically
+from labkit.atomic import create, create_folder, is_vacant, write_atomically
+from labkit.records import History
 
 ROW = {"run": "a", "epoch": 1, "split": "val", "level": "clip", "loss": 1.0, "top1": 0.5, "top5": 1.0}
 ROW |= {"lr": 0.1, "seconds": 1.0, "clips": 2}
@@ -58,7 +59,7 @@ def test_of_many_who_create_one_file_one_gets_it_and_it_is_whole(tmp_path, monke
 def test_a_kill_while_a_file_is_created_locks_nobody_out(tmp_path):
     program = f"""
 import os, pathlib, signal
-from labkit.records import create
+from labkit.atomic import create
 def write(temporary):
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

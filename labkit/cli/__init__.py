@@ -4,8 +4,9 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, meeting, models, papers
+from labkit.cli import cards, course, data, decks, models, papers
 from labkit.cli.app import app
+from labkit.cli.group import group_app
 
 COMMANDS = (
     course.doctor,
@@ -20,7 +21,7 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     app.command()(_command)
-for _group in (data.data_app, cards.card_app, decks.deck_app, papers.papers_app, meeting.reading_app):
+for _group in (data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
     app.add_typer(_group)
 
 

@@ -104,7 +104,7 @@ def tell(error: Exception) -> None:
 
 def say(text: str, *, end: str = "\n") -> None:
     """Words to who typed the command, on stderr; what they quote of somebody's file does not steer the terminal."""
-    from labkit.survey.problems import plain_lines
+    from labkit.survey.publication.problems import plain_lines
 
     print(plain_lines(text), end=end, file=sys.stderr, flush=True)
 

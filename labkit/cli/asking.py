@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from labkit.cli.app import say
 
 if TYPE_CHECKING:
-    from labkit.survey.card import CardFile
-    from labkit.survey.references import Candidate, Names
+    from labkit.survey.card.file import CardFile
+    from labkit.survey.queue.references import Candidate, Names
 
 
 def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collection[str] = ()) -> list[dict[str, str]]:
@@ -16,7 +16,7 @@ def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collectio
     A line that has nothing of a paper, and is none of the library, is taken only where the user says that it is one.
     With `yes` those beyond doubt are taken and nothing is asked. Ctrl-C is no answer: `KeyboardInterrupt` goes on.
     """
-    from labkit.survey.references import NEAR, listed, resolve
+    from labkit.survey.queue.references import NEAR, listed, resolve
 
     found = []
     for title, marked in listed("\n\n".join(one.text for one in card.sections if one.role == "next")):
@@ -49,7 +49,7 @@ def _is_paper(title: str, *, yes: bool) -> bool:
 
 
 def _confirmed(title: str, candidates: "Sequence[Candidate]", *, yes: bool) -> str | None:
-    from labkit.survey.references import settled
+    from labkit.survey.queue.references import settled
 
     best = settled(candidates)
     if not candidates or (yes and not best):

@@ -8,12 +8,12 @@ import typer
 
 from labkit.cli.app import group, plainly, say, tell
 from labkit.cli.asking import next_papers
-from labkit.cli.reading import Reader
+from labkit.cli.group.options import Reader
 from labkit.counting import counted
 
 if TYPE_CHECKING:
-    from labkit.survey.card import CardFile
-    from labkit.survey.references import Names
+    from labkit.survey.card.file import CardFile
+    from labkit.survey.queue.references import Names
 
 card_app = group("card", "One reader's card of a paper: begin one, import a review, export it, show it as slides.")
 
@@ -32,8 +32,8 @@ def card_new(
 
     Example: `labkit card new hara-2018-retrace --format ochiai --language ja --reader reader-a`
     """
+    from labkit.survey.card.new import new_card
     from labkit.survey.group.settings import who_am_i
-    from labkit.survey.writing import new_card
 
     asked: Any = {"format": format, "language": language, "mode": mode}
     print(new_card(paper_named(paper), reader=who_am_i(reader), institution=institution, **asked))
@@ -63,11 +63,11 @@ def card_import(
 
     Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
     """
+    from labkit.survey.card.new import write_new
+    from labkit.survey.card.reviews import import_review
     from labkit.survey.group.settings import who_am_i
-    from labkit.survey.importing import import_review
-    from labkit.survey.library import SummaryError
-    from labkit.survey.references import library_names
-    from labkit.survey.writing import write_new
+    from labkit.survey.publication.files import SummaryError
+    from labkit.survey.queue.references import library_names
 
     names, failed = library_names(), 0
     asked: Any = {"language": language, "format": format, "encoding": encoding}
@@ -99,9 +99,9 @@ def card_export(
 
     Example: `labkit card export summaries/hara-2018-retrace/cards/ko-reader-b.md --to review.md`
     """
-    from labkit.records import create
-    from labkit.survey.card import read_card
-    from labkit.survey.importing import export_review
+    from labkit.atomic import create
+    from labkit.survey.card.file import read_card
+    from labkit.survey.card.reviews import export_review
 
     data = export_review(read_card(card))
     if to is None:
@@ -161,8 +161,8 @@ def card_resolve(
 
     Example: `labkit card resolve summaries/hara-2018-retrace/cards/ja-reader-a.md`
     """
-    from labkit.survey.card import read_card
-    from labkit.survey.references import library_names
+    from labkit.survey.card.file import read_card
+    from labkit.survey.queue.references import library_names
 
     read = read_card(card)
     before = {one.text: one.model_dump(exclude_none=True) for one in read.about.next}
@@ -184,8 +184,8 @@ def card_schema(
 
     Examples: `labkit card schema paper`, `labkit card schema --write`
     """
-    from labkit.survey.editor_schema import SCHEMAS, schema_text, write_schemas
-    from labkit.survey.schema import did_you_mean
+    from labkit.names import did_you_mean
+    from labkit.survey.card.json_schemas import SCHEMAS, schema_text, write_schemas
 
     if write:
         print(*write_schemas(), sep="\n")
@@ -210,9 +210,9 @@ def card_check(
 
     Examples: `labkit card check`, `labkit card check my_group/summaries --json`
     """
-    from labkit.survey.check import check
-    from labkit.survey.library import is_read_only
-    from labkit.survey.problems import as_json, listed, plain
+    from labkit.survey.check.report import check
+    from labkit.survey.publication.files import is_read_only
+    from labkit.survey.publication.problems import as_json, listed, plain
 
     report = check(folder, progress=True)
     shown = [problem for problem in report.problems if not (quiet and problem.severity == "note")]
@@ -228,8 +228,8 @@ def card_check(
 
 def known_language(given: str | None) -> str | None:
     """The language as given. Raises `ValueError`, with the nearest, for one that no card has."""
-    from labkit.survey.card_schema import LANGUAGES
-    from labkit.survey.schema import did_you_mean
+    from labkit.names import did_you_mean
+    from labkit.survey.card.schema import LANGUAGES
 
     if given is not None and given not in LANGUAGES:
         raise ValueError(f"no language {given!r}{did_you_mean(given, LANGUAGES)} There are {', '.join(LANGUAGES)}")
@@ -238,8 +238,8 @@ def known_language(given: str | None) -> str | None:
 
 def paper_named(given: str, names: "Names | None" = None) -> str:
     """The id of a paper given by id, title, short name or number. Raises `LookupError` with what it may be."""
-    from labkit.survey.library import paper_ids
-    from labkit.survey.references import library_names, resolve, settled
+    from labkit.survey.publication.files import paper_ids
+    from labkit.survey.queue.references import library_names, resolve, settled
 
     if given in paper_ids():
         return given
@@ -247,7 +247,7 @@ def paper_named(given: str, names: "Names | None" = None) -> str:
     best = settled(candidates)
     if best:
         return best.paper
-    from labkit.survey.library import read_paper
+    from labkit.survey.publication.files import read_paper
 
     if candidates:
         listed = "\n".join(f"  {one.paper}: {one.matched}" for one in candidates)
@@ -257,8 +257,8 @@ def paper_named(given: str, names: "Names | None" = None) -> str:
 
 def _tell(card: "CardFile") -> None:
     """What the import took the headings for, and what it left alone."""
-    from labkit.survey.importing import set_aside
-    from labkit.survey.markup import unshown
+    from labkit.survey.card.markup import unshown
+    from labkit.survey.card.reviews import set_aside
 
     headed = [one for one in card.sections if one.heading]
     known = [one for one in headed if one.role]

@@ -21,7 +21,7 @@ def doctor() -> None:
     from rich.text import Text
 
     from labkit.doctor import examine
-    from labkit.survey.problems import plain
+    from labkit.survey.publication.problems import plain
     from labkit.terminal import COLOURS
 
     screen, wrong = console(), 0
@@ -103,7 +103,7 @@ def run(
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
     from labkit.runs.table import results
     from labkit.runs.watch import end_with_stdin
-    from labkit.survey.problems import plain
+    from labkit.survey.publication.problems import plain
     from labkit.terminal import run_progress
 
     path = find_notebook(notebook)
@@ -228,7 +228,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     """Parameters from a YAML file."""
     if path is None:
         return {}
-    from labkit.survey.library import parse_yaml, read_text
+    from labkit.survey.publication.files import parse_yaml, read_text
 
     read, _ = parse_yaml(path, read_text(path))
     if not isinstance(read, dict):

@@ -65,7 +65,7 @@ def data_check(
     """
     from labkit.clip import ClipSpec
     from labkit.data.datasets import open_dataset
-    from labkit.survey.problems import plain_lines
+    from labkit.survey.publication.problems import plain_lines
     from labkit.terminal import table
 
     dataset = open_dataset(name, root, subset, spec=ClipSpec(), split=split, val=val)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import typer
 
 from labkit.cli.app import group, plainly
 from labkit.cli.cards import known_language, paper_named
-from labkit.cli.reading import Reader
+from labkit.cli.group.options import Reader
 
 deck_app = group(
     "deck",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labkit.clip import ClipSpec
     from labkit.models import ModelEntry
     from labkit.models.network import Network
-    from labkit.survey.schema import Result
+    from labkit.survey.publication.schema import Result
 
 
 @plainly
@@ -27,7 +27,7 @@ def models(pattern: Annotated[str, typer.Argument(help="A name, or a shell patte
     Example: `labkit models "resnet*"`
     """
     from labkit.models import entry, list_models
-    from labkit.survey.schema import did_you_mean
+    from labkit.names import did_you_mean
     from labkit.terminal import table
 
     entries = [entry(name) for name in list_models(pattern)]

@@ -9,7 +9,7 @@ from labkit.cli.app import console, group, plainly, say, tell
 from labkit.counting import counted
 
 if TYPE_CHECKING:
-    from labkit.survey.people import Order
+    from labkit.survey.queue.people import Order
 
 papers_app = group(
     "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
@@ -36,8 +36,8 @@ def papers_import(
 
     Examples: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`, `labkit papers import list.csv --venue Mine --authors names`
     """
-    from labkit.survey.references import library_names
-    from labkit.survey.venue import enqueue, read_list
+    from labkit.survey.queue.references import library_names
+    from labkit.survey.queue.venue import enqueue, read_list
 
     listed = read_list(file, session=session, encoding=encoding, order=cast("Order", authors))
     names = library_names()
@@ -64,10 +64,10 @@ def papers_queue(
 
     Example: `labkit papers queue "CVPR 2018"`
     """
-    from labkit.survey.library import paper_ids
-    from labkit.survey.people import OPEN
-    from labkit.survey.problems import plain
-    from labkit.survey.venue import queued, venues
+    from labkit.survey.publication.files import paper_ids
+    from labkit.survey.publication.problems import plain
+    from labkit.survey.queue.people import OPEN
+    from labkit.survey.queue.venue import queued, venues
     from labkit.terminal import table
 
     if venue is None:
@@ -102,8 +102,8 @@ def papers_add(
 
     Example: `labkit papers add wang-2018-nonlocal`
     """
-    from labkit.survey.adding import add_paper
-    from labkit.survey.library import SummaryError
+    from labkit.survey.publication.files import SummaryError
+    from labkit.survey.queue.add import add_paper
 
     failed = 0
     for paper in papers:
@@ -132,8 +132,8 @@ def papers_search(
     """
     from rich.text import Text
 
-    from labkit.survey.problems import STEERING, plain
-    from labkit.survey.search import search
+    from labkit.survey.publication.problems import STEERING, plain
+    from labkit.survey.search.index import search
 
     hits = search(" ".join(words), kind=kind, language=language, role=role, reader=reader, limit=limit)
     if not hits:
@@ -162,8 +162,8 @@ def papers_export(
 
     Examples: `labkit papers export library.bib`, `labkit papers export numbers.csv --paper hara-2018-retrace`
     """
-    from labkit.survey.export import export
-    from labkit.survey.shelf import open_shelf
+    from labkit.survey.library.export import export
+    from labkit.survey.library.shelf import open_shelf
 
     shelf = open_shelf(progress=True)
     print(export(shelf, to, paper or ()))

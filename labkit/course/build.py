@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.atomic import naming, write_atomically
 from labkit.counting import counted
 from labkit.course.page import SITE, links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
-from labkit.records import Run, naming, write_atomically
+from labkit.records import Run
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
 from labkit.runs.table import results, status
-from labkit.survey.library import summaries_folder
-from labkit.survey.schema import Paper
-from labkit.survey.shelf import open_shelf
+from labkit.survey.library.shelf import open_shelf
+from labkit.survey.publication.files import summaries_folder
+from labkit.survey.publication.schema import Paper
 
 ROAD = (
     ("file", "mp4, avi"),

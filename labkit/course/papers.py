@@ -1,6 +1,6 @@
 """The library's pages: a gallery of all cards, a page for each paper, its numbers, what to read next, what is unsolved.
 
-Everything that readers wrote is text here: their Markdown goes through `labkit.survey.markup`, all else is escaped, and
+Everything that readers wrote is text here: their Markdown goes through `labkit.survey.card.markup`, all else is escaped, and
 the pages themselves forbid scripts other than the course's own, and any request beyond the site.
 """
 
@@ -18,8 +18,10 @@ from tqdm.auto import tqdm
 
 from labkit.counting import counted
 from labkit.course.page import align_numbers, figure_html
-from labkit.survey.card import CardFile
-from labkit.survey.compare import (
+from labkit.survey.card.file import CardFile
+from labkit.survey.card.markup import as_html, data_uri, figure_file, web_only
+from labkit.survey.card.side_by_side import SideBySide, name_of, put_together
+from labkit.survey.library.compare import (
     comparable_groups,
     depth_of,
     depth_table,
@@ -28,15 +30,13 @@ from labkit.survey.compare import (
     pivot_of,
     records_by_year,
 )
-from labkit.survey.export import json_ld_script
-from labkit.survey.gallery import FACETS, records
-from labkit.survey.gaps import gap_map
-from labkit.survey.library import SummaryError
-from labkit.survey.markup import as_html, data_uri, figure_file, web_only
-from labkit.survey.reading_graph import reading_graph
-from labkit.survey.schema import RESULT_COLUMNS, Paper, Result
-from labkit.survey.shelf import Shelf
-from labkit.survey.side_by_side import SideBySide, name_of, put_together
+from labkit.survey.library.export import json_ld_script
+from labkit.survey.library.gaps import gap_map
+from labkit.survey.library.reading_graph import reading_graph
+from labkit.survey.library.shelf import Shelf
+from labkit.survey.publication.files import SummaryError
+from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
+from labkit.survey.search.gallery import FACETS, records
 
 Render = Callable[..., str]
 Write = Callable[[Path, str], None]

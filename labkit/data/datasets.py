@@ -25,8 +25,8 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data import class_folders, clips, layouts
 from labkit.data.clips import Leftover
-from labkit.data.frames import FrameCache, cache_frames, reduced
-from labkit.data.indexing import index_videos
+from labkit.data.dataset_index import index_videos
+from labkit.data.frame_cache import FrameCache, cache_frames, reduced
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation, shuffled
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from labkit.records import write_atomically
+from labkit.atomic import write_atomically
 
 
 def write_video(

@@ -10,30 +10,22 @@ Files are H.264 in UCF-101's layout, and read like any other dataset (`labkit.da
 """
 
 import csv
-import difflib
 import errno
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from labkit.atomic import create_folder, is_vacant
+from labkit.cache import cache_folder
 from labkit.clip import ClipSpec
-from labkit.data.cache import cache_folder
 from labkit.data.encode import write_video
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
-from labkit.records import create_folder, is_vacant
-
-if TYPE_CHECKING:
-    from labkit.data.datasets import VideoDataset
-
-Label = Literal["motion", "shape", "texture", "colour", "shape-motion"]
 
 ABOUT = "motion.json"  # the settings; where it is, the folder is whole
 FORMAT = 3  # raise it when the same settings would give other files
@@ -383,35 +375,3 @@ def _write_lists(folder: Path, plan: list[_Video], scenes: list[Scene]) -> None:
 
 def _lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
-
-
-def relabel(dataset: "VideoDataset", by: Label) -> "VideoDataset":
-    """The same videos with other labels: a shape, texture or colour as class, or shape and motion together.
-
-    `shape-motion` has 48 classes, `ell MoveLeft` to `half-disc Close`. Needs the dataset's own `labels.csv`.
-    Raises `ValueError` for an unknown kind of label, and for videos that are not of a motion dataset.
-    """
-    if by not in get_args(Label):
-        near = difflib.get_close_matches(str(by), get_args(Label), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(get_args(Label))}"
-        raise ValueError(f"motion has no label {by!r}: {hint}")
-    columns = by.split("-")
-    values = {"motion": list(MOTIONS), "shape": list(SHAPES), "texture": list(TEXTURES), "colour": list(COLOURS)}
-    classes = [" ".join(parts) for parts in itertools.product(*(values[column] for column in columns))]
-    known: dict[Path, dict[str, str]] = {}
-    labels = []
-    for path in (Path(name).absolute() for name in dataset.table["path"]):
-        root = path.parents[2]
-        if root not in known:
-            known[root] = _appearance(root, columns)
-        labels.append(classes.index(known[root][f"{path.parent.name}/{path.name}"]))
-    flips = {name: " ".join(FLIPS.get(part, part) for part in name.split(" ")) for name in classes}
-    return dataset.with_labels(labels, classes, flip={classes.index(a): classes.index(b) for a, b in flips.items()})
-
-
-def _appearance(root: Path, columns: list[str]) -> dict[str, str]:
-    """For each video of the dataset at `root`, the values of these columns of its `labels.csv`, joined by spaces."""
-    if not (root / "labels.csv").is_file():
-        raise ValueError(f"these videos are not of a motion dataset: {root} has no labels.csv")
-    with (root / "labels.csv").open(encoding="utf-8") as file:
-        return {row["video"]: " ".join(row[column] for column in columns) for row in csv.DictReader(file)}

@@ -27,7 +27,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from tqdm.auto import tqdm
 
-from labkit.data.cache import cache_folder
+from labkit.atomic import write_atomically
+from labkit.cache import cache_folder
 from labkit.data.video_cursor import NO_TIME, Cursor, LostFrame, PacketTable, whole
 from labkit.data.video_file import (
     Orientation,
@@ -40,7 +41,6 @@ from labkit.data.video_file import (
     row_of,
     tag,
 )
-from labkit.records import write_atomically
 
 VERSION = 4  # of the file's layout and of the way frames are counted; a new number makes every index again
 CHECKED = 4  # frames compared after each seek before it is trusted; more than a decoder's usual delay

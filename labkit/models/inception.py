@@ -20,7 +20,7 @@ from labkit.clip import ClipSpec
 from labkit.models.blocks import Block, kaiming
 from labkit.models.convolutions import OPS, Ops
 from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
-from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
+from labkit.models.same_padding import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
 
 
 class Unit(Block):

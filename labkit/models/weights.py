@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from labkit.atomic import write_atomically
 from labkit.counting import counted
 from labkit.models.releases import follow_release
 from labkit.models.weight_files import SHOWN, WeightsError, read_weights
-from labkit.records import write_atomically
 
 Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
 

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from labkit.records import Run, create, write_atomically
+from labkit.atomic import create, write_atomically
+from labkit.records import Run
 from labkit.runs import provenance
 from labkit.runs.failure import cause
 from labkit.runs.kernel import Kernel, choose_kernel

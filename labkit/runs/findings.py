@@ -19,8 +19,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from labkit.atomic import write_atomically
 from labkit.counting import counted
-from labkit.records import Run, read_mapping, write_atomically
+from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
 from labkit.runs.project import course_folder, project_folder

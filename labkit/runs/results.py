@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.records import Run, write_atomically
+from labkit.atomic import write_atomically
+from labkit.records import Run
 
 if TYPE_CHECKING:
     import pandas as pd

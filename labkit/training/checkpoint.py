@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from labkit.records import write_atomically
+from labkit.atomic import write_atomically
 
 KIND = "labkit checkpoint 1"
 

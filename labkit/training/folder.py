@@ -16,9 +16,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from labkit.atomic import write_atomically
 from labkit.counting import counted
 from labkit.models.weights import nan_tensors
-from labkit.records import History, write_atomically
+from labkit.records import History
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.lock import one_training

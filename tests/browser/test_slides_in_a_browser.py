@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import CHROMIUMS, QUIET
-from labkit.survey.card import CardFile
+from labkit.survey.card.file import CardFile
 from labkit.survey.slides import card_deck, session_deck, stream_deck, write_slides
 from labkit.survey.slides.decks import card_named
 

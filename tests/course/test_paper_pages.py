@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from labkit.course.build import _render, _write
 from labkit.course.papers import write_library
-from labkit.survey.shelf import open_shelf
+from labkit.survey.library.shelf import open_shelf
 
 PAPER = """\
 id: wang-2016-tsn

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from labkit.data import frames, indexing, motion, pool
+from labkit.atomic import write_atomically
+from labkit.data import dataset_index, frame_cache, motion, processes
 from labkit.data.datasets import open_dataset
-from labkit.records import write_atomically
 
 
 def linger(folder: str) -> None:
@@ -34,15 +34,15 @@ def decode_and_linger(task: tuple) -> None:
 
 def main(what: str, folder: str) -> None:
     os.environ["LINGER"] = folder
-    pool.TRIAL_SECONDS = pool.WORTH_SECONDS = -1.0
+    processes.TRIAL_SECONDS = processes.WORTH_SECONDS = -1.0
     if what == "open":
-        indexing.probe = probe_and_linger
+        dataset_index.probe = probe_and_linger
         open_dataset("folder", folder, spec=motion.CLIP, workers=2, progress=False)
     elif what == "cached":
-        frames._decode = decode_and_linger
+        frame_cache._decode = decode_and_linger
         paths = [str(path) for path in Path(folder).rglob("*.mp4")]
         table = pd.DataFrame({"path": paths, "frames": 10, "height": 32, "width": 32})
-        frames.cache_frames(table, 32, workers=2, progress=False)
+        frame_cache.cache_frames(table, 32, workers=2, progress=False)
     elif what == "motion":
         motion._write_lists = lambda *_: linger(folder)
         motion.generate(Path(folder) / "motion", videos=24, workers=1, progress=False)

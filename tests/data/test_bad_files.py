@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from labkit.clip import ClipSpec
-from labkit.data import indexing
+from labkit.data import dataset_index
 from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
 from labkit.data.video import VideoError, VideoReader
@@ -190,7 +190,7 @@ def test_a_reason_that_lies_in_the_system_is_not_remembered(tmp_path, monkeypatc
     monkeypatch.setattr(av, "open", too_many)
     with pytest.raises(VideoError, match="too many open files"):
         open_dataset("folder", root, spec=SPEC, progress=False)
-    assert not indexing.index_file(root).exists()
+    assert not dataset_index.index_file(root).exists()
     monkeypatch.setattr(av, "open", real)
     assert len(open_dataset("folder", root, spec=SPEC, progress=False)) == 2
 
@@ -218,7 +218,7 @@ def test_a_relative_root_and_a_cache_folder_with_colons_are_names(tmp_path, monk
     assert ds.classes == ("a:x", "b")
     assert ds[0][0].shape == (4, 3, 16, 16)
     assert len(list(Path("s3:cache").rglob("*.parquet"))) == 1
-    monkeypatch.setattr(indexing, "probe", lambda path: pytest.fail(f"{path} was looked into again"))
+    monkeypatch.setattr(dataset_index, "probe", lambda path: pytest.fail(f"{path} was looked into again"))
     assert len(open_dataset("folder", "set:1", spec=SPEC, cached=True, progress=False)) == len(ds)
 
 

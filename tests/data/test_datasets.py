@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from labkit.clip import ClipSpec
-from labkit.data import datasets, frames, indexing
+from labkit.data import dataset_index, datasets, frame_cache
 from labkit.data.datasets import VideoDataset, open_dataset
 from labkit.data.layouts import LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
@@ -480,13 +480,13 @@ def test_a_video_cut_short_is_used_as_far_as_it_can_be_read_and_that_is_said(tmp
 @pytest.fixture
 def probed(monkeypatch):
     """The paths that the index looks into, in order."""
-    seen, real = [], indexing.probe
+    seen, real = [], dataset_index.probe
 
     def count(path):
         seen.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(indexing, "probe", count)
+    monkeypatch.setattr(dataset_index, "probe", count)
     return seen
 
 
@@ -502,7 +502,7 @@ def test_a_second_open_looks_into_no_file_and_a_changed_file_is_looked_into_agai
 
 
 def test_an_interrupted_index_goes_on_where_it_stopped(own_ucf101, monkeypatch):
-    real, seen = indexing.probe, []
+    real, seen = dataset_index.probe, []
 
     def interrupted(path):
         if len(seen) == 5:
@@ -510,11 +510,11 @@ def test_an_interrupted_index_goes_on_where_it_stopped(own_ucf101, monkeypatch):
         seen.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(indexing, "probe", interrupted)
+    monkeypatch.setattr(dataset_index, "probe", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_dataset("ucf101", own_ucf101, spec=SPEC, progress=False)
     rest = []
-    monkeypatch.setattr(indexing, "probe", lambda path: rest.append(path.name) or real(path))
+    monkeypatch.setattr(dataset_index, "probe", lambda path: rest.append(path.name) or real(path))
     ds = open_dataset("ucf101", own_ucf101, spec=SPEC, progress=False)
     assert len(seen) == 5
     assert len(rest) == 4
@@ -535,18 +535,18 @@ def test_an_index_that_cannot_be_kept_is_only_a_warning(own_ucf101, monkeypatch,
 
 def test_an_index_file_that_was_cut_short_is_made_again(own_ucf101):
     first = open_dataset("ucf101", own_ucf101, spec=SPEC, progress=False)
-    file = indexing.index_file(own_ucf101)
+    file = dataset_index.index_file(own_ucf101)
     file.write_bytes(file.read_bytes()[:100])
     assert open_dataset("ucf101", own_ucf101, spec=SPEC, progress=False).table.equals(first.table)
 
 
 def test_an_index_made_by_processes_is_the_same(own_ucf101, monkeypatch, tmp_path):
-    from labkit.data import pool
+    from labkit.data import processes
 
     here = open_dataset("ucf101", own_ucf101, spec=SPEC, progress=False)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(pool, "TRIAL_SECONDS", -1.0)
-    monkeypatch.setattr(pool, "WORTH_SECONDS", -1.0)
+    monkeypatch.setattr(processes, "TRIAL_SECONDS", -1.0)
+    monkeypatch.setattr(processes, "WORTH_SECONDS", -1.0)
     there = open_dataset("ucf101", own_ucf101, spec=SPEC, workers=2, progress=False)
     assert there.table.equals(here.table)
 
@@ -565,7 +565,7 @@ def test_cached_frames_are_decoded_once_and_found_again(own_ucf101, monkeypatch)
     def refuse(task):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(frames, "_decode", refuse)
+    monkeypatch.setattr(frame_cache, "_decode", refuse)
     again = open_dataset("ucf101", own_ucf101, spec=SPEC, cached=True, progress=False)
     assert same(again[(1, 2)], item)
     assert same(pickle.loads(pickle.dumps(again))[(1, 2)], item)
@@ -573,14 +573,14 @@ def test_cached_frames_are_decoded_once_and_found_again(own_ucf101, monkeypatch)
 
 
 def test_decoding_into_the_cache_that_is_interrupted_leaves_nothing_half(own_ucf101, monkeypatch, tmp_path):
-    real, done = frames._decode, []
+    real, done = frame_cache._decode, []
 
     def interrupted(task):
         if len(done) == 4:
             raise KeyboardInterrupt
         done.append(real(task))
 
-    monkeypatch.setattr(frames, "_decode", interrupted)
+    monkeypatch.setattr(frame_cache, "_decode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_dataset("ucf101", own_ucf101, spec=SPEC, cached=True, progress=False)
     assert list((tmp_path / "cache" / "frames").iterdir()) == []

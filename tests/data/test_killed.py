@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from labkit import records
+from labkit.atomic import remove_left_behind, write_atomically
+from labkit.cache import cache_folder
 from labkit.data import motion
-from labkit.data.cache import cache_folder
 from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
-from labkit.records import remove_left_behind, write_atomically
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 SCRIPT = Path(__file__).with_name("linger.py")

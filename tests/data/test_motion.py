@@ -19,6 +19,7 @@ from labkit.data import motion
 from labkit.data.datasets import open_dataset
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
 from labkit.data.motion import CLIP, FLIPS, MOTIONS, PAIRS, TWINS, draw_scene, generate, render
+from labkit.data.motion_labels import relabel
 from labkit.data.order import Reordered
 from labkit.data.transforms import EvalTransform
 from labkit.data.video import VideoReader
@@ -230,7 +231,7 @@ def test_videos_can_be_labelled_by_appearance_or_by_both(small):
     ds = open_dataset("motion", small, "train", spec=CLIP, progress=False)
     rows = {row["video"]: row for row in labels(small)}
     truth = [rows[video] for video in ds.table["video"]]
-    shape, both = motion.relabel(ds, "shape"), motion.relabel(ds, "shape-motion")
+    shape, both = relabel(ds, "shape"), relabel(ds, "shape-motion")
     assert [shape.classes[i] for i in shape.labels] == [row["shape"] for row in truth]
     assert [both.classes[i] for i in both.labels] == [f"{row['shape']} {row['motion']}" for row in truth]
     assert (len(shape.classes), len(both.classes)) == (4, 48)
@@ -238,7 +239,7 @@ def test_videos_can_be_labelled_by_appearance_or_by_both(small):
 
 
 def test_a_flip_of_a_composite_label_changes_its_motion_alone(small):
-    both = motion.relabel(open_dataset("motion", small, "test", spec=CLIP, progress=False), "shape-motion")
+    both = relabel(open_dataset("motion", small, "test", spec=CLIP, progress=False), "shape-motion")
     names = {both.classes[a]: both.classes[b] for a, b in both.flip.items()}
     assert names["tee MoveLeft"] == "tee MoveRight"
     assert names["tee Grow"] == "tee Grow"
@@ -247,10 +248,10 @@ def test_a_flip_of_a_composite_label_changes_its_motion_alone(small):
 def test_an_unknown_label_names_the_nearest_and_other_datasets_are_refused(small, tmp_path):
     ds = open_dataset("motion", small, "test", spec=CLIP, progress=False)
     with pytest.raises(ValueError, match="did you mean 'colour'"):
-        motion.relabel(ds, "color")
+        relabel(ds, "color")
     shutil.copytree(small / "videos", tmp_path / "videos")
     with pytest.raises(ValueError, match=r"no labels\.csv"):
-        motion.relabel(open_dataset("folder", tmp_path / "videos", spec=CLIP, progress=False), "shape")
+        relabel(open_dataset("folder", tmp_path / "videos", spec=CLIP, progress=False), "shape")
 
 
 def test_a_dataset_of_clips_becomes_one_of_single_frames(small):

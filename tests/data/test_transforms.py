@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.clip import ClipSpec
-from labkit.data.frames import reduced
+from labkit.data.frame_cache import reduced
 from labkit.data.transforms import PLACES, SCALES, Box, EvalTransform, TrainTransform, apply, normalise
 
 SPEC = ClipSpec(frames=4, size=16)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from labkit.cache import cache_folder
 from labkit.data import video_index
-from labkit.data.cache import cache_folder
 from labkit.data.encode import write_video
 from labkit.data.video import VideoError, VideoReader, index_video
 

@@ -9,7 +9,7 @@ from published_checkpoints import names_and_shapes
 from torch import nn
 
 from labkit.models.inception import Inception, Mixed, same_ops
-from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
+from labkit.models.same_padding import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
 from labkit.models.zoo import create_model
 
 # Carreira & Zisserman's published network at 3x64x224x224, in order; Predictions has one row of scores.

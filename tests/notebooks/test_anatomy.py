@@ -14,7 +14,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.survey.library import paper_ids, read_paper, read_results
+from labkit.survey.publication.files import paper_ids, read_paper, read_results
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 COURSE = FOLDER / "course.toml"

@@ -4,7 +4,7 @@ import datetime as dt
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from labkit.survey.writing import new_card
+from labkit.survey.card.new import new_card
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 RETRACE, QUO_VADIS, TSN, TSN_2018 = "hara-2018-retrace", "carreira-2017-quo-vadis", "wang-2016-tsn", "wang-2018-tsn"

@@ -16,7 +16,7 @@ from labkit.models.inflate.conv import TimePadding as TimePadding
 from labkit.models.inflate.conv import inflate_conv as inflate_conv
 from labkit.models.inflate.conv import inflate_weight as inflate_weight
 from labkit.models.inflate.intime import InTime as InTime
-from labkit.models.inflate.network import Inflated as Inflated
-from labkit.models.inflate.network import inflate as inflate
 from labkit.models.inflate.policy import PRESETS as PRESETS
 from labkit.models.inflate.policy import Policy as Policy
+from labkit.models.inflate.whole_network import Inflated as Inflated
+from labkit.models.inflate.whole_network import inflate as inflate

@@ -17,8 +17,8 @@ from labkit.models.densenet import HalvingPool2d, HalvingPool3d
 from labkit.models.inception import FittingAvgPool
 from labkit.models.inflate.conv import check_space, inflate_conv, pad_time, set_weights
 from labkit.models.inflate.intime import InTime
-from labkit.models.inflate.pools import TimePaddedAvgPool3d, TimePaddedMaxPool3d
-from labkit.models.same import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
+from labkit.models.inflate.pooling import TimePaddedAvgPool3d, TimePaddedMaxPool3d
+from labkit.models.same_padding import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d, same_padding
 
 CONVOLUTIONS = (nn.Conv2d, SameConv2d)
 # They read a window of the map and have a stride.

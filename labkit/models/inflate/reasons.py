@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from labkit.models.inflate.conv import TimePaddedConv3d
 from labkit.models.inflate.layers import RepeatingSameConv3d
-from labkit.models.same import SameConv3d
+from labkit.models.same_padding import SameConv3d
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of what the 2D and the 3D layer give
 

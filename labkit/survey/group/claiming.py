@@ -5,13 +5,13 @@ import random
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from labkit.names import did_you_mean
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import Group, Reading, fold, read_group
-from labkit.survey.library import paper_ids, read_paper, summaries_folder
-from labkit.survey.schema import did_you_mean
-from labkit.survey.venue import queued, venues
-from labkit.survey.writing import reader_id
+from labkit.survey.publication.files import paper_ids, read_paper, summaries_folder
+from labkit.survey.publication.ids import reader_id
+from labkit.survey.queue.venue import queued, venues
 
 
 class Claimed(NamedTuple):

@@ -10,16 +10,16 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.records import create_folder, is_vacant
-from labkit.survey.card_schema import Card, Mode
-from labkit.survey.formats import TEMPLATES
-from labkit.survey.front_matter import written
+from labkit.atomic import create_folder, is_vacant
+from labkit.survey.card.formats import TEMPLATES
+from labkit.survey.card.front_matter import written
+from labkit.survey.card.schema import Card, Mode
 from labkit.survey.group.events import Event, make_event
 from labkit.survey.group.log import ATTRIBUTES
 from labkit.survey.group.settings import zone_of
 from labkit.survey.group.state import fold
-from labkit.survey.library import paper_ids, read_paper, summaries_folder
-from labkit.survey.schema import Paper
+from labkit.survey.publication.files import paper_ids, read_paper, summaries_folder
+from labkit.survey.publication.schema import Paper
 
 DAYS = 70
 MOST_PAPERS = 60  # of a larger library the first ones

@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.survey.card import CardFile, card_paths, read_card
-from labkit.survey.card_schema import Mode
-from labkit.survey.check import check_card
+from labkit.survey.card.file import CardFile, card_paths, read_card
+from labkit.survey.card.schema import Mode
+from labkit.survey.check.report import check_card
 from labkit.survey.group.claiming import known_paper
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import Stopped, measured
-from labkit.survey.library import SummaryError, paper_ids
-from labkit.survey.problems import Problem, plain
-from labkit.survey.writing import reader_id
+from labkit.survey.publication.files import SummaryError, paper_ids
+from labkit.survey.publication.ids import reader_id
+from labkit.survey.publication.problems import Problem, plain
 
 Check = Callable[[CardFile], Sequence[Problem]]
 

@@ -12,7 +12,7 @@ from labkit.survey.group.log import own_log
 from labkit.survey.group.ranking import Period, month, month_of
 from labkit.survey.group.settings import group_zone, local_now
 from labkit.survey.group.state import Goal, Group, read_group
-from labkit.survey.writing import reader_id
+from labkit.survey.publication.ids import reader_id
 
 MOST = 1000
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from labkit.atomic import naming, write_atomically
 from labkit.locks import close_locked, open_locked
-from labkit.records import naming, write_atomically
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
-from labkit.survey.library import LARGEST, SummaryError, own_place, summaries_folder
+from labkit.survey.publication.files import LARGEST, SummaryError, own_place, summaries_folder
 
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.survey.group.state import Group, Reading, by_time
-from labkit.survey.library import summaries_folder
+from labkit.survey.publication.files import summaries_folder
 
 Standing = Literal["reading", "claimed", "left", "done"]
 
@@ -92,8 +92,8 @@ def _row(readings: Iterable[Reading], paper: str, title: str) -> Row:
 
 def titles() -> dict[str, str]:
     """All that the group can read, id and title: the library's papers, then what only the venues' queues have."""
-    from labkit.survey.shelf import open_shelf
-    from labkit.survey.venue import queued, venues
+    from labkit.survey.library.shelf import open_shelf
+    from labkit.survey.queue.venue import queued, venues
 
     found = {paper: about.title for paper, about in open_shelf().papers.items() if about.kind == "paper"}
     for venue in venues():

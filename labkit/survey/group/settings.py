@@ -10,11 +10,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationError
 
-from labkit.records import create
+from labkit.atomic import create
+from labkit.names import did_you_mean, nearest
 from labkit.survey.group.log import group_folder
-from labkit.survey.library import explain, own_place, parse_yaml, read_text, summaries_folder
-from labkit.survey.schema import Record, did_you_mean, nearest
-from labkit.survey.writing import reader_id
+from labkit.survey.publication.files import explain, own_place, parse_yaml, read_text, summaries_folder
+from labkit.survey.publication.ids import reader_id
+from labkit.survey.publication.schema import Record
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:

@@ -2,12 +2,12 @@
 
 import datetime as dt
 
+from labkit.names import did_you_mean
 from labkit.survey.group.claiming import known_paper
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import Group, Idea, Praise, read_group
-from labkit.survey.schema import did_you_mean
-from labkit.survey.writing import reader_id
+from labkit.survey.publication.ids import reader_id
 
 
 def note_idea(text: str, *, reader: str, paper: str = "", now: dt.datetime | None = None) -> Idea:

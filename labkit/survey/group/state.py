@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from labkit.survey.card_schema import MODES, Mode
+from labkit.survey.card.schema import MODES, Mode
 from labkit.survey.group.events import Event, in_order
 from labkit.survey.group.log import read_events
 

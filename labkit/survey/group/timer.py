@@ -8,13 +8,14 @@ import datetime as dt
 from typing import NamedTuple
 
 from labkit.counting import counted
-from labkit.survey.card_schema import Mode
+from labkit.survey.card.new import BUDGETS
+from labkit.survey.card.schema import Mode
 from labkit.survey.group.claiming import Claimed, claimed, known_paper
 from labkit.survey.group.events import LONGEST_READING
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import Reading, fold, read_group
-from labkit.survey.writing import BUDGETS, reader_id
+from labkit.survey.publication.ids import reader_id
 
 FORGOTTEN = dt.timedelta(hours=4)
 

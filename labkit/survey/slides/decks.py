@@ -4,17 +4,18 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from labkit.survey.card import CardFile, card_paths, read_card
-from labkit.survey.card_schema import Card, CardClaim, CardLanguage
-from labkit.survey.library import paper_ids, read_paper
-from labkit.survey.references import compared
-from labkit.survey.schema import Paper, did_you_mean
-from labkit.survey.shelf import Shelf, open_shelf
-from labkit.survey.showing import best_card, is_told
+from labkit.names import did_you_mean
+from labkit.survey.card.file import CardFile, card_paths, read_card
+from labkit.survey.card.schema import Card, CardClaim, CardLanguage
+from labkit.survey.card.show import best_card, is_told
+from labkit.survey.library.shelf import Shelf, open_shelf
+from labkit.survey.publication.files import paper_ids, read_paper
+from labkit.survey.publication.schema import Paper
+from labkit.survey.queue.references import compared
+from labkit.survey.queue.venue import queued
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.sections import inline, sections, shower
-from labkit.survey.venue import queued
 
 e = html.escape
 

@@ -1,6 +1,6 @@
 """The few words that slides add to a card's own, in its language."""
 
-from labkit.survey.card_schema import CardLanguage
+from labkit.survey.card.schema import CardLanguage
 
 LABELS: dict[CardLanguage, dict[str, str]] = {
     "en": {

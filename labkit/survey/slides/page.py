@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.atomic import write_atomically
 from labkit.counting import counted
-from labkit.records import write_atomically
 
 HERE = Path(__file__).parent
 # The size that slides are laid out for; reveal.js scales them to the screen.

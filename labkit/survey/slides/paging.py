@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from math import ceil
 from typing import NamedTuple
 
-from labkit.survey.markdown import parser, split_lines
+from labkit.survey.card.markdown import parser, split_lines
 
 LINES = 12  # that fit below a heading
 COLUMNS = 84  # Latin letters in a line; a Chinese, Japanese or Korean character takes two

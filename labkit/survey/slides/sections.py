@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from labkit.survey.card import CardFile, Section
-from labkit.survey.formats import Role, role_exactly
-from labkit.survey.library import paper_folder
-from labkit.survey.markdown import parser, split_lines
-from labkit.survey.markup import as_html, data_uri, figure_file
-from labkit.survey.schema import Paper
-from labkit.survey.showing import is_told
+from labkit.survey.card.file import CardFile, Section
+from labkit.survey.card.formats import Role, role_exactly
+from labkit.survey.card.markdown import parser, split_lines
+from labkit.survey.card.markup import as_html, data_uri, figure_file
+from labkit.survey.card.show import is_told
+from labkit.survey.publication.files import paper_folder
+from labkit.survey.publication.schema import Paper
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.page import Slide
 from labkit.survey.slides.paging import pages

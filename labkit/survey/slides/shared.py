@@ -22,24 +22,24 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from labkit.survey.card import CardFile, cards
-from labkit.survey.card_schema import CardLanguage
-from labkit.survey.deck_files import Part, deck_files, deck_folder, deck_problems, read_part
-from labkit.survey.formats import ROLES, role_of
+from labkit.survey.card.file import CardFile, cards
+from labkit.survey.card.formats import ROLES, role_of
+from labkit.survey.card.markdown import definitions
+from labkit.survey.card.markup import as_html
+from labkit.survey.card.reviews import guess_language
+from labkit.survey.card.schema import CardLanguage
+from labkit.survey.card.show import is_told
 from labkit.survey.group.events import Event
 from labkit.survey.group.log import own_log, read_events
 from labkit.survey.group.settings import local_now
-from labkit.survey.importing import guess_language
-from labkit.survey.library import read_paper
-from labkit.survey.markdown import definitions
-from labkit.survey.markup import as_html
-from labkit.survey.schema import Paper
-from labkit.survey.showing import is_told
+from labkit.survey.library.deck_files import Part, deck_files, deck_folder, deck_problems, read_part
+from labkit.survey.publication.files import read_paper
+from labkit.survey.publication.ids import reader_id
+from labkit.survey.publication.schema import Paper
 from labkit.survey.slides.decks import paper_lines, portions, table
 from labkit.survey.slides.labels import LABELS
 from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.sections import Topic, figures, topic_slides, topics
-from labkit.survey.writing import reader_id
 
 STALE = 3600  # seconds after which nobody is still writing a deck's first version
 LISTS = 800  # where what the front matter of the cards lists goes: after all their sections

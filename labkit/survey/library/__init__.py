@@ -1,0 +1,1 @@
+"""All papers and cards at once (`shelf`): compared, mapped, exported, and what was read of them kept (`cache`)."""

@@ -1,0 +1,1 @@
+"""One paper: what is true of it (`schema`), its files (`files`), its published numbers, and how they are cited (`cite`)."""

@@ -1,0 +1,69 @@
+import multiprocessing
+import os
+import warnings
+
+import pytest
+
+from labkit.data import processes
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def where(number: int) -> int:
+    return os.getpid()
+
+
+def die_in_a_worker(number: int) -> int:
+    if multiprocessing.parent_process() is not None:
+        os._exit(1)
+    return number * number
+
+
+def fail_at_seven(number: int) -> int:
+    if number == 7:
+        raise ValueError("seven")
+    return number
+
+
+@pytest.fixture
+def pool_at_once(monkeypatch):
+    """Processes take over after the first item."""
+    monkeypatch.setattr(processes, "TRIAL_SECONDS", -1.0)
+    monkeypatch.setattr(processes, "WORTH_SECONDS", -1.0)
+
+
+def collect(function, items, workers):
+    return dict(processes.map_files(function, items, label="test", workers=workers, progress=False))
+
+
+def test_short_work_is_done_in_this_process():
+    assert set(collect(where, range(10), 2).values()) == {os.getpid()}
+
+
+def test_processes_give_what_one_process_gives(pool_at_once):
+    items = list(range(50))
+    assert collect(square, items, 2) == {i: i * i for i in items}
+    assert len(set(collect(where, items, 2).values())) >= 2
+
+
+def test_without_workers_everything_is_done_here(pool_at_once):
+    assert set(collect(where, range(10), 0).values()) == {os.getpid()}
+
+
+def test_work_goes_on_here_where_processes_die(pool_at_once):
+    with pytest.warns(UserWarning, match="going on with one process"):
+        assert collect(die_in_a_worker, range(20), 2) == {i: i * i for i in range(20)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_the_function_raises_is_raised_here(pool_at_once, workers):
+    with pytest.raises(ValueError, match="seven"):
+        collect(fail_at_seven, range(50), workers)
+
+
+def test_no_items_give_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert collect(square, [], 2) == {}
