@@ -34,7 +34,7 @@ from labkit.survey.library.export import json_ld_script
 from labkit.survey.library.gaps import gap_map
 from labkit.survey.library.reading_graph import reading_graph
 from labkit.survey.library.shelf import Shelf
-from labkit.survey.publication.files import SummaryError
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 from labkit.survey.search.gallery import FACETS, records
 

@@ -11,8 +11,9 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.links import Link, links
 from labkit.survey.card.schema import Card, CardClaim, Question
 from labkit.survey.library.shelf import Item
-from labkit.survey.publication.files import Place, SummaryError
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Claim, Paper, Sourced
+from labkit.survey.publication.yaml_files import Place
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
 Needed = tuple[

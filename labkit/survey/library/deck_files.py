@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from labkit.survey.card.links import Folders, fault, links
 from labkit.survey.card.markdown import split_lines
-from labkit.survey.publication.files import SummaryError, decode, paper_folder
-from labkit.survey.publication.problems import Problem, Severity
+from labkit.survey.publication.files import paper_folder
+from labkit.survey.publication.problems import Problem, Severity, SummaryError
+from labkit.survey.publication.text_files import decode
 
 FOLDER = "deck"
 _NAME = re.compile(r"\d{3}-[a-z0-9]+(?:-[a-z0-9]+)*\.md")

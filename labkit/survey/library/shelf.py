@@ -27,8 +27,10 @@ from labkit.runs.project import NO_PAPERS
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.schema import Card
 from labkit.survey.library import cache
-from labkit.survey.publication.files import SummaryError, decoded, parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.files import parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Paper, Result
+from labkit.survey.publication.text_files import decoded
 
 Kind = Literal["paper", "results", "card"]
 

@@ -21,8 +21,7 @@ from labkit.survey.group.settings import local_now, new_group, read_settings, wh
 from labkit.survey.group.speaking import judge_idea, note_idea, praise
 from labkit.survey.group.state import Goal, read_group
 from labkit.survey.group.timer import ForgottenTimer, band, start, stop
-from labkit.survey.publication.files import SummaryError
-from labkit.survey.publication.problems import Problem
+from labkit.survey.publication.problems import Problem, SummaryError
 
 pytestmark = pytest.mark.usefixtures("library")
 
