@@ -1,6 +1,7 @@
-"""What one file of the library tells the check: what is wrong with it alone, and what it needs of others.
+"""Looks at one file of the library for the check: what is wrong with it alone, and which other files it needs.
 
-Pure functions of a file's bytes and name, so that `shelf` can keep their answers; plain data, so that it can be JSON.
+The functions depend on the file's bytes and name alone, so that `library.shelf` can keep their answers; these are plain
+data, so that they can be JSON.
 """
 
 import re

@@ -6,8 +6,8 @@ for problem in report.problems: print(problem)
 report.errors                       # how many of them make the check fail
 ```
 
-What a file tells alone is kept by its content (`looks`, `shelf`); what files tell of each other is put together here,
-and what published numbers tell is `proofread`.
+What is wrong with one file alone (`one_file`) is kept by its content. What files say of each other is compared here, and
+the published numbers are proofread (`numbers`).
 """
 
 import contextlib

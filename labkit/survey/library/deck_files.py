@@ -2,7 +2,7 @@
 
 `040-method-reader-a.md` is one of them: the number says where it goes, the rest is a name. Its first line is the
 heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. A file a
-slide, so that people who work on different slides never meet in one. `slides.shared` makes and shows them.
+slide, so that people who work on different slides never meet in one. `slides.shared_deck` makes and shows them.
 """
 
 import re

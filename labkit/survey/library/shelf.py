@@ -10,7 +10,7 @@ shelf.errors                               # SummaryErrors, with file and line; 
 shelf.remember("words", shelf.items("card"), count_words)   # work something out of each file once, and keep it
 ```
 
-`library` reads one file and stops at what is wrong; the shelf goes on. What it reads it keeps by content (`kept`).
+`publication.files` reads one file and stops at an error; the shelf goes on. It keeps what it read by content (`cache`).
 """
 
 import functools

@@ -7,7 +7,7 @@ for finding in proofread(library):     # Library(papers, results, cards), such a
 
 Rules are data over `Paper` and `Result` and know no paper by name. What a paper's errata already say, or its
 `corrected` rows already put right, is a note; what nobody has noticed yet is a warning or an error. `rows`, `grid`,
-`depth`, `outliers` and `years` look at one paper, `same` and `statements` at all of them together.
+`depth`, `outliers` and `years` look at one paper, `one_value` and `claims` at all papers together.
 
 How much they catch, measured on the committed tables with one random slip at a time (`tests/survey/check/test_mutations.py`
 prints it by rule): of 200 wrong digits 135 were found, of 200 wrong labels 105. All that contradicted something printed
