@@ -35,7 +35,6 @@ class Look(TypedDict):
     notebooks: list[Needed]  # place, notebook, cell
     links: list[Link]
     checks: bool  # has claims that say themselves in numbers
-    found: bool  # has been done or reviewed
 
 
 def sparse(look: Look) -> dict[str, Any]:
@@ -56,7 +55,6 @@ def nothing() -> Look:
         notebooks=[],
         links=[],
         checks=False,
-        found=False,
     )
 
 
@@ -133,7 +131,6 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
         return look
     look["told"] += _misplaced(item, card, file)
     look["told"] += unfinished(file, card)
-    look["found"] = card.status in ("done", "reviewed")
     _count(look, card.claims)
     look["papers"] = [
         (["next", place, "paper"], wanted.paper, wanted.text) for place, wanted in enumerate(card.next) if wanted.paper
@@ -164,7 +161,7 @@ def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
 
 def unfinished(file: CardFile, card: Card) -> list[Told]:
     """A card that is done has words of its own below its headings: more than the title, its authors and links."""
-    if card.status not in ("done", "reviewed") or file.is_written:
+    if not card.finished or file.is_written:
         return []
     message = f"the card is {card.status}, but there are no words below its headings"
     hint = "write it, or set the status to reading"

@@ -105,7 +105,7 @@ def _belongs(card: CardFile, paper: str, reader: str) -> None:
 
 def _completed(card: CardFile, minutes: float) -> CardFile:
     """The card as it will be saved; only these two values change."""
-    if card.about.status not in ("done", "reviewed"):
+    if not card.about.finished:
         card = card.put("status", "done")
     if minutes > 0 and card.about.minutes.spent is None:
         timing = dict(card.keys.get("minutes") or {})

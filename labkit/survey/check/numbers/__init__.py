@@ -1,8 +1,8 @@
 """The results proofreader: rules that find what cannot be right in published numbers, with the evidence.
 
 ```
-for finding in proofread(library):     # Library(papers, results, cards), such as a shelf's
-    print(finding.severity, finding.rule, finding.message)
+proofread_paper(paper, rows)      # findings in one paper and its tables
+proofread_library(library)        # findings in what several papers say together: Library(papers, results, cards)
 ```
 
 Rules are data over `Paper` and `Result` and know no paper by name. What a paper's errata already say, or its
@@ -42,18 +42,9 @@ __all__ = [
     "Severity",
     "Shelved",
     "incomparable",
-    "proofread",
     "proofread_library",
     "proofread_paper",
 ]
-
-
-def proofread(library: Library) -> list[Finding]:
-    """Everything that all rules find, paper by paper, then over the whole library."""
-    found = []
-    for name, paper in library.papers.items():
-        found += proofread_paper(paper, library.results.get(name, ()))
-    return found + proofread_library(library)
 
 
 def proofread_paper(paper: Paper, rows: Sequence[Result]) -> list[Finding]:
