@@ -39,7 +39,7 @@ def find(text: str) -> FrontMatter | None:
     # "\r" alone ends a line for YAML and Markdown, but not for the regular expression's ^.
     closing = _CLOSING.search(text.replace("\r", "\n"), opening.end())
     if not closing:
-        raise ValueError("the front matter that this line opens is not closed; put a line `---` after its last key")
+        raise ValueError("the front matter begins here and does not end; put a line `---` after its last key")
     end = closing.end() + (text[closing.end() - 1 : closing.end() + 1] == "\r\n")
     return FrontMatter(int(text.startswith(MARK)), opening.end(), closing.start(), end)
 
@@ -55,7 +55,7 @@ def read(path: Path, text: str) -> tuple[dict[str, Any], dict[Place, int], Front
     # With its opening fence, so that lines count from the top of the file.
     data, lines = parse_yaml(path, text[front.start : front.close])
     if data is not None and not isinstance(data, dict):
-        raise SummaryError(path, "the front matter is no keys and values, such as `language: ja`", 2)
+        raise SummaryError(path, "the front matter must be keys and values, such as `language: ja`", 2)
     return data or {}, lines, front
 
 
@@ -143,7 +143,7 @@ def _checked(old: str, new: str, key: str, value: Any) -> str:
     except SummaryError:
         found = {}
     if found != wanted:
-        raise ValueError(f"{key!r} is written in a way that cannot be edited without changing more; edit it by hand")
+        raise ValueError(f"{key!r} cannot be edited without changing other lines; edit it by hand")
     return new
 
 
@@ -160,7 +160,7 @@ def _top(text: str) -> tuple[FrontMatter, dict[str, tuple[yaml.Node, yaml.Node]]
     if root is None:
         return front, {}
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise ValueError("the front matter is not one key a line")
+        raise ValueError("the front matter does not have one key per line")
     return front, {key.value: (key, value) for key, value in root.value}
 
 

@@ -107,7 +107,9 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
     if scheme and len(scheme[1]) > 1:
         if scheme[1].casefold() in _OPEN:
             return None
-        return Fault("unsafe-link", f"{target!r} is no link to a page", "link to https:// or to a file of the library")
+        return Fault(
+            "unsafe-link", f"{target!r} does not link to a page", "link to https:// or to a file of the library"
+        )
     path = unquote(re.split(r"[?#]", target)[0]).replace("\\", "/")
     paper = card.parent.parent
     folders, name = folders or Folders(), path.rpartition("/")[2]
@@ -115,7 +117,7 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
     if moved and _inside(target, f"figures/{name}", paper, paper, folders) is None:
         return None  # a picture of the review, put where the paper's pictures are
     if scheme or path.startswith(("/", "~")) or "\0" in path:
-        return Fault("leaves-folder", f"{target!r} is a path of one computer or site", _into(paper))
+        return Fault("leaves-folder", f"{target!r} is a path on one computer or site", _into(paper))
     return _inside(target, path, paper, paper if link.image else root, folders)
 
 

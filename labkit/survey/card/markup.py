@@ -144,11 +144,14 @@ def unshown(text: str, folder: str | Path) -> Iterator[tuple[str, str]]:
     for target in wanted:
         file = figure_file(folder, target)
         if web_only(target):
-            yield target, "on the web, which no page of ours loads; save it into figures/ and link to it there"
+            yield (
+                target,
+                "on the web, and pages load nothing from there; save it into figures/ and link to it there",
+            )
         elif file is None:
             yield target, "not found; put it into figures/"
         elif data_uri(file) is None:
-            yield target, f"no PNG, JPEG, GIF or WebP of up to {LARGEST_FIGURE >> 20} MiB"
+            yield target, f"not a PNG, JPEG, GIF or WebP file of at most {LARGEST_FIGURE >> 20} MiB"
 
 
 def data_uri(path: Path | None) -> str | None:

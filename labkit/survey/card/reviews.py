@@ -62,7 +62,7 @@ def import_review(
     for card in _ways(path, text, about, source.name, encoding):
         if _holds(card, about, data):
             return card
-    raise SummaryError(source, "could not be made a card without changing it")
+    raise SummaryError(source, "cannot become a card without changing its text")
 
 
 def export_review(card: CardFile) -> bytes:
@@ -70,14 +70,14 @@ def export_review(card: CardFile) -> bytes:
     about = card.about.imported
     front = front_matter.find(card.text)
     if about is None or front is None:
-        raise ValueError(f"{card.path} was not imported; it is a review of its own as it stands")
+        raise ValueError(f"{card.path} was not imported, so there is no review to give back")
     inner = card.text[front.inner : front.close]
     block = re.match(rf"{re.escape(BEGIN)}[ \t]*[\r\n].*?^{re.escape(END)}[ \t]*(?:\r\n|\n|\r)", inner, re.M | re.S)
     if not block:
         # Only "\n" starts a line for the expression above.
         block = re.match(rf"{re.escape(BEGIN)}\r.*?\r{re.escape(END)}\r", inner, re.S)
     if not block:
-        raise ValueError(f"{card.path} has lost the lines {BEGIN!r} and {END!r}, which say what the import added")
+        raise ValueError(f"{card.path} lacks the lines {BEGIN!r} and {END!r}; they mark what the import added")
     if about.fences == "added":
         text = card.text[: front.start] + card.text[front.end :]
     else:
@@ -95,7 +95,7 @@ def set_aside(card: CardFile) -> SummaryError | None:
         front = front_matter.read(source, card.words)[2]
     except SummaryError as error:
         return error
-    return SummaryError(source, "uses labkit's keys for something else", 1) if front else None
+    return SummaryError(source, "uses labkit's keys with another meaning", 1) if front else None
 
 
 def guess_language(text: str) -> CardLanguage:
@@ -132,7 +132,7 @@ def _decoded(data: bytes, encoding: str, source: Path) -> str:
     """The text of a file. Every byte must come back when it is encoded again."""
     text = decode(source, data, encoding)
     if text.encode(encoding) != data:
-        raise SummaryError(source, f"{encoding} would not give the same bytes back")
+        raise SummaryError(source, f"{encoding} does not give the same bytes back")
     return CardFile.parse(text.encode("utf-8"), source).text
 
 

@@ -109,7 +109,7 @@ class CardClaim(Sourced):
         if self.disputes and not self.evidence:
             raise ValueError("a claim that disputes another needs evidence")
         if self.cell and not self.notebook:
-            raise ValueError("cell needs the notebook that it is in")
+            raise ValueError("a cell needs the name of its notebook")
         return self
 
 

@@ -75,7 +75,7 @@ def look_at_bytes(data: bytes, *, imported: bool = False) -> list[Told]:
     elif windows:
         odd = (data[: data.index(b"\r\n")] if windows < all_ends / 2 else data[: _lone(data)]).count(b"\n") + 1
         message = f"line ends are mixed: {windows} of {all_ends} are CRLF"
-        told.append((odd, worse, "line-ends", message, "let all lines end alike"))
+        told.append((odd, worse, "line-ends", message, "use one kind of line end"))
     return told
 
 
@@ -151,7 +151,7 @@ def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
     """A card is called after its language and reader, and lies with its paper."""
     told: list[Told] = []
     if card.paper != item.paper:
-        message = f"the card is of {card.paper}, but lies with {item.paper}"
+        message = f"the card is about {card.paper}, but lies in the folder of {item.paper}"
         told.append((line_of(("paper",), file.lines), "error", "misplaced", message, f"move it to {card.paper}/cards"))
     if card.file_name != item.path.name:
         message = f"the file is called {item.path.name}, but the card is {card.language} by {card.reader}"

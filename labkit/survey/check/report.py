@@ -133,13 +133,13 @@ class _Check:
         for place, paper, words in look["papers"]:
             if paper not in self.paper_ids:
                 line = self._line(item, place)
-                message = f"next: no paper {paper!r} is in the library, for “{words}”"
+                message = f"next: the library has no paper {paper!r} (“{words}”)"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(paper, self.paper_ids))
         for place, claim, _ in look["disputes"]:
             claims = self.claims.get(item.paper, [])
             if claim not in claims:
                 line = self._line(item, place)
-                message = f"it disputes the claim {claim!r}, which {item.paper} does not have"
+                message = f"it disputes the claim {claim!r}, but {item.paper} has no such claim"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(claim, claims))
         for raw in look["links"]:
             link = Link(*raw)
@@ -209,7 +209,7 @@ class _Check:
         """Cards and numbers without their paper; ids that belong to another folder."""
         for item in self.shelf.all_items:
             if item.paper not in self.paper_ids:
-                message = f"there is no {item.paper}/paper.yaml, so it is of no paper"
+                message = f"{item.paper}/paper.yaml is missing, so this file belongs to no paper"
                 yield Problem(item.path, None, "error", "no-paper", message, _meant(item.paper, self.paper_ids))
         for item, look in self.papers:
             for line, _, _, message, _ in look["told"]:
@@ -234,7 +234,9 @@ class _Check:
             for item, place in places if len(places) > 1 else ():
                 line = self._line(item, place)
                 others = ", ".join(other.paper for other, _ in places if other.paper != item.paper)
-                message = f"{register} {number} is that of {others} too: one paper twice, or a wrong number"
+                message = (
+                    f"{register} {number} also belongs to {others}: one paper is here twice, or the number is wrong"
+                )
                 yield Problem(item.path, line, "error", "duplicate-id", message)
 
     def _numbers(self) -> Iterator[Problem]:
@@ -243,7 +245,7 @@ class _Check:
         silent = [one for one in papers.values() if one.kind == "paper" and not one.missing]
         for item in self.shelf.items("paper") if len(silent) < len(papers) else ():
             if papers.get(item.paper) in silent and not self.shelf.results.get(item.paper):
-                message = "no published number is in results.csv, and nothing says why"
+                message = "results.csv has no numbers, and the paper does not say why"
                 yield Problem(item.path, None, "note", "no-numbers", message, "add `missing: which, and why`")
 
     def _notebooks(self, item: Item, look: Look) -> Iterator[Problem]:

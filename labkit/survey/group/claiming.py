@@ -37,7 +37,7 @@ def known_paper(paper: str) -> str:
         hint = did_you_mean(paper, known)
         raise LookupError(f"no paper {paper!r} in {summaries_folder()}{hint} `labkit group list --all` shows them all")
     if not _is_paper(paper):
-        raise LookupError(f"{paper} is a folder of notes that belong to no single paper; there is nothing to claim")
+        raise LookupError(f"{paper} is a folder of notes, not a paper; it cannot be claimed")
     return paper
 
 
@@ -96,4 +96,4 @@ def pick(group: Group, papers: Iterable[str], *, seed: int | None = None) -> str
     for paper in free:
         if _is_paper(paper):
             return paper
-    raise LookupError("no paper is left that nobody holds and nobody has done; claim one beside its reader")
+    raise LookupError("every paper is held or done; claim one that somebody else reads too")

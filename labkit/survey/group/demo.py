@@ -75,7 +75,7 @@ def make_demo(
     folder = Path(folder).expanduser()
     clock = zone_of(zone)
     if not is_vacant(folder):
-        raise FileExistsError(f"{folder} has something in it; name a folder that is not there yet")
+        raise FileExistsError(f"{folder} is not empty; name a new folder")
     source = summaries_folder()
     papers = [paper for paper in paper_ids() if read_paper(paper).kind == "paper"][:MOST_PAPERS]
     people = [f"reader-{chr(ord('a') + number)}" for number in range(readers)]

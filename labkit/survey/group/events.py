@@ -103,7 +103,7 @@ def parse_event(person: str, line: str) -> Event:
     except (ValueError, RecursionError):
         raise ValueError("not a line of JSON") from None
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
-        raise ValueError("no event: it has no kind")
+        raise ValueError("not an event: it has no kind")
     for name, good in KINDS.get(data["kind"], {}).items():
         if not good(data.get(name)):
             raise ValueError(f"{data['kind']}: {name} cannot be {data.get(name)!r}")
@@ -113,7 +113,7 @@ def parse_event(person: str, line: str) -> Event:
     try:
         whole.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("half of a character, which no file can hold") from None
+        raise ValueError("half of a character; a file cannot hold it") from None
     return Event(_instant(data.get("at")), person, whole, data)
 
 
@@ -124,7 +124,7 @@ def _instant(text: Any) -> dt.datetime:
             raise ValueError(f"the time {text} has no zone; write it as 2018-03-04T21:10:05+09:00")
         return at.astimezone(dt.UTC)
     except (TypeError, OverflowError):
-        raise ValueError(f"no event: its time is {text!r}") from None
+        raise ValueError(f"not an event: its time is {text!r}") from None
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

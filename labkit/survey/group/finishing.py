@@ -42,7 +42,7 @@ def own_card(paper: str, reader: str, language: str | None = None) -> CardFile:
     if not found:
         which = f" in {language}" if language else ""
         raise FileNotFoundError(
-            f"a paper is checked off when its card exists, and you have none of {paper}{which}; "
+            f"you have no card of {paper}{which}, and a paper is done when its card is there; "
             f"`labkit card new {paper} --reader {reader}` begins one"
         )
     if len(found) > 1:
@@ -79,7 +79,7 @@ def done(
         problems = tuple(check(card))
         if wrong := [one for one in problems if one.severity == "error"]:
             raise SummaryError(
-                card.path, "\n".join(["the card does not check, so it is not done:", *map(_line, wrong)])
+                card.path, "\n".join(["the card has errors, so the paper is not done yet:", *map(_line, wrong)])
             )
         card.save()
         if own.running:

@@ -48,11 +48,11 @@ def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> 
 def _read(path: Path, on_error: Callable[[SummaryError], object] | None) -> Iterator[Event]:
     tell = on_error or (lambda error: None)
     if not ID.fullmatch(path.stem):
-        tell(SummaryError(path, "the name of a log is its reader's: small ASCII letters, digits and hyphens"))
+        tell(SummaryError(path, "a log is named after its reader, in small ASCII letters, digits and hyphens"))
         return
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if len(data) > LARGEST:
-        tell(SummaryError(path, f"{len(data):,} bytes is more than a log can be ({LARGEST:,})"))
+        tell(SummaryError(path, f"{len(data):,} bytes; a log has at most {LARGEST:,}"))
         return
     lines = data.split(b"\n")
     for number, line in enumerate(lines, start=1):

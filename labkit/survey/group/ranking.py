@@ -73,12 +73,12 @@ class Ranking:
 def month(name: str, zone: ZoneInfo) -> Period:
     """`2018-03`: the calendar month. Raises `ValueError` for anything else."""
     if not re.fullmatch(r"\d{4}-\d{2}", name):
-        raise ValueError(f"{name!r} is no month; write it as 2018-03")
+        raise ValueError(f"{name!r} is not a month; write it as 2018-03")
     try:
         first = dt.date.fromisoformat(f"{name}-01")
         following = dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
     except ValueError:
-        raise ValueError(f"{name!r} is no month; write it as 2018-03") from None
+        raise ValueError(f"{name!r} is not a month; write it as 2018-03") from None
     return Period(name, first, following - dt.timedelta(days=1), zone)
 
 
@@ -90,7 +90,7 @@ def week(name: str, zone: ZoneInfo) -> Period:
     except ValueError:
         first = None
     if first is None:
-        raise ValueError(f"{name!r} is no week; write it as 2018-W10")
+        raise ValueError(f"{name!r} is not a week; write it as 2018-W10")
     return Period(name, first, first + dt.timedelta(days=6), zone)
 
 

@@ -30,7 +30,7 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
         cities = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
         city = nearest(name.replace(" ", "_").title(), cities)
         hint = f"; did you mean {cities[city]!r}?" if city else did_you_mean(name, known)
-        raise ValueError(f"no time zone {name!r}{hint} Names are such as Asia/Tokyo, Europe/Berlin, UTC") from None
+        raise ValueError(f"no time zone {name!r}{hint} Names look like Asia/Tokyo, Europe/Berlin, UTC") from None
 
 
 def _zone_name(value: object) -> str:

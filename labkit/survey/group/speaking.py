@@ -39,7 +39,9 @@ def find_idea(group: Group, start: str) -> Idea:
     if len(found) == 1:
         return found[0]
     ids = [idea.id for idea in group.ideas]
-    more = f" fits {len(found)} ideas; write more of it" if found else f": no such idea{did_you_mean(start, ids)}"
+    more = (
+        f" fits {len(found)} ideas; write more of its letters" if found else f": no such idea{did_you_mean(start, ids)}"
+    )
     raise LookupError(f"idea {start!r}{more} `labkit group idea` lists them")
 
 
@@ -47,7 +49,7 @@ def praise(to: str, text: str, *, reader: str, paper: str = "", now: dt.datetime
     """Say what somebody did well. Raises `LookupError` for an unknown member or paper, `ValueError` for oneself."""
     reader_id(reader)
     if to == reader:
-        raise ValueError("praise goes to somebody else; be glad of your own work all the same")
+        raise ValueError("praise is for the work of somebody else")
     if paper:
         known_paper(paper)
     with own_log(reader, now or local_now()) as log:
@@ -74,7 +76,7 @@ def leave(*, reader: str, now: dt.datetime | None = None) -> str:
     with own_log(reader, now or local_now()) as log:
         spells = read_group().spells.get(reader, ())
         if not spells or spells[-1].until is not None:
-            raise ValueError(f"{reader} belongs to no institution; `labkit group join NAME` says to which")
+            raise ValueError(f"{reader} has not joined an institution; `labkit group join NAME` does that")
         log.add("leave")
     return spells[-1].institution
 

@@ -57,7 +57,7 @@ def export(shelf: Shelf, to: str | Path, papers: Sequence[str] = ()) -> Path:
     if write is None:
         raise ValueError(f"{to.name} should end in one of {', '.join(_FORMATS)}{did_you_mean(to.suffix, _FORMATS)}")
     if to.resolve().is_relative_to(shelf.folder.resolve()):
-        raise ValueError(f"{to} is inside the library, among the files that people write; choose another place")
+        raise ValueError(f"{to} is inside the library, where people's own files are; choose another place")
     return write_atomically(to, lambda temporary: write(_chosen(shelf, papers), shelf, temporary))
 
 

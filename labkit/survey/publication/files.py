@@ -56,7 +56,7 @@ def _library(start: str | Path | None) -> tuple[Path, bool]:
         folder = Path(chosen).expanduser()
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"LABKIT_SUMMARIES is {chosen}, which is no folder; it should hold <paper-id>/paper.yaml"
+                f"LABKIT_SUMMARIES is {chosen}, which is not a folder; it should hold <paper-id>/paper.yaml"
             )
         return folder, False
     for place in upwards(start):
@@ -105,7 +105,7 @@ def paper_folder(paper_id: str) -> Path:
     # Checked before it becomes part of a path, so that no id leads out of the folder.
     if not isinstance(paper_id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", paper_id):
         raise LookupError(
-            f"{paper_id!r} is no paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
+            f"{paper_id!r} is not a paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
         )
     folder = summaries_folder() / paper_id
     if not (folder / "paper.yaml").is_file():
@@ -178,7 +178,7 @@ def _miscounted(path: Path, row: Mapping[Any, Any], columns: int, line: int) -> 
     more = len(row.get(None) or ())
     hint = "is there a comma in a number (98,0 for 98.0), or in text without quotes?" if more else ""
     fields = columns + more - sum(value is None for value in row.values())
-    return SummaryError(path, f"{fields} fields, not {columns} as the header has", line, suggestion=hint)
+    return SummaryError(path, f"{fields} fields, but the header has {columns}", line, suggestion=hint)
 
 
 def _refused_columns(columns: Sequence[str]) -> str:

@@ -271,7 +271,7 @@ class Paper(Record):
 
 def _erratum_line(erratum: Erratum) -> str:
     e = html.escape
-    right = f"should be {e(erratum.correct)}" if erratum.correct else "which is right is not known"
+    right = f"should be {e(erratum.correct)}" if erratum.correct else "the right value is not known"
     return f"<li>{e(erratum.where)} prints {e(erratum.printed)}; {right}. {e(erratum.evidence)}</li>"
 
 

@@ -38,11 +38,11 @@ def decode(path: Path, data: bytes, encoding: str = "utf-8") -> str:
     for an encoding that is not known.
     """
     if len(data) > LARGEST:
-        raise SummaryError(path, f"{len(data):,} bytes is more than a file can be here ({LARGEST:,})")
+        raise SummaryError(path, f"{len(data):,} bytes; a file here has at most {LARGEST:,}")
     try:
         return data.decode(encoding)
     except LookupError:
-        raise ValueError(f"no encoding {encoding!r}; those often met are utf-8, {', '.join(ENCODINGS)}") from None
+        raise ValueError(f"unknown encoding {encoding!r}; common ones are utf-8, {', '.join(ENCODINGS)}") from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding

@@ -37,7 +37,7 @@ def add_paper(paper_id: str) -> Path:
         )
     if len({compared(one.title) for _, one in waiting[paper_id]}) > 1:
         where = ", ".join(f"{queue_path(venue)} line {one.line} ({one.title})" for venue, one in waiting[paper_id])
-        raise LookupError(f"{paper_id} is the id of several papers: {where}; give them ids of their own there")
+        raise LookupError(f"{paper_id} is the id of several papers: {where}; give each its own id there")
     venue, one = waiting[paper_id][0]
     try:
         text = _paper_yaml(one, venue)

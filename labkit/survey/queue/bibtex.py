@@ -65,13 +65,13 @@ def read_bibtex(path: Path, text: str) -> BibList:
             strings[inner.key.casefold()] = inner.value
         elif isinstance(block, ParsingFailedBlock):
             reason = " ".join(str(getattr(block.error, "abort_reason", "") or "it is not whole").split())
-            found.problems.append(SummaryError(path, f"no whole BibTeX entry: {reason}", (block.start_line or 0) + 1))
+            found.problems.append(SummaryError(path, f"a broken BibTeX entry: {reason}", (block.start_line or 0) + 1))
     entries = [_entry(one, strings, path, found) for one in raw]
     _note_keys(entries, path, found)
     entries = _decoded_entries(_with_volumes(entries, path, found))
     for one in entries:
         if one.kind in VOLUMES:
-            found.notes.append(SummaryError(path, f"{one.key}: @{one.kind} is no paper; left out", one.line))
+            found.notes.append(SummaryError(path, f"{one.key}: @{one.kind} is not a paper; left out", one.line))
         else:
             found.entries.append(one)
     return found
@@ -113,7 +113,7 @@ def _blocks(path: Path, text: str) -> "Iterable[Block]":
     try:
         return list(bibtexparser.parse_string(text, parse_stack=[]).blocks)
     except Exception as error:
-        raise SummaryError(path, f"no BibTeX that can be taken apart: {error}") from None
+        raise SummaryError(path, f"BibTeX that cannot be read: {error}") from None
     finally:
         log.setLevel(level)
 
@@ -160,7 +160,7 @@ def _note_keys(entries: Sequence[BibEntry], path: Path, found: BibList) -> None:
     for one in entries:
         other = first.setdefault(one.key, one)
         if one.key and other is not one:
-            told = f"the key {one.key} stands on line {other.line} too; both entries are read"
+            told = f"the key {one.key} is on line {other.line} too; both entries are read"
             found.notes.append(SummaryError(path, told, one.line))
 
 

@@ -77,7 +77,7 @@ def read_papers(path: Path, text: str, order: Order = "") -> Listed:
     for one, who in zip(listed.papers, authors, strict=True):
         papers.append(replace(_tidy(one), authors=str(who), source=path.name))
         if who.doubt:
-            told = f"{who.doubt}; it is queued with a question mark, for you to settle"
+            told = f"{who.doubt}; it is queued with a question mark; please decide"
             doubts.append(SummaryError(path, told, one.line))
     return Listed(tuple(papers), listed.problems, (*listed.notes, *doubts))
 

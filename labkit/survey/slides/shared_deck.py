@@ -62,7 +62,7 @@ def new_deck(
                 place += 1
             drafts[name] = f"# {heading}\n\n{text}".rstrip() + "\n"
     if not drafts:
-        raise LookupError(f"the cards of {paper.id} say nothing yet; a deck is made of what they say")
+        raise LookupError(f"the cards of {paper.id} have no words yet; a deck is made from their words")
     _write(drafts, folder)
     with own_log(reader, now) as log:
         readers = sorted({card.about.reader for card in chosen})
@@ -96,7 +96,7 @@ def read_deck(paper_id: str) -> tuple[Part, ...]:
     """The slides as they are written. Raises `LookupError` where there are none, `SummaryError` for a bad one."""
     files = deck_files(deck_folder(paper_id))
     if not files:
-        raise LookupError(f"{paper_id} has no deck yet; `labkit deck new {paper_id}` makes one of its cards")
+        raise LookupError(f"{paper_id} has no deck yet; `labkit deck new {paper_id}` makes one from its cards")
     return tuple(map(read_part, files))
 
 

@@ -74,9 +74,7 @@ def _corrections_without_erratum(paper: Paper, rows: Sequence[Result]) -> Iterat
     """A corrected number that no erratum tells of."""
     for row in rows:
         if row.status == "corrected" and not any(_tells(erratum, row) for erratum in paper.errata):
-            message = (
-                f"{row.model or row.dataset}, {row.metric}: {row.printed} is a correction that no erratum tells of"
-            )
+            message = f"{row.model or row.dataset}, {row.metric}: {row.printed} is marked as corrected, but no erratum explains it"
             yield Finding("no-erratum", "warning", paper.id, message, (row,))
 
 

@@ -47,4 +47,4 @@ def _said(row: Result, name: str) -> str:
     return repr(value) if value not in ("", None) else "not said"
 
 
-GRID_RULES = (Rule("torn-row", "two rows that one wrong label has torn apart", torn),)
+GRID_RULES = (Rule("torn-row", "one row split in two by a wrong label", torn),)

@@ -70,7 +70,7 @@ def _told(left: Result, right: Result, expected: dict[int, float], limit: float)
     )
     message = (
         f"{named(left)}: {left.printed} beside {right.printed} on {right.dataset}, {right.metric}, lies far from the "
-        f"other rows of {left.source}, which go with {wanted}"
+        f"other rows of {left.source}; they suggest {wanted}"
     )
     hints = []
     for row in (left, right):
