@@ -32,7 +32,7 @@ class FrontMatter(NamedTuple):
 
 
 def find(text: str) -> FrontMatter | None:
-    """The front matter of a text; None where its first line is no `---`. Raises `ValueError` where it is never closed."""
+    """The front matter of a text; None if the first line is not `---`. Raises `ValueError` if it does not end."""
     opening = _OPENING.match(text)
     if not opening:
         return None
@@ -60,7 +60,7 @@ def read(path: Path, text: str) -> tuple[dict[str, Any], dict[Place, int], Front
 
 
 def line_end(text: str) -> str:
-    """How this text ends its lines: what its first line does."""
+    """The line end of this text: that of its first line."""
     found = _LINE_END.search(text)
     return found.group() if found else "\n"
 
@@ -84,7 +84,7 @@ def written(value: Any) -> str:
 def put(text: str, key: str, value: Any) -> str:
     """The text with this value under a key of its front matter: in place of the old one, or as a last line.
 
-    Raises `ValueError` where there is no front matter, or it is written so that this would change more.
+    Raises `ValueError` if there is no front matter, or if the edit would change other lines.
     """
     front, nodes = _top(text)
     if key not in nodes:
@@ -136,7 +136,7 @@ def _data(text: str) -> dict[str, Any]:
 
 
 def _checked(old: str, new: str, key: str, value: Any) -> str:
-    """The edited text, if it says what the old one said but for this key; anchors and the like may prevent that."""
+    """The edited text, if only this key changed its meaning. Anchors, for example, may prevent that."""
     wanted = {**_data(old), key: _as_read(value)}
     try:
         found = _data(new)

@@ -78,7 +78,7 @@ def _is_numbered_next(text: str, start: int) -> bool:
 
 
 def _hides_until(line: str) -> re.Pattern[str] | None:
-    """What closes the block that this line opens, if it opens one that goes on."""
+    """The end mark of the block that begins on this line, if one begins and goes on."""
     fence = _FENCE.match(line)
     if fence:
         kind = fence["fence"]

@@ -2,7 +2,7 @@
 
 CommonMark with tables and strikethrough; HTML is text, but for `<img>`, which is a picture like any other. Where Markdown
 itself would drop words they stay: what stands in a row beyond the head's columns, and `[memo]: yes`, which leads nowhere.
-Marks of Jekyll are understood: `{:toc}` is no words, `{{ site.baseurl }}/a.png` is an address.
+Marks of Jekyll are understood: `{:toc}` is not shown, `{{ site.baseurl }}/a.png` is an address.
 """
 
 import functools
@@ -50,12 +50,12 @@ def definitions(text: str) -> dict[str, Any]:
 
 
 def is_address(target: str) -> bool:
-    """Whether what stands in a link's brackets can lead anywhere: it has a scheme, a folder or an ending."""
+    """Whether the text in a link's brackets can be an address: it has a scheme, a folder or an ending."""
     return bool(_ADDRESS.match(target))
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines as the parser counts them: other ends of lines than these are letters to it."""
+    """The lines as the parser counts them; it takes other line ends for letters."""
     return re.sub(r"\r\n?", "\n", text).split("\n")
 
 
@@ -74,7 +74,7 @@ def _destination(text: str, start: int, most: int) -> Any:
 
 
 def _definition(state: Any, start: int, end: int, silent: bool) -> bool:
-    """Markdown's rule for `[name]: address`, where that is an address; otherwise somebody wrote it to be read."""
+    """Markdown's rule for `[name]: address`. Where the address is not one, the line is text to read."""
     from markdown_it.rules_block import reference
 
     references = state.env.setdefault("references", {})
@@ -132,7 +132,7 @@ def _is_contents(tokens: list[Any]) -> bool:
 
 
 def _whole_rows(state: Any) -> None:
-    """Put what a row has beyond the head's columns into its last cell."""
+    """Put cells beyond the head's columns into the last cell of their row."""
     from markdown_it.rules_block.table import escapedSplit
 
     lines = state.src.split("\n")

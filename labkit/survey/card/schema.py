@@ -30,7 +30,7 @@ questions:                      # open ones; the notebook is the one that tries 
 
 `status` is what the card says of itself: `labkit card new` begins with reading, `labkit group done` sets done, somebody
 else's look over it makes reviewed. Who has claimed a paper, and when it counts as done, is in the group's logs alone;
-queued and claimed are for who keeps cards without a group.
+queued and claimed are for readers who keep cards without a group.
 
 Keys of somebody else's, such as Jekyll's `layout` or `tags`, stay where they are. `card` reads and edits the file.
 """

@@ -23,7 +23,7 @@ Needed = tuple[
 
 
 class Look(TypedDict):
-    """What a file tells. Every kind of file fills in what it has."""
+    """What was found in a file. Every kind of file fills in what it has."""
 
     told: list[Told]
     stated: int  # numbers, ids and claims that must have a source
@@ -38,12 +38,12 @@ class Look(TypedDict):
 
 
 def sparse(look: Look) -> dict[str, Any]:
-    """A look without what it does not tell: most files have nothing wrong, and this is what is kept of each."""
+    """A look without its empty fields. Most files have nothing wrong, and one look per file is kept."""
     return {key: value for key, value in look.items() if value}
 
 
 def nothing() -> Look:
-    """A look at a file that tells nothing."""
+    """A look with empty fields."""
     return Look(
         told=[],
         stated=0,
@@ -59,7 +59,7 @@ def nothing() -> Look:
 
 
 def look_at_bytes(data: bytes, *, imported: bool = False) -> list[Told]:
-    """How the file is written: byte-order mark, line ends. Read all the same, so neither is an error.
+    """Problems with the byte-order mark and line ends. The file is read all the same, so they are not errors.
 
     An imported review is kept as it was found: there it is a note.
     """
@@ -148,7 +148,7 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
 
 
 def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
-    """A card is called after its language and reader, and lies with its paper."""
+    """Problems with the place of a card: its name is language and reader, its folder is the paper's."""
     told: list[Told] = []
     if card.paper != item.paper:
         message = f"the card is about {card.paper}, but lies in the folder of {item.paper}"
@@ -160,7 +160,7 @@ def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
 
 
 def unfinished(file: CardFile, card: Card) -> list[Told]:
-    """A card that is done has words of its own below its headings: more than the title, its authors and links."""
+    """A card that is done but has no words below its headings, besides title, authors and links."""
     if not card.finished or file.is_written:
         return []
     message = f"the card is {card.status}, but there are no words below its headings"

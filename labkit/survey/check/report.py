@@ -1,4 +1,4 @@
-"""The check: everything that is wrong in a folder of papers and cards, with file and line; one bad file stops nothing.
+"""The check: everything that is wrong in a folder of papers and cards, with file and line. A bad file does not stop it.
 
 ```
 report = check()                    # or check("some/folder")
@@ -35,7 +35,7 @@ from labkit.survey.publication.yaml_files import parse_yaml
 
 @dataclass(frozen=True)
 class Report:
-    """What the check found, and how much it looked at. `stated` is what must have a source, `unsure` how much of it has none."""
+    """The problems, and how much was looked at. `stated` counts what must have a source, `unsure` what lacks one."""
 
     folder: Path
     problems: tuple[Problem, ...]
@@ -73,7 +73,7 @@ def check(folder: str | Path | None = None, *, notebooks: Path | None = None, pr
 
 
 def check_card(card: CardFile, *, notebooks: Path | None = None) -> tuple[Problem, ...]:
-    """What is wrong with one card, in its place or about to be saved there; the library around it is read for links."""
+    """What is wrong with one card, saved or about to be saved. The library around it is read for links."""
     shelf = open_shelf(card.path.absolute().parents[2])
     paper, name = card.path.absolute().parts[-3], card.path.name
     item = Item("card", shelf.folder / paper / "cards" / name, paper, "")
@@ -83,7 +83,7 @@ def check_card(card: CardFile, *, notebooks: Path | None = None) -> tuple[Proble
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles, which a million small records without any keep busy for a third of the time."""
+    """Turn the garbage collector off: it would take a third of the time for a million small records without cycles."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -127,7 +127,7 @@ class _Check:
         )
 
     def of_card(self, item: Item, look: Look) -> Iterator[Problem]:
-        """What is wrong with a card by itself and by what it needs of others."""
+        """What is wrong with a card itself and with its links to other files."""
         yield from _told(item, look)
         yield from self._notebooks(item, look)
         for place, paper, words in look["papers"]:

@@ -15,7 +15,7 @@ from labkit.survey.queue.venue import queued, venues
 
 
 class Claimed(NamedTuple):
-    """A claim, and who else has to do with the paper: other holders, and those who have done a card of it."""
+    """A claim, with the other holders of the paper and the readers who have done a card of it."""
 
     reading: Reading
     new: bool  # False where the reader held it already
@@ -24,14 +24,14 @@ class Claimed(NamedTuple):
 
 
 def known_papers() -> tuple[str, ...]:
-    """What the group can read: the papers of the library, then those of the venues' queues that it has no folder of."""
+    """The papers that the group can read: those of the library, then those that only the queues have."""
     library = paper_ids()
     waiting = (one.id for venue in venues() for one in queued(venue))
     return tuple(dict.fromkeys((*library, *waiting)))
 
 
 def known_paper(paper: str) -> str:
-    """The id, if the group can read it. Raises `LookupError` with the nearest id, or where it is no paper but notes."""
+    """The id, if the group can read it. Raises `LookupError` with the nearest id, and for a folder of notes."""
     known = known_papers()
     if paper not in known:
         hint = did_you_mean(paper, known)
@@ -86,7 +86,7 @@ def release(paper: str, *, reader: str, now: dt.datetime | None = None) -> None:
 
 
 def pick(group: Group, papers: Iterable[str], *, seed: int | None = None) -> str:
-    """A paper that nobody holds and nobody has done, for the undecided. The same seed gives the same one.
+    """A random paper that nobody holds or has done. The same seed gives the same paper.
 
     Raises `LookupError` where none is left.
     """

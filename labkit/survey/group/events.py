@@ -21,7 +21,7 @@ LONGEST_READING = 24 * 60.0  # minutes that one run of the stopwatch can say
 
 @dataclass(frozen=True)
 class Event:
-    """Something a member did. Two are the same where their person and line are: reading one twice changes nothing."""
+    """Something a member did. Two events with the same person and line are the same event."""
 
     at: dt.datetime  # in UTC; the line keeps the distance it was written with
     person: str

@@ -1,4 +1,4 @@
-"""Checking a paper off: only with a card that exists, is the reader's own and checks."""
+"""Checks a paper off. The reader's own card must be there, without errors."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ Check = Callable[[CardFile], Sequence[Problem]]
 
 
 class Finished(NamedTuple):
-    """A paper that is checked off: the card, what its check says all the same, and the stopwatch's last run if it ran."""
+    """A paper that is checked off: the card, its warnings and notes, and the stopwatch's last run if it ran."""
 
     card: Path
     again: bool  # the reader had done it before

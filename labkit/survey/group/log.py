@@ -31,14 +31,14 @@ def group_folder() -> Path:
 
 
 def log_path(person: str) -> Path:
-    """The log of this person. Raises `ValueError` for a name that is no id."""
+    """The log of this person. Raises `ValueError` for a name that cannot be an id."""
     if not ID.fullmatch(person) or len(person) > 80:
         raise ValueError(f"reader {person!r}: use small ASCII letters, digits and hyphens, such as reader-a")
     return group_folder() / "log" / f"{person}.jsonl"
 
 
 def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> tuple[Event, ...]:
-    """What everybody did, in order. A line that is no event is left out, and told to `on_error` with file and line."""
+    """What everybody did, in order. A line that is not an event is reported to `on_error` and left out."""
     events: list[Event] = []
     for path in sorted((group_folder() / "log").glob("[!.]*.jsonl")):
         events += _read(path, on_error)
@@ -90,7 +90,7 @@ class OwnLog:
         return event
 
     def _later(self) -> dt.datetime:
-        """Now, or just after this person's last event, where the clock is no further behind it than clocks are."""
+        """Now, or just after this person's last event if the clock is a little behind that."""
         if self._last is None:
             own = (event.at for event in _read(log_path(self.person), None))
             self._last = max((at for at in own if at <= self.now + _SKEW), default=None)
@@ -109,9 +109,9 @@ class OwnLog:
 
 @contextmanager
 def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
-    """This person's log, locked while the block looks and writes. A file that nothing was written to goes again.
+    """This person's log, locked while the block reads and writes. A new file is deleted again if it stays empty.
 
-    `now` has a zone. Raises `ValueError` for a name that is no id, `OSError` where the folder cannot be written.
+    `now` has a zone. Raises `ValueError` for a name that cannot be an id, `OSError` where the folder cannot be written.
     """
     path = own_place(log_path(person))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +127,6 @@ def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
 
 
 def _write_attributes(path: Path) -> None:
-    """Tell git how logs merge. The same words in every clone, so that making it twice is no conflict."""
+    """Tell git how logs merge. Every clone writes the same words, so that they do not conflict."""
     if not path.is_file():
         write_atomically(path, lambda temporary: temporary.write_bytes(ATTRIBUTES.encode()))

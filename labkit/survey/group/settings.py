@@ -93,7 +93,7 @@ def who_am_i(given: str | None = None) -> str:
 
 
 def _from_git() -> str:
-    """What git knows where one stands, else of a library that is elsewhere; nothing where there is no git."""
+    """The setting of git in the current folder, else in the library's folder; empty without git."""
     places = [Path.cwd(), *([summaries_folder()] if os.environ.get("LABKIT_SUMMARIES") else [])]
     for place in places:
         try:

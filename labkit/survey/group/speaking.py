@@ -1,4 +1,4 @@
-"""What members say: an idea, kept or rejected with a reason; praise of somebody's work; which institution they are of."""
+"""What members say: ideas, kept or rejected with a reason; praise of somebody's work; their institution."""
 
 import datetime as dt
 
@@ -61,7 +61,7 @@ def praise(to: str, text: str, *, reader: str, paper: str = "", now: dt.datetime
 
 
 def join(institution: str, *, reader: str, now: dt.datetime | None = None) -> None:
-    """Say of which institution one is, for the ranking per head; saying it again changes nothing."""
+    """Say which institution a reader is from, for the ranking per head. Saying it again changes nothing."""
     reader_id(reader)
     institution = _said(institution, "the institution")
     with own_log(reader, now or local_now()) as log:
@@ -71,7 +71,7 @@ def join(institution: str, *, reader: str, now: dt.datetime | None = None) -> No
 
 
 def leave(*, reader: str, now: dt.datetime | None = None) -> str:
-    """Be a member no longer; returns the institution. Raises `ValueError` for who belongs to none."""
+    """Leave the institution; returns its name. Raises `ValueError` for a reader without one."""
     reader_id(reader)
     with own_log(reader, now or local_now()) as log:
         spells = read_group().spells.get(reader, ())

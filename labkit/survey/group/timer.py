@@ -43,7 +43,7 @@ LOOK_HERE_FIRST: dict[Mode, tuple[str, ...]] = {
 
 
 class ForgottenTimer(ValueError):
-    """A stopwatch that has run for so long that nobody can have read all the while."""
+    """A stopwatch that has run too long for one reading."""
 
 
 class Stopped(NamedTuple):
@@ -103,7 +103,7 @@ def spoken(minutes: float) -> str:
 
 
 def start(paper: str, *, reader: str, mode: Mode | None = None, now: dt.datetime | None = None) -> Claimed:
-    """Start the stopwatch; who does not hold the paper claims it by that. `mode` is that of last time by default.
+    """Start the stopwatch. It claims the paper if the reader does not hold it. `mode` is by default that of last time.
 
     Raises `LookupError` for an unknown paper, `ValueError` where a stopwatch of this reader runs already.
     """
@@ -175,6 +175,6 @@ def measured(running: Reading, *, minutes: float | None, forget: bool, now: dt.d
 
 
 def _last(reader: str) -> str:
-    """What this reader holds, for who looks for a paper to start."""
+    """The papers that this reader holds, in words."""
     held = [one.paper for one in read_group().held_by(reader)]
     return f" (you hold {', '.join(held)})" if held else ""

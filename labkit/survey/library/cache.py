@@ -1,4 +1,4 @@
-"""What was worked out of files, kept by their content in labkit's cache folder, so that only changed files are read.
+"""Keeps in labkit's cache folder what was worked out from files, by their content, so that only changed files are read.
 
 One SQLite file per version of the code: a later labkit never reads what an earlier one made. A cache that cannot be
 opened, read or written is left alone, and everything is worked out again; nothing in it is ever the only copy.
@@ -57,7 +57,7 @@ class Kept:
         return {path: ((size, mtime, ctime), digest) for path, size, mtime, ctime, digest in rows}
 
     def note(self, path: Path, stamp: Stamp, digest: str) -> None:
-        """Remember a file's digest; of one that was written just now it is not taken for granted."""
+        """Remember a file's digest. A file that was written just now is not remembered: it may change again."""
         if time.time_ns() - max(stamp[1:]) > SETTLED:
             self._stamps[str(path)] = (stamp, digest)
 

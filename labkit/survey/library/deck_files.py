@@ -1,8 +1,8 @@
 """The slides that several people make of one paper: a text file a slide in `summaries/<paper-id>/deck/`.
 
 `040-method-reader-a.md` is one of them: the number says where it goes, the rest is a name. Its first line is the
-heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. A file a
-slide, so that people who work on different slides never meet in one. `slides.shared_deck` makes and shows them.
+heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. Each
+slide is a file, so that people who work on different slides do not conflict. `slides.shared_deck` makes and shows them.
 """
 
 import re

@@ -72,7 +72,7 @@ def _chosen(shelf: Shelf, papers: Sequence[str]) -> list[Paper]:
 
 
 def bibtex(papers: Iterable[Paper]) -> str:
-    """The papers as BibTeX in UTF-8, keyed by their ids; folders of notes are no papers and left out."""
+    """The papers as BibTeX in UTF-8, with their ids as keys; folders of notes are left out."""
     import bibtexparser
     from bibtexparser.model import Entry
 
@@ -105,7 +105,7 @@ def _fields(paper: Paper, venue: str) -> list["Field"]:
 
 
 def _number(text: str) -> str:
-    """A number or an address as it is; styles do not want these escaped. One that could end its field is none."""
+    """A number or an address as it is, since styles do not want it escaped; empty if it could end its BibTeX field."""
     return "" if re.search(r"[\\{}\s]", text) else text
 
 
@@ -137,7 +137,7 @@ def results_table(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """A table as CSV; text that a spreadsheet would take for a formula has an apostrophe in front (see `spreadsheet`)."""
+    """A table as CSV; text that a spreadsheet would take for a formula gets an apostrophe in front (`csv_cells`)."""
     text = table.copy()
     for name in text.columns:
         if not pd.api.types.is_numeric_dtype(text[name]):

@@ -1,4 +1,4 @@
-"""A whole `summaries/` folder at once: every paper, every number, every card, and what cannot be read.
+"""Reads a whole `summaries/` folder: every paper, number and card, and the errors in them.
 
 ```
 shelf = open_shelf()                       # or open_shelf("some/folder"); files that did not change are not read again
@@ -47,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ShelvedCard:
-    """A card that can be read; its front matter is at hand, its text a call away."""
+    """A card that can be read: its front matter, and its text by `read()`."""
 
     item: Item
     _about: str = field(repr=False)

@@ -32,7 +32,7 @@ def summaries_folder(start: str | Path | None = None) -> Path:
 
 
 def is_read_only(start: str | Path | None = None) -> bool:
-    """Whether `summaries_folder` is the installed package's, for want of one where you stand."""
+    """Whether `summaries_folder` is the installed package's, because there is none in or above this folder."""
     return _library(start)[1]
 
 
@@ -78,7 +78,7 @@ def _packaged() -> tuple[Path, Path]:
 
 
 def paper_ids() -> tuple[str, ...]:
-    """The ids of all papers: the folders that hold a `paper.yaml`, sorted. What is hidden is no paper."""
+    """The ids of all papers: the folders with a `paper.yaml`, sorted. Hidden folders are left out."""
     return tuple(sorted(path.parent.name for path in summaries_folder().glob("[!.]*/paper.yaml")))
 
 
@@ -127,7 +127,7 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
 
 
 def parse_paper(path: Path, text: str) -> Paper:
-    """The paper that a `paper.yaml` tells of; the path says which folder it is in. Raises `SummaryError`."""
+    """The paper in the text of a `paper.yaml`; the path says which folder it is in. Raises `SummaryError`."""
     data, lines = parse_yaml(path, text)
     if not isinstance(data, dict):
         raise SummaryError(path, "expected keys and values, such as `id: hara-2018-retrace`", 1)

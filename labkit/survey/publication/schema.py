@@ -20,7 +20,7 @@ Year = Annotated[int, Field(ge=1900, le=2100)]
 
 
 class Record(BaseModel):
-    """Frozen. A key that is nearly one of ours is a slip and refused; any other unknown key is somebody's own and kept."""
+    """A frozen record. A key that is nearly one of ours is refused as a slip; any other unknown key is kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
     foreign: ClassVar[frozenset[str]] = frozenset()  # somebody else's keys that are known to be no slips
@@ -69,7 +69,7 @@ class Person(Record):
 
 
 class Sourced(Record):
-    """Something that carries where it comes from, or is marked unsure."""
+    """A statement with its source, or marked unsure."""
 
     source: str = ""
     unsure: bool = False

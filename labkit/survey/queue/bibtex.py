@@ -1,7 +1,7 @@
 """BibTeX and biblatex as people write them, read into plain fields: LaTeX decoded, strings put in, crossrefs followed.
 
-What is odd but readable (a field or a key given twice, a volume among papers) is read and noted; only what is no entry
-at all is a problem.
+Odd but readable entries (a field or a key given twice, a volume among papers) are read and noted. Only what cannot be
+read is a problem.
 """
 
 import logging
@@ -42,7 +42,7 @@ class BibEntry:
 
 @dataclass
 class BibList:
-    """The papers of a file, what of it cannot be used, and what was read though it is odd."""
+    """The papers of a file, the entries that cannot be used, and notes on odd entries that were read."""
 
     entries: list[BibEntry] = field(default_factory=list)
     problems: list[SummaryError] = field(default_factory=list)
@@ -50,7 +50,7 @@ class BibList:
 
 
 def read_bibtex(path: Path, text: str) -> BibList:
-    """All papers of a BibTeX text. Raises `SummaryError` where it cannot be taken apart at all."""
+    """All papers of a BibTeX text. Raises `SummaryError` if the text cannot be read at all."""
     from bibtexparser.model import Entry, ParsingFailedBlock, String
 
     found = BibList()
@@ -78,7 +78,7 @@ def read_bibtex(path: Path, text: str) -> BibList:
 
 
 def decoded(texts: Sequence[str]) -> list[str]:
-    """LaTeX as plain text, math too: `O(n)` for `$\\mathcal{O}(n)$`. Braces around words stay; what is no LaTeX stays."""
+    """LaTeX as plain text, math too: `O(n)` for `$\\mathcal{O}(n)$`. Braces around words stay, and so does all other text."""
     from bibtexparser import Library
     from bibtexparser.middlewares import LatexDecodingMiddleware
     from bibtexparser.model import Entry, Field
@@ -99,7 +99,7 @@ def unbraced(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Percent and ampersand, and a dollar that has no other, are themselves: a list has no comments and no tables."""
+    """Escape percent, ampersand and a single dollar: a list of papers has no LaTeX comments, tables or open formulas."""
     text = re.sub(r"(?<!\\)[%&]", r"\\\g<0>", text)
     return re.sub(r"(?<!\\)\$", r"\\$", text) if len(re.findall(r"(?<!\\)\$", text)) % 2 else text
 

@@ -1,8 +1,8 @@
-"""Who wrote a paper, of the words of a list: one name a person, where the words can be read in one way only.
+"""Reads authors from a list: one name per person, where the words can be read in one way only.
 
 A comma stands between two people in one list (`Ada Example, Ben Sample`) and inside a name in another (`Example, Ada`).
 `read_authors` reads a whole column, so that a cell that can be read in one way only decides how its neighbours are
-read. What stays open is marked with a question mark and read by nobody until somebody has settled it.
+read. Authors that stay open get a question mark, and are not used until somebody has decided.
 """
 
 import re
@@ -229,7 +229,7 @@ def _is_whole(part: str) -> bool:
 
 
 def _is_no_family(part: str) -> bool:
-    """Whether this cannot be a family name alone: it has initials, or more Chinese, Japanese, Korean letters than one."""
+    """Whether this cannot be a family name alone: it has initials, or several Chinese, Japanese or Korean letters."""
     if part.startswith("{"):
         return False
     initials = any(_INITIALS.fullmatch(word) for word in part.split())

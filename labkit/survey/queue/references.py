@@ -1,7 +1,7 @@
 """Which paper of the library a reader means: a title in any language, cut short or misspelt, a short name, an arXiv number.
 
-`resolve` gives candidates with a score and what matched; `settled` the one that is beyond doubt, if there is one. Two
-papers that fit alike are nobody's business but the reader's: nothing is chosen then.
+`resolve` gives candidates with a score and what matched; `settled` gives the certain one, if there is one. Where two
+papers fit alike, the reader decides.
 """
 
 import bisect
@@ -32,7 +32,7 @@ _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Candidate(NamedTuple):
-    """A paper that may be meant: how surely (0-1), and which of its names matched."""
+    """A paper that a reference may mean: the score (0-1), and which of its names matched."""
 
     paper: str
     score: float
@@ -44,7 +44,7 @@ Named = dict[str, list[tuple[str, str]]]  # a name as it is compared → papers,
 
 @dataclass(frozen=True)
 class Names:
-    """What papers can be called by. Make it once with `Names.of`, for a library's worth of references."""
+    """The names of papers. Make it once with `Names.of`, for many references."""
 
     titles: Named = field(default_factory=dict)
     aliases: Named = field(default_factory=dict)
@@ -225,7 +225,7 @@ def _ends_a_part(plain: str, title: str) -> bool:
 
 
 def _by_alias(text: str, names: Names) -> list[Candidate]:
-    """Short names: alone, or as the first words before brackets. A keyword that one paper alone has is a hint, no more."""
+    """Short names: alone, or as the first words before brackets. A keyword that only one paper has is a hint."""
     found = []
     before = re.split(r"[(（\[:：,、]", text, maxsplit=1)[0]
     for words, score in ((text, 0.95), (before, 0.9), (text.split(maxsplit=1)[0] if text else "", 0.7)):

@@ -1,8 +1,8 @@
 """A venue's list of papers as a reading queue: `summaries/queue/<venue>.csv`, one paper a line, by session.
 
-`read_list` reads what venues publish (BibTeX, CSV), `enqueue` adds it to the queue, `queued` reads the queue. A line
-per paper, so that two people's additions merge; papers that the library has carry its id. Nothing is guessed in
-silence: what a list says in two ways is marked, and what is taken for the same paper is told with the reason.
+`read_list` reads what venues publish (BibTeX, CSV), `enqueue` adds it to the queue, `queued` reads the queue. Each paper
+is a line, so that the additions of two people merge. Papers of the library have its id. Every guess is
+reported: authors that can be read in two ways are marked, and papers taken for the same are named with the reason.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""How much goes on one slide: Markdown cut between its blocks, and a block that is too tall where its kind can be cut.
+"""Cuts Markdown into slides: between its blocks, and inside a block that is too tall for one slide.
 
 A list is cut between items, a table between rows, its head repeated, code between lines, its fence kept, a paragraph
 between sentences, a quote or an item as what is in it. Only where to cut is decided here, by an estimate of the lines
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
 
 def pages(text: str, lines: float = LINES) -> tuple[str, ...]:
-    """The text on as many slides as it takes, each Markdown but for the definitions of links; none for no words."""
+    """The text cut for as many slides as it takes, as Markdown without the definitions of links."""
     made: list[str] = []
     room = 0.0
     heading = ""  # goes where what it stands above goes
@@ -55,7 +55,7 @@ def pages(text: str, lines: float = LINES) -> tuple[str, ...]:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a text in order, each item of a list one. Definitions of links are none."""
+    """The blocks of a text in order; each item of a list is a block, definitions of links are left out."""
     lines = split_lines(text)
     for token in parser().parse(text, {}):
         if token.map is None or token.nesting < 0 or token.level > 1:

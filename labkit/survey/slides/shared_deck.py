@@ -88,7 +88,7 @@ def raise_version(paper_id: str, what: str, *, reader: str, now: dt.datetime | N
 
 
 def versions(paper_id: str) -> tuple[Event, ...]:
-    """What was said each time the deck's version was raised, in order; the first made it."""
+    """The events that raised the deck's version, in order; the first made the deck."""
     return tuple(event for event in read_events() if event.kind == "deck" and event["paper"] == paper_id)
 
 
@@ -172,7 +172,7 @@ def _chosen(paper: Paper, language: CardLanguage | None) -> list[CardFile]:
 
 
 def _drafts(card: CardFile, paper: Paper) -> Iterator[tuple[int, str, str, str]]:
-    """What a card gives to a deck: place, name, heading and text. Sections of one role of all cards stand together."""
+    """The slides that a card gives to a deck: place, name, heading and text. Sections of one role stand together."""
     title = card.title.heading if card.title else ""
     place = 5
     if title and not is_told(title, paper) and not any(topic.heading == title for topic in topics(card)):
@@ -199,6 +199,6 @@ def _drafts(card: CardFile, paper: Paper) -> Iterator[tuple[int, str, str, str]]
 
 
 def _item(text: str, *more: str) -> str:
-    """An item of a list in Markdown, whose text is no Markdown."""
+    """An item of a Markdown list with plain text, escaped."""
     told = [re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(one.split())) for one in (text, *more) if one]
     return f"- {told[0]}" + (f" ({'; '.join(told[1:])})" if len(told) > 1 else "")

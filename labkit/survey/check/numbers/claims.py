@@ -46,7 +46,7 @@ def stated(library: Library) -> Iterator[Stated]:
 
 
 def wrong_claims(library: Library) -> Iterator[Finding]:
-    """Claims whose numbers are in no table or in no single row, do not make what is said, or cannot be compared."""
+    """Claims with numbers that no table or no single row has, that do not give the result, or that cannot be compared."""
     for one in stated(library):
         found: dict[str, list[Result]] = {}
         for name, quoted in one.check.numbers.items():
@@ -80,7 +80,7 @@ def _rows(library: Library, one: Stated, quoted: Quoted) -> list[Result] | str:
 
 
 def _no_single_model(one: Stated, found: Mapping[str, list[Result]]) -> Iterator[Finding]:
-    """Numbers that are said to be of one model and stand in rows of different ones."""
+    """Numbers that a claim gives to one model and the tables give to several."""
     models = [{label(row, ONE_MODEL) for row in rows} for rows in found.values()]
     if not set.intersection(*models):
         where = "; ".join(
@@ -139,7 +139,7 @@ def _cannot_be_compared(one: Stated, found: Mapping[str, list[Result]]) -> Itera
 
 
 def incomparable(a: Result, b: Result) -> tuple[list[str], list[str]]:
-    """In what two accuracies were measured differently, and of what only one of them says how."""
+    """The ways in which two accuracies were measured differently, and the columns that only one of them states."""
     differing, unsaid = [], []
     for name in COMPARED:
         one, other = getattr(a, name), getattr(b, name)

@@ -1,4 +1,4 @@
-"""A row torn in two by one wrong label: its table is a grid, and two rows have just what the other lacks."""
+"""A row split in two by a wrong label: the table is a grid, and each of two rows has the columns that the other lacks."""
 
 import itertools
 from collections import Counter

@@ -65,7 +65,7 @@ def worse_with_both(rows: Sequence[Result]) -> Iterator[Finding]:
 
 
 def other_count_of_classes(rows: Sequence[Result]) -> Iterator[Finding]:
-    """A dataset whose name ends in a number of classes that is not the number of its classes."""
+    """A dataset whose name ends in another number of classes than its row says."""
     for row in rows:
         ending = re.search(r"[A-Za-z]-?(\d{2,4})$", row.dataset)
         if row.metric == "classes" and ending and float(ending[1]) != row.value:

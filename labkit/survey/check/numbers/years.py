@@ -1,4 +1,4 @@
-"""Rules over what is told of a paper: year, venue, arXiv number, DOI and id have to agree."""
+"""Rules over the record of a paper: year, venue, arXiv number, DOI and id have to agree."""
 
 import re
 from collections import defaultdict
@@ -44,7 +44,7 @@ def _other_venue(paper: Paper) -> Iterator[Finding]:
 
 
 def _doi(paper: Paper) -> Iterator[Finding]:
-    """A DOI that names a conference and a year names the paper's. Journals count theirs otherwise."""
+    """A DOI with a conference and a year must have the paper's. Journals number theirs in another way."""
     found = re.search(r"/([A-Z]+)W?\.((?:19|20)\d\d)\.", paper.doi.id) if paper.doi else None
     if found:
         for venue in {paper.venue, *(version.venue for version in paper.versions)}:
@@ -54,7 +54,7 @@ def _doi(paper: Paper) -> Iterator[Finding]:
 
 
 def _arxiv(paper: Paper) -> Iterator[Finding]:
-    """An arXiv number is of the year in which the paper came to arXiv."""
+    """An arXiv number has the year in which the paper came to arXiv."""
     if not paper.arxiv:
         return
     number = _NUMBER.match(paper.arxiv.id)
@@ -76,7 +76,7 @@ def _arxiv(paper: Paper) -> Iterator[Finding]:
 
 
 def cited_years(library: Library) -> Iterator[Finding]:
-    """A source that names a paper of the library with a year in which its authors have none there."""
+    """A source that cites a paper with a year in which the library has none by these authors."""
     years = defaultdict(set)
     for paper in library.papers.values():
         if paper.authors and paper.year:
