@@ -74,7 +74,7 @@ def written(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value) if isinstance(value, bool | int | float | None) else str(value)
     bare = re.fullmatch(r"\w[\w .+/()·?!-]*", value) and not value.endswith(" ") and " #" not in value
-    # What YAML would read as a number, a date or a word of its own needs quotes.
+    # Text that YAML would read as a number, a date or a word of its own needs quotes.
     if bare and yaml.load(value, Loader) == value:
         return value
     quoted = json.dumps(value, ensure_ascii=False)

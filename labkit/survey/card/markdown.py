@@ -16,7 +16,7 @@ _IMAGE = re.compile(r"<img\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:|#|\{\{|.*[/\\]|[^\s]+\.[a-z0-9]{2,5}$", re.IGNORECASE)
 _LIQUID = re.compile(r"(?:\{\{[^{}\n]*\}\})+[^()\s<>]*")
 _SITE = re.compile(r"(?:\{\{-?\s*(?:site\.(?:base)?url|[\"']([^\"'{}]*)[\"']\s*\|[^{}]*)\s*-?\}\})+")
-# Lines that set attributes of the block above them, in Jekyll's Markdown, and what its table of contents replaces.
+# Lines of Jekyll's Markdown: attributes of the block above, and the list that its table of contents replaces.
 _ATTRIBUTES = r"\{:(?:toc|(?:\s*(?:[.#][\w-]+|[\w-]+=(?:\"[^\"]*\"|'[^']*')))+)\s*\}"
 _MARKS = re.compile(rf"^[ \t]*{_ATTRIBUTES}[ \t]*$\n?", re.MULTILINE)
 _CONTENTS = re.compile(r"(?:toc|contents?|table of contents|目次|目录|目錄|목차)\n\{:toc\}", re.IGNORECASE)
@@ -28,7 +28,7 @@ def parser() -> Any:
     from markdown_it import MarkdownIt, helpers
 
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
-    # Every target is parsed as a link, so that `markup` decides, and not what Markdown happens to take for one.
+    # Every target is parsed as a link, so that `markup` decides which are links, and not the parser.
     made.validateLink = lambda url: True  # type: ignore[method-assign]
     made.normalizeLink = lambda url: url  # type: ignore[method-assign]
     made.helpers = SimpleNamespace(  # type: ignore[assignment]

@@ -53,7 +53,7 @@ def as_html(
     """
     env: dict[str, Any] = {"link": link, "figure": figure, "references": dict(references or {})}
     tokens = parser().parse(text, env)
-    if any(token.level >= DEEPEST - 1 for token in tokens):  # what is deeper is lost to the parser
+    if any(token.level >= DEEPEST - 1 for token in tokens):  # the parser drops deeper text
         return f"<pre>{html.escape(text)}</pre>"
     return str(_renderer().render(tokens, parser().options, env))
 

@@ -140,7 +140,7 @@ class Import(Record):
     fences: Literal["found", "added"] = "added"  # whether the review had front matter that ours was put into
 
 
-# Keys of the site generators that reviews are written for; none of them is a slip of one of ours.
+# Keys of site generators, which reviews are written for. They are not slips of our keys.
 _FOREIGN = """layout title subtitle categories category tags tag author authors use_math mathjax math comments comment
 toc permalink published description excerpt image header lang draft slug updated lastmod cover url pdf id"""
 

@@ -24,9 +24,9 @@ from labkit.survey.publication.cite import folded
 from labkit.survey.publication.files import read_paper
 from labkit.survey.publication.schema import Paper
 
-OTHER = "other"  # the row of what readers wrote under headings that no format knows
+OTHER = "other"  # the row for headings that no format knows
 Kind = Literal["disputed", "two values", "one reader alone"]
-# "84.4 %", "3,783 clips": digits that are no part of a name such as ResNet-18 or UCF-101, and what is counted.
+# "84.4 %", "3,783 clips": digits outside of names such as ResNet-18 or UCF-101, with what they count.
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,/-])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(%|％|ポイント|포인트|个?百分点|[A-Za-z]{1,12}|)"
 )

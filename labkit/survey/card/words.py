@@ -16,7 +16,7 @@ _RUN = (
 )
 _MARKS = r"\u0300-\u036f\u3099\u309a"
 _PIECE = re.compile(rf"(?P<run>(?:{_RUN}[{_MARKS}]*)+)|\d+|[^\W\d_](?:(?!{_RUN})[^\W\d_]|[{_MARKS}])*|[^\W_]")
-PREFIX = 3  # letters from which a word also finds those that begin with it: overfit, overfitting
+PREFIX = 3  # letters; a longer word also finds words that begin with it: overfit, overfitting
 
 
 class Term(NamedTuple):
@@ -82,7 +82,7 @@ def asked(question: str) -> tuple[Wanted, ...]:
     for quoted, word in re.findall(r'["“”]([^"“”]+)["“”]|([^\s"“”]+)', unicodedata.normalize("NFC", question)):
         found = list(terms(quoted or word))
         if len(found) > 1 and found[-1].single:
-            found.pop()  # the pair before it says the same
+            found.pop()  # the pair before it is enough
         if found:
             last = found[-1]
             grows = not quoted and not last.pair and last.text.isalpha() and len(last.text) >= PREFIX

@@ -34,7 +34,7 @@ class Look(TypedDict):
     disputes: list[Needed]  # place, claim, ""
     notebooks: list[Needed]  # place, notebook, cell
     links: list[Link]
-    checks: bool  # has claims that say themselves in numbers
+    checks: bool  # has claims that can be checked by numbers
 
 
 def sparse(look: Look) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
     try:
         file = CardFile.parse(data, item.path)
     except SummaryError:
-        return look  # the reader has told it
+        return look  # reported when the file was read
     card = Card.model_validate_json(about) if about else None
     look["told"] += look_at_bytes(data, imported=bool(card and card.imported))
     look["links"] = list(links(file.words, file.text.count("\n", 0, file.body_start) + 1))

@@ -179,7 +179,7 @@ class _Check:
             return sparse(found)
 
         looks = self.shelf.remember(what, items, looked)
-        # None is a file that vanished meanwhile.
+        # None stands for a file that vanished meanwhile.
         return [(item, nothing() | told) for item, told in zip(items, looks, strict=True) if told is not None]
 
     @functools.cached_property
@@ -199,7 +199,7 @@ class _Check:
     def _imported_cards(self) -> frozenset[Path]:
         return frozenset(card.path for card in self.shelf.cards if card.about.imported)
 
-    # What several files tell together.
+    # Problems between several files.
 
     def _unreadable(self) -> Iterator[Problem]:
         for error in self.shelf.unreadable:
@@ -268,7 +268,7 @@ class _Check:
             return f"the notebook {path.stem} has no cell {cell!r}", _meant(cell, names)
         return None
 
-    # What published numbers tell.
+    # Problems in published numbers.
 
     def _proofread(self) -> Iterator[Problem]:
         digests = {item.paper: item.digest for item in self.shelf.items("results")}

@@ -11,8 +11,8 @@ from statistics import median
 from labkit.survey.group.state import Group
 
 WINDOW = dt.timedelta(days=14)
-PAST = 6  # windows that one's own past is
-LEAST = 2  # active days a window: below that, a quiet fortnight says nothing
+PAST = 6  # fortnights of a member's past that count
+LEAST = 2  # active days a fortnight; with fewer, a quiet fortnight means nothing
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_LINE = 20_000  # characters
 LONGEST_TEXT = 4_000
-LONGEST_READING = 24 * 60.0  # minutes that one run of the stopwatch can say
+LONGEST_READING = 24 * 60.0  # minutes: the longest run of a stopwatch
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _is_mode(value: Any) -> bool:
     return value in ("skim", "close")
 
 
-# What each kind says, and what that has to be.
+# The fields of each kind of event, and their types.
 KINDS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "join": {"institution": _is_text},
     "leave": {},

@@ -22,7 +22,7 @@ from labkit.survey.publication.text_files import LARGEST
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"
 _TICK = dt.timedelta(milliseconds=1)
-_SKEW = dt.timedelta(minutes=2)  # a clock that is set back by this much still tells the order
+_SKEW = dt.timedelta(minutes=2)  # a clock may be set back by this much
 
 
 def group_folder() -> Path:

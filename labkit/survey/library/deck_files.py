@@ -19,7 +19,7 @@ from labkit.survey.publication.text_files import decode
 FOLDER = "deck"
 _NAME = re.compile(r"\d{3}-[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 _HEADING = re.compile(r"#[ \t]+(.*\S)[ \t]*")
-_CONFLICT = re.compile(r"(?:<{7}|>{7}) ")  # what git writes around what it could not merge
+_CONFLICT = re.compile(r"(?:<{7}|>{7}) ")  # git's marks around a conflict
 
 
 class Part(NamedTuple):

@@ -102,7 +102,7 @@ def read_results(paper_id: str) -> tuple[Result, ...]:
 
 def paper_folder(paper_id: str) -> Path:
     """The folder of this paper. Raises `LookupError` with the nearest id if there is none."""
-    # Checked before it becomes part of a path, so that no id leads out of the folder.
+    # Checked before it becomes part of a path, so that an id cannot lead out of the folder.
     if not isinstance(paper_id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", paper_id):
         raise LookupError(
             f"{paper_id!r} is not a paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
@@ -168,7 +168,7 @@ def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ..
                 found = error.errors()[0]
                 errors.append(SummaryError(path, reason_of(error), rows.line_num, suggestion=suggestion_for(found)))
     except csv.Error as error:
-        # What follows a quote that is never closed is no row any more.
+        # After a quote that does not end there are no more rows.
         errors.append(SummaryError(path, str(error), rows.line_num))
     return tuple(results), tuple(errors)
 

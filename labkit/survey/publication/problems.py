@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-# What steers a terminal; and the halves of letters that stand for bytes of a name that is not UTF-8: they cannot be printed.
+# Characters that steer a terminal, and half letters, which stand for the bytes of a name that is not UTF-8.
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

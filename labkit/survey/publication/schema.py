@@ -23,7 +23,7 @@ class Record(BaseModel):
     """A frozen record. A key that is nearly one of ours is refused as a slip; any other unknown key is kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
-    foreign: ClassVar[frozenset[str]] = frozenset()  # somebody else's keys that are known to be no slips
+    foreign: ClassVar[frozenset[str]] = frozenset()  # keys of other programs that are not slips of ours
 
     @model_validator(mode="before")
     @classmethod
@@ -195,7 +195,7 @@ class Paper(Record):
     titles: dict[Language, ShortText]
     aliases: tuple[str, ...] = ()  # what people call the paper or what it made: I3D, TSN
     authors: tuple[Person, ...] = ()
-    and_others: bool = False  # the authors are more than those listed
+    and_others: bool = False  # there are more authors than those listed
     year: Year | None = None
     venue: str = ""
     pages: str = ""
@@ -283,7 +283,7 @@ class Result(Record):
     """
 
     model: str = ""  # the network, as the papers call it; empty for a number about a dataset
-    variant: str = ""  # what sets it apart from its namesakes, or its name in this table
+    variant: str = ""  # tells it from other networks of this name, or is its name in this table
     dataset: str = ""
     dataset_copy: str = ""  # whose copy: copies of Kinetics differ in size
     split: str = ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Entries that hold papers or fields for others.
 VOLUMES = frozenset(["proceedings", "mvproceedings", "collection", "mvcollection", "periodical", "xdata", "set"])
-# What a paper takes from the volume that its crossref names: not its title, editors, pages or numbers.
+# The fields that a paper takes from the volume in its crossref: not title, editors, pages or numbers.
 _OF_A_VOLUME = ("year", "date", "eventdate", "booktitle", "journal", "journaltitle", "series")
 _VERBATIM = frozenset(["url", "doi", "eprint", "file", "crossref", "xdata", "eprinttype", "archiveprefix"])
 _LATEX = re.compile(r"[\\$~]|--|``|''")
@@ -109,7 +109,7 @@ def _blocks(path: Path, text: str) -> "Iterable[Block]":
 
     log = logging.getLogger("bibtexparser")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # what it would log is among the problems
+    log.setLevel(logging.CRITICAL)  # its warnings are among the problems
     try:
         return list(bibtexparser.parse_string(text, parse_stack=[]).blocks)
     except Exception as error:
@@ -174,7 +174,7 @@ def _with_volumes(entries: Sequence[BibEntry], path: Path, found: BibList) -> li
         for link, named in links:
             other = by_key.get(named.casefold())
             if other is None and len(seen) > 1:
-                continue  # told where it is itself looked at
+                continue  # reported for that entry itself
             if other is None:
                 told = f"{one.key}: its {link} {named} is not in the list"
                 found.notes.append(SummaryError(path, told, one.line))

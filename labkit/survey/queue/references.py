@@ -17,7 +17,7 @@ from labkit.survey.publication.files import paper_ids, read_paper
 from labkit.survey.publication.schema import Paper
 
 CERTAIN = 0.85  # from this score on a candidate may be taken without asking
-NEAR = 0.75  # from this score on a line is a paper's name, whichever paper that is
+NEAR = 0.75  # from this score on a line names some paper
 APART = 0.05  # and only where the next one is this far behind
 SHOWN = 5
 MOST_BREAKS = 12  # of a reference; beyond the twelfth comma no title begins
@@ -25,7 +25,7 @@ ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d)")
 DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"'<>\])},]+)", re.IGNORECASE)
 _CUT = re.compile(r"…+|\.{2,}|．{2,}|。{2,}|⋯+")
 _QUOTED = re.compile(r"[\"“”«「『《]([^\"“”»」』》]{4,})[\"“”»」』》]")
-# What a line that names a paper has: a link, its number in a list of references, a year, quotes, the dots of a cut title.
+# The signs of a line that names a paper: a link, its number in a list of references, a year, quotes, the dots of a cut title.
 _MARKED = re.compile(rf"https?://|\]\(|\[\d{{1,3}}\]|(?<!\d)(?:19|20)\d\d(?!\d)|['’]\d\d\b|{_QUOTED.pattern}|…|\.\.\.")
 _BREAKS = re.compile(r"[,.:;，．、。：；()（）\[\]［］【】]+\s*|\s[-–—|]\s")
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

@@ -28,8 +28,8 @@ FACETS = ("language", "role", "keyword", "dataset", "model", "year", "status", "
 # The column of a facet in the table; several values in a row are a tuple.
 COLUMNS = {"role": "roles", "keyword": "keywords", "dataset": "datasets", "model": "models"}
 NO_CARD = "no card"
-LONGEST = 4000  # characters of a card that the page's own search looks through
-SUMMARY = 240  # of what a card says first
+LONGEST = 4000  # characters of a card that the search on the page reads
+SUMMARY = 240  # characters of a card's summary
 
 
 def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int | Sequence[Any]) -> pd.DataFrame:

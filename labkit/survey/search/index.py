@@ -111,7 +111,7 @@ class Index:
             self.place = _place(shelf.folder)
             self._connection = _opened(self.place)
             self._bring_up_to_date()
-        except (OSError, sqlite3.Error) as error:  # not to be written, or broken: without a file it works as well
+        except (OSError, sqlite3.Error) as error:  # read-only or broken: it works without a file as well
             if (
                 self.place
                 and isinstance(error, sqlite3.DatabaseError)
@@ -189,7 +189,7 @@ class Index:
             connection.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in known - here.keys()])
             terms_kept = connection.execute("SELECT count(*) FROM terms").fetchone()[0]
             if terms_kept > 1000 and terms_kept > 2 * len(known & here.keys()):
-                known = set()  # mostly terms of what is gone
+                known = set()  # most terms belong to deleted files
                 connection.execute("DELETE FROM entries")
                 connection.execute("INSERT INTO terms (terms) VALUES ('delete-all')")
             self._add({key for key in here if key not in known})

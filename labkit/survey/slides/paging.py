@@ -17,11 +17,11 @@ from labkit.survey.card.markdown import parser, split_lines
 LINES = 12  # that fit below a heading
 COLUMNS = 84  # Latin letters in a line; a Chinese, Japanese or Korean character takes two
 _SENTENCE = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+(?=\S)")
-_CLAUSE = re.compile(r"(?<=[、，；])|\s+")  # where a sentence is cut that is itself too tall
+_CLAUSE = re.compile(r"(?<=[、，；])|\s+")  # where a sentence that is too tall is cut
 _ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?: {1,4}(?=\S)|[ \t]|$)", re.MULTILINE)
 _QUOTE = re.compile(r"^ {0,3}> ?", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-# What would make another block of the rest of a paragraph, if it stood at its head.
+# Signs that would turn the rest of a paragraph into another kind of block.
 _MARK = re.compile(r"#{1,6}(?:\s|$)|>|[-+*](?:\s|$)|`{3}|~{3}|\[[^\]]*\]:|\d{1,9}(?=[.)](?:\s|$))")
 
 
@@ -37,7 +37,7 @@ def pages(text: str, lines: float = LINES) -> tuple[str, ...]:
     """The text cut for as many slides as it takes, as Markdown without the definitions of links."""
     made: list[str] = []
     room = 0.0
-    heading = ""  # goes where what it stands above goes
+    heading = ""  # a heading stays with the text below it
     for block in blocks(text):
         if block.kind == "heading_open":
             heading += block.text + "\n\n"

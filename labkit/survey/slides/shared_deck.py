@@ -42,7 +42,7 @@ from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.sections import Topic, figures, topic_slides, topics
 
 STALE = 3600  # seconds after which nobody is still writing a deck's first version
-LISTS = 800  # where what the front matter of the cards lists goes: after all their sections
+LISTS = 800  # place of the lists in the cards' front matter: after all sections
 
 
 def new_deck(
@@ -124,7 +124,7 @@ def paper_deck(paper_id: str) -> Deck:
 def _write(drafts: dict[str, str], folder: Path) -> None:
     """Make the folder of these files, whole or not at all. Of two who do it at once, one gets `FileExistsError`."""
     for left in folder.parent.glob(".deck-*"):  # by a process that was killed
-        with suppress(FileNotFoundError):  # another's, who has just made a deck of it
+        with suppress(FileNotFoundError):  # another process has just made a deck of it
             if time.time() - left.stat().st_mtime > STALE:
                 shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".deck-", dir=folder.parent))

@@ -11,7 +11,7 @@ from labkit.survey.publication.statements import StatementError, Verdict, judge,
 
 ONE_MODEL = ("paper", "source", "model", "variant", "input", "pretraining", "protocol", "frames", "split", "level")
 COMPARED = ("metric", "dataset", "dataset_copy", "split", "level")
-FAR = 10.0  # a relation that holds by more than this says too little to be left alone
+FAR = 10.0  # a bound that is wider than this is reported
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Rule:
     find: Callable[..., Iterator[Finding]]
 
 
-# What a number is measured on and how; what is left is the table it stands in, its status and remarks.
+# The labels that say on what and how a number is measured; the other columns are table, status and remarks.
 MEASURED = ("dataset", "dataset_copy", "split", "level")
 TRAINED = ("model", "variant", "frames", "input", "pretraining", "protocol")
 LABELS = (*TRAINED, *MEASURED)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from labkit.survey.check.numbers.finding import MEASURED, TRAINED, Finding, Rule, grouped, named
 from labkit.survey.publication.schema import Result
 
-COLUMN = (*MEASURED, "metric")  # what makes a column of a table; the other labels make its rows
+COLUMN = (*MEASURED, "metric")  # the labels of a table's columns; the other labels are those of its rows
 ROW = (*TRAINED, "source")
 FEWEST, MOST = 5, 200  # rows of a paper's tables that are compared with each other
 

@@ -7,7 +7,7 @@ from labkit.survey.check.numbers.finding import LABELS, Finding, Rule, grouped, 
 from labkit.survey.publication.schema import Result
 from labkit.survey.publication.statements import half_unit
 
-TABLE = (*LABELS, "source")  # what the top-1, the top-5 and the average of one row have in common
+TABLE = (*LABELS, "source")  # the labels that top-1, top-5 and average of one row share
 
 
 def outside_percent(rows: Sequence[Result]) -> Iterator[Finding]:
