@@ -14,7 +14,7 @@ from labkit.survey.card.schema import Card, CardClaim, Question
 from labkit.survey.library.shelf import Item
 from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Claim, Paper, Sourced
-from labkit.survey.publication.yaml_files import Place
+from labkit.survey.publication.schema_errors import line_of
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
 Needed = tuple[
@@ -166,14 +166,6 @@ def unfinished(file: CardFile, card: Card) -> list[Told]:
     message = f"the card is {card.status}, but there are no words below its headings"
     hint = "write it, or set the status to reading"
     return [(line_of(("status",), file.lines), "error", "empty-card", message, hint)]
-
-
-def line_of(place: Place, lines: dict[Place, int]) -> int | None:
-    """The line of a value, or of what is around it."""
-    for length in range(len(place), 0, -1):
-        if place[:length] in lines:
-            return lines[place[:length]]
-    return None
 
 
 def _count(look: Look, stated: Iterable[Sourced | Claim | None]) -> None:

@@ -24,11 +24,12 @@ from labkit.runs.notebook import NotebookError, find_notebook, read_cells
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.links import Folders, Link, fault
 from labkit.survey.check.numbers import Finding, Library, Shelved, proofread_library, proofread_paper
-from labkit.survey.check.one_file import Look, line_of, look_at_card, look_at_paper, look_at_results, nothing, sparse
+from labkit.survey.check.one_file import Look, look_at_card, look_at_paper, look_at_results, nothing, sparse
 from labkit.survey.library import cache
 from labkit.survey.library.deck_files import FOLDER, deck_problems
 from labkit.survey.library.shelf import Item, Shelf, open_shelf
 from labkit.survey.publication.problems import Problem, Severity, in_order
+from labkit.survey.publication.schema_errors import line_of
 from labkit.survey.publication.text_files import read_text
 from labkit.survey.publication.yaml_files import parse_yaml
 
