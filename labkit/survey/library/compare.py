@@ -25,13 +25,8 @@ from labkit.survey.library.shelf import Shelf, open_shelf
 from labkit.survey.publication.cite import fits, folded
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 
-MUST_AGREE = (
-    "metric",
-    "unit",
-    "level",
-    "split",
-    "dataset_copy",
-)  # within a dataset, or the numbers measure different things
+# Within a dataset these are the same, or the numbers measure different things.
+MUST_AGREE = ("metric", "unit", "level", "split", "dataset_copy")
 TELLS_APART = ("variant", "input", "frames", "pretraining", "protocol")  # what makes two rows of one model
 _DEPTH = re.compile(r"(?<![\d.])(\d{1,4})(?![\d.])")
 
