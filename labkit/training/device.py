@@ -7,6 +7,9 @@ from difflib import get_close_matches
 from typing import Literal, get_args
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from labkit.counting import counted
@@ -99,3 +102,22 @@ def describe_device(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device.type.upper()} {platform.processor() or platform.machine()}, {counted(threads, 'thread')}"
+
+
+def accelerator_on(device: torch.device) -> Accelerator:
+    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
+    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
+        # accelerate keeps one device per process; a notebook may train on two, one after the other.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="no",
+        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+    )
+
+
+def fast_convolutions(device: torch.device) -> AbstractContextManager:
+    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
+    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()

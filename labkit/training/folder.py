@@ -22,9 +22,11 @@ from labkit.models.weights import nan_tensors
 from labkit.records import History
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 
+LACKING = {"accumulate": 1, "label_smoothing": 0.0}  # what checkpoints from before these settings were made with
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
 
@@ -127,8 +129,8 @@ class RunFolder:
             warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=5)
 
     def save(self, state: State) -> None:
-        """Write a checkpoint now."""
-        if self.path is None or not self.writes:
+        """Write a checkpoint now, unless the weights are spoilt: then the last good one stays."""
+        if self.path is None or not self.writes or not is_finite(state.model):
             return
         about = {
             "position": asdict(state.position),
@@ -144,6 +146,16 @@ class RunFolder:
             tensors={"meter": state.meter.sums},
         )
         self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
+
+    @property
+    def last_good(self) -> str:
+        """Where the last checkpoint is, for somebody whose training has failed."""
+        if self.path is None:
+            return "No folder was given, so nothing was kept."
+        if not self._saved_updates:
+            return "No checkpoint had been written yet."
+        path = self.path / CHECKPOINT
+        return f"The last good checkpoint, after update {self._saved_updates}, is {path}: load_weights reads it."
 
     def save_if_due(self, state: State, *, after: float) -> None:
         """Write a checkpoint if `every` updates have passed since the last; with no such number, `after` seconds."""
@@ -167,13 +179,14 @@ class RunFolder:
             checkpoint.save_best(self.path / BEST, state.model)
 
 
-def surroundings(device: torch.device, workers: int) -> dict[str, Any]:
-    """What changes the last bits of the same computation."""
+def surroundings(device: torch.device, workers: int, accumulate: int) -> dict[str, Any]:
+    """What changes the last bits of the same computation; `accumulate` changes what batch norms compare, too."""
     return {
         "torch": torch.__version__,
         "device": device.type,
         "threads": torch.get_num_threads(),
         "workers": workers,
+        "accumulate": accumulate,
     }
 
 
@@ -193,5 +206,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    then = {**{name: LACKING[name] for name in LACKING if name in now}, **then}
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return ", ".join(f"{name} {then.get(name)} then and {now.get(name)} now" for name in names)
