@@ -86,6 +86,18 @@ class Part:
         return [m for m, stage in self._stages.items() if order.index(stage) < starts.get(_stream(stage), first)]
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in evaluation mode; afterwards each of its layers has the mode that it had before."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 def check_stage(model: nn.Module, trained: str | None) -> str:
     """The name of a stage. Raises `ValueError`, naming the nearest, where the network has none of this name."""
     network = unwrapped(model)
@@ -125,20 +137,17 @@ class _Walk(nn.Module):
 def _stages(network: Network, example: Any) -> dict[nn.Module, str]:
     """Each module that runs, in order, and the first endpoint that it takes part in."""
     ran: list[nn.Module] = []
-    walk, modes = _Walk(network, ran), [(module, module.training) for module in network.modules()]
+    walk = _Walk(network, ran)
     hooks = [module.register_forward_pre_hook(lambda module, _: ran.append(module)) for module in network.modules()]
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*walk.named_parameters(), *walk.named_buffers()]
     }
     try:
-        network.eval()  # a batch norm in training mode refuses a single value
-        with torch.no_grad():
+        with evaluating(network), torch.no_grad():  # a batch norm in training mode refuses a single value
             functional_call(walk, state, (example,))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes:
-            module.training = mode
     return walk.stages
 
 
