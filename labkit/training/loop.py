@@ -293,7 +293,8 @@ class _Training:
             "lr": state.optimiser.param_groups[0]["lr"],
         }
         train = state.meter.means(self.accelerator.reduce(state.meter.sums))
-        measured = self._measure(stop) if self._measures else {}
+        with enough_memory(self._asked, self.device, advice=self._advice):
+            measured = self._measure(stop) if self._measures else {}
         if stop():
             return False
         live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
