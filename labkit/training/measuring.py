@@ -1,8 +1,8 @@
 """How well a network does on the clips it learns from, measured as it is measured on new ones.
 
-While a network trains, its answers are counted for free. But those counts are of weights that change under them, and of
-batch norms that look at the batch: set beside a validation, which has neither, they compare unlike things. So the
-training clips are measured a second time, in evaluation mode, cut as the validation clips are.
+While a network trains, its answers are counted for free. But meanwhile the weights change, and the batch norms look at
+the batch. Validation has neither, so the two cannot be compared. Therefore the training clips are measured a second
+time, in evaluation mode, cut as the validation clips are.
 
 In evaluation mode a batch norm uses running statistics, a memory of the last tens of updates. Where an epoch has only
 a few updates the memory lags behind the weights, and what is measured is the lag. So the statistics are taken anew
@@ -14,7 +14,7 @@ no weight.
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader
 
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.meter import Forward, measure
+from labkit.training.settings import Settings
 
-Statistics = Literal["fresh", "running"]
 ENOUGH = 512  # training clips to measure, where the validation set has fewer; their accuracy is then known to ±2 points
 
 
@@ -37,7 +37,7 @@ def cut_alike(train: ClipDataset, val: ClipDataset) -> ClipDataset:
 
 
 def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
-    """`most` of so many clips, drawn by `seed`: their numbers, int64, in the order drawn."""
+    """The numbers of `most` clips out of `clips`, drawn by `seed`, int64, in the order of drawing."""
     return np.random.default_rng((seed, clips)).permutation(clips)[:most]
 
 
@@ -62,7 +62,7 @@ def take_statistics(
     try:
         for clips, _, _ in batches:
             largest = max(largest, len(clips))
-            # A rest of one clip may be a single value for a batch norm, of which it can take nothing.
+            # One clip alone may be a single value for a batch norm, which has no spread.
             if len(clips) > 1 or largest == 1:
                 forward(clips)
             if stop():
@@ -72,12 +72,6 @@ def take_statistics(
             norm.momentum = momentum
             norm.eval()
     return True
-
-
-def check_statistics(statistics: str) -> None:
-    """Raises `ValueError` for a choice that is not there."""
-    if statistics not in get_args(Statistics):
-        raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")
 
 
 class Measurement:
@@ -91,23 +85,19 @@ class Measurement:
         model: nn.Module,
         train: ClipDataset,
         val: ClipDataset | None,
+        settings: Settings,
         *,
-        statistics: Statistics,
-        batch_size: int,
         trained_on: int,
-        seed: int,
-        precision: str,
         device: torch.device,
         workers: int,
     ) -> None:
-        self.model, self.train, self.val, self.statistics = model, train, val, statistics
-        self.batch_size, self.trained_on, self.seed = batch_size, trained_on, seed
-        self.precision, self.device, self.workers = precision, device, workers
+        self.model, self.train, self.val, self.settings = model, train, val, settings
+        self.trained_on, self.device, self.workers = trained_on, device, workers
 
     def take(self, epoch: int, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
         """Loss, accuracies, clips and seconds of `train` and `val`; empty without validation, or where `stop()` came."""
         seen = Reading(self.seen).of(self.seen_loader)
-        if self.statistics == "fresh" and not take_statistics(self._forward(self.seen), seen, stop=stop):
+        if self.settings.statistics == "fresh" and not take_statistics(self._forward(self.seen), seen, stop=stop):
             return {}
         if self.val is None:
             return {}
@@ -124,7 +114,7 @@ class Measurement:
         return measured
 
     def _forward(self, dataset: ClipDataset) -> Forward:
-        return Forward(self.model, dataset.spec, device=self.device, precision=self.precision)
+        return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
 
     @cached_property
     def seen(self) -> ClipDataset:
@@ -133,15 +123,15 @@ class Measurement:
 
     @cached_property
     def seen_loader(self) -> DataLoader[Any]:
-        """Those of them that are measured, always the same, mixed."""
+        """The training clips to measure: always the same ones, in a mixed order."""
         most = min(ENOUGH, self.trained_on) if self.val is None else max(ENOUGH, len(self.val))
-        only = some_clips(len(self.seen), most, seed=self.seed)
-        batches = EpochBatches(len(self.seen), self.batch_size, shuffle=False, only=only)
+        only = some_clips(len(self.seen), most, seed=self.settings.seed)
+        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only)
         return make_loader(self.seen, batches, workers=self.workers, device=self.device)
 
     @cached_property
     def val_loader(self) -> DataLoader[Any]:
         """All validation clips in order; every process measures all of them."""
         assert self.val is not None
-        batches = EpochBatches(len(self.val), self.batch_size, shuffle=False)
+        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False)
         return make_loader(self.val, batches, workers=self.workers, device=self.device)

@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.training.failures import LossWatch
 from labkit.training.meter import Forward, Meter
+from labkit.training.protocol import Protocol
+from labkit.training.stages import Part
 
 
 class Update:
@@ -23,29 +25,25 @@ class Update:
         self,
         forward: Forward,
         optimiser: Any,
-        parameters: list[nn.Parameter],
+        part: Part,
         meter: Meter,
         watch: LossWatch,
         accelerator: Accelerator,
-        *,
-        accumulate: int,
-        clip_gradients: float | None,
-        label_smoothing: float,
+        recipe: Protocol,
     ) -> None:
-        self.forward, self.optimiser, self.parameters = forward, optimiser, parameters
-        self.meter, self.watch, self.accelerator = meter, watch, accelerator
-        self.accumulate, self.clip_gradients, self.label_smoothing = accumulate, clip_gradients, label_smoothing
+        self.forward, self.optimiser, self.part = forward, optimiser, part
+        self.meter, self.watch, self.accelerator, self.recipe = meter, watch, accelerator, recipe
 
     def __call__(self, clips: Tensor, labels: Tensor, rows: Tensor, *, number: int) -> None:
         """Update number `number`, from uint8 clips `(B, T, C, H, W)`, labels `(B,)` and rows of the dataset `(B,)`."""
-        parts = max(1, min(self.accumulate, len(labels) // 2))
+        parts = max(1, min(self.recipe.accumulate, len(labels) // 2))
         for some, answers in zip(clips.tensor_split(parts), labels.tensor_split(parts), strict=True):
             logits = self.forward(some)
-            loss = F.cross_entropy(logits, answers, label_smoothing=self.label_smoothing)
+            loss = F.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)
             self.watch.add(loss, number, rows)
             self.accelerator.backward(loss * (len(answers) / len(labels)))
             self.meter.add(loss, logits, answers)
-        if self.clip_gradients is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_gradients)
+        if self.recipe.clip_gradients is not None:
+            torch.nn.utils.clip_grad_norm_(self.part.parameters, self.recipe.clip_gradients)
         self.optimiser.step()
         self.optimiser.zero_grad()
