@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.network import Network, at_least_one, check_input, read_by
+from labkit.models.network import Network, at_least_one
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ STAGES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("conv4a", 8), ("conv4b", 8)),
     (("conv5a", 8), ("conv5b", 8)),
 )
+PARTS = tuple(
+    name for number, stage in enumerate(STAGES, start=1) for name in (*(conv for conv, _ in stage), f"pool{number}")
+)
 PADDING = (0, 0, 0, 0, 1)  # of each pool, in H and W: the last makes 4 of 7
 HIDDEN = 64  # neurons of fc6 and fc7 over the width: 4096 at width 64
 
@@ -97,6 +100,8 @@ class C3D(Network):
     """
 
     head = "fc8"
+    parts = PARTS
+    ends = ("fc6", "features", "logits")
 
     def __init__(
         self,
@@ -150,30 +155,9 @@ class C3D(Network):
             height, width = (height + 2 * pad) // 2, (width + 2 * pad) // 2
         return frames, height, width
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        named = [
-            name
-            for number, stage in enumerate(STAGES, start=1)
-            for name in (*(conv for conv, _ in stage), f"pool{number}")
-        ]
-        return (*named, "fc6", "features", "logits")
-
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`."""
-        self._check(x)
-        for name in self.endpoints[:-3]:
-            x = getattr(self, name)(x)  # (B, 64 ... 512, T, H, W): see the class
-            yield name, x
-        x = self.fc6(x.flatten(1))  # (B, 4096)
-        yield "fc6", x
-        x = self.fc7(self.dropout(x))  # (B, 4096)
-        yield "features", x
-        yield "logits", self.fc8(self.dropout(x))  # (B, K)
-
-    def _check(self, x: Tensor) -> None:
-        check_input(x, *read_by(self))
+    def check(self, x: Tensor) -> None:
+        """Raises `ValueError` for an input of another shape or size."""
+        super().check(x)
         frames, height, width = x.shape[2:]
         if self.pooled(frames, height, width) != self.grid:
             wanted = f"{self.clip.frames} frames of {self.clip.size}x{self.clip.size}"
@@ -181,6 +165,14 @@ class C3D(Network):
                 f"this C3D reads {wanted}, not {frames} of {height}x{width}: fc6 has a weight for each position. "
                 "Cut longer videos into clips, or build it with clip=ClipSpec(frames=..., size=...)"
             )
+
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """What follows pool5: two hidden layers and the classifier."""
+        x = self.fc6(x.flatten(1))  # (B, 4096)
+        yield "fc6", x
+        x = self.fc7(self.dropout(x))  # (B, 4096)
+        yield "features", x
+        yield "logits", self.fc8(self.dropout(x))  # (B, K)
 
 
 def c3d(

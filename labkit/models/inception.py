@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import Block, kaiming
 from labkit.models.convolutions import OPS, Ops
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 from labkit.models.same_padding import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
 
 
@@ -245,6 +245,9 @@ class Inception(Network):
     """
 
     head = "logits"
+    parts = tuple(LAYERS)
+    # The published endpoints, but for `features` before `Logits` and `logits` after all.
+    ends = ("features", "Logits", "Predictions", "logits")
     renames = HASSONY
 
     def __init__(
@@ -271,17 +274,8 @@ class Inception(Network):
         conv = ops.conv(trunk.out_channels, num_classes, kernel_size=1)
         self.logits = nn.Sequential(OrderedDict(conv3d=conv))
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The 18 published names in order, with `features` before `Logits` and the network's answer at the end."""
-        return (*LAYERS, "features", "Logits", "Predictions", "logits")
-
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
-        check_input(x, *read_by(self))
-        for name in LAYERS:
-            x = getattr(self, name)(x)
-            yield name, x
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """What follows Mixed_5c. Shapes are I3D's at 64 frames; in 2D there is no T."""
         x = self.avg_pool(x)  # (B, 1024, 7, 1, 1)
         yield "features", x
         steps = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)

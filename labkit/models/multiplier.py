@@ -139,6 +139,7 @@ class MultiplierNetwork(Network):
     """
 
     head = ("rgb_stream.fc", "flow_stream.fc")
+    ends = ("features", "rgb.logits", "flow.logits", "logits")
 
     def __init__(
         self,
@@ -162,6 +163,7 @@ class MultiplierNetwork(Network):
         self.rgb_stream = stream(in_channels=in_channels)
         self.flow_stream = stream(in_channels=self.flow.channels * STACK)
         self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        self.parts = tuple(f"{stream}.{name}" for name in ("stem", *self.stages) for stream in ("rgb", "flow"))
         self.dropout = nn.Dropout(dropout)
         self.initialise()
 
@@ -171,12 +173,6 @@ class MultiplierNetwork(Network):
         for module in self.modules():
             if isinstance(module, IdentityInTime):
                 module.reset_parameters()
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        stages = (f"{stream}.{name}" for name in ("stem", *self.stages) for stream in ("rgb", "flow"))
-        return (*stages, "features", "rgb.logits", "flow.logits", "logits")
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""

@@ -1,6 +1,5 @@
 """What every network of the zoo has in common: named endpoints, the clip it wants, and the name of its classifier."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -13,13 +12,19 @@ from labkit.models.releases import Release
 class Network(nn.Module):
     """A network that can be walked endpoint by endpoint.
 
-    A family writes `walk`, which yields `(name, tensor)` in the order of the computation and ends with `"logits"`,
-    and `endpoints`, the names that it yields. `forward` and `forward_features` follow from it.
+    A family names its `parts`, each a submodule or a method that takes and gives one tensor, and `walk` applies them in
+    turn. The usual classifier reads `avgpool`, `dropout` and `fc`; a family with another one writes `answer` and names
+    what that yields in `ends`. A family that is no chain of parts writes `walk`. The rest follows.
 
     A video network reads `(B, C, T, H, W)`, a 2D one `(B, C, H, W)`, a two-stream one a pair `(rgb, flow)` of
     `(B, 3, T, H, W)` and `(B, 2, T', H, W)`.
     """
 
+    parts: tuple[str, ...]  # the endpoints before the classifier, in the order of the computation
+    ends: ClassVar[tuple[str, ...]] = ("features", "logits")  # the endpoints of the classifier
+    avgpool: nn.Module
+    dropout: nn.Module
+    fc: nn.Module
     head: ClassVar[str | tuple[str, ...]] = "fc"  # beginnings of the classifier's tensor names, up to a dot
     dims: Literal[2, 3] = 3  # of what it reads: 3 for clips, 2 for images
     clip: ClipSpec  # how it wants its clips
@@ -30,13 +35,31 @@ class Network(nn.Module):
     default_clip: ClipSpec | None = None  # the zoo's, where none was chosen for this network
 
     @property
-    @abstractmethod
     def endpoints(self) -> tuple[str, ...]:
         """The names that `forward_features` answers to, in the order of the computation."""
+        return (*self.parts, *self.ends)
 
-    @abstractmethod
     def walk(self, x: Any) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
+        self.check(x)
+        for name in self.parts:
+            x = self.part(name, x)
+            yield name, x
+        yield from self.answer(x)
+
+    def check(self, x: Any) -> None:
+        """Raises `ValueError` for an input that this network cannot read."""
+        check_input(x, *read_by(self))
+
+    def part(self, name: str, x: Tensor) -> Tensor:
+        """One of `.parts`, applied."""
+        return getattr(self, name)(x)
+
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """What follows the last part: its output, `(B, F, T, H, W)` or `(B, F, H, W)`, to logits."""
+        x = self.avgpool(x).flatten(1)  # (B, F)
+        yield "features", x
+        yield "logits", self.fc(self.dropout(x))  # (B, K)
 
     def forward_features(self, x: Any, endpoint: str = "features") -> Tensor:
         """The tensor at one of `.endpoints`; nothing after it is computed. Raises `ValueError` for another name."""

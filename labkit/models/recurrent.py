@@ -42,6 +42,8 @@ class ConvNetLSTM(Network):
     """
 
     head = "fc"
+    parts = tuple(LAYERS)
+    ends = ("pool", "features", "Logits", "logits")
 
     def __init__(
         self,
@@ -64,11 +66,6 @@ class ConvNetLSTM(Network):
         self.lstm = nn.LSTM(channels, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(hidden, num_classes)
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        return (*LAYERS, "pool", "features", "Logits", "logits")
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""

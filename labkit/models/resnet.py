@@ -5,7 +5,7 @@ Table 1, with the (2+1)D networks of Tran et al. (CVPR 2018). Tensor names are t
 checkpoints, and of torchvision's 2D networks.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -35,7 +35,7 @@ from labkit.models.convolutions import (
     full,
     grouped,
 )
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 
 T = TypeVar("T")
 # (ops, in_channels, width, stride=, shortcut=, conv=) -> a block
@@ -181,6 +181,7 @@ class ResNet(Network):
             stage, channels = _stage(plan, index, ops, channels, width * plan.widening * 2**index, beside)
             self.add_module(f"layer{index + 1}", stage)
         self.stages = tuple(f"layer{index + 1}" for index in range(len(plan.depths)))
+        self.parts = ("stem", *(("pool",) if plan.stem.pool else ()), *self.stages)
 
         self.avgpool = ops.global_pool(1)
         self.dropout = nn.Dropout(dropout)
@@ -191,26 +192,13 @@ class ResNet(Network):
         """Draw all weights anew, see `blocks.kaiming`."""
         kaiming(self)
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        pool = ("pool",) if self.maxpool is not None else ()
-        return ("stem", *pool, *self.stages, "features", "logits")
+    def stem(self, x: Tensor) -> Tensor:
+        """`(B, C, T, H, W)` to `(B, width, T, H/2, W/2)` with Hara's stem; in 2D there is no T."""
+        return self.relu(self.bn1(self.conv1(x)))
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are Hara's; in 2D there is no T."""
-        check_input(x, *read_by(self))
-        x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
-        yield "stem", x
-        if self.maxpool is not None:
-            x = self.maxpool(x)  # (B, width, T/2, H/4, W/4)
-            yield "pool", x
-        for name in self.stages:
-            x = getattr(self, name)(x)  # layer1: same size; then T, H, W halved and channels doubled by each
-            yield name, x
-        x = self.avgpool(x).flatten(1)  # (B, F)
-        yield "features", x
-        yield "logits", self.fc(self.dropout(x))  # (B, K)
+    def pool(self, x: Tensor) -> Tensor:
+        """`(B, width, T, H/2, W/2)` to `(B, width, T/2, H/4, W/4)`."""
+        return self.maxpool(x)
 
 
 def _stage(
