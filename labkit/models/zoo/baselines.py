@@ -38,10 +38,8 @@ C3D = ModelEntry(
     architecture={},
     paper="tran-2015-c3d",
     table="Figure 3",
-    renames=(  # those of the PyTorch ports: conv1, conv2, conv3a, ...
-        (r"^conv([12])\.", r"conv\1a."),
-        (r"^(conv\d[ab]|fc[67])\.", r"\1.0."),
-    ),
+    # Those of the PyTorch ports: conv1, conv2, conv3a, ...
+    renames=((r"^conv([12])\.", r"conv\1a."), (r"^(conv\d[ab]|fc[67])\.", r"\1.0.")),
     releases=(C3D_PORT,),
     note="the original trains on Sports-1M (487 classes) and subtracts a mean for each position, not for each channel",
     published=_printed("C3D"),

@@ -10,9 +10,8 @@ from labkit.models.releases import Release
 IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
 IMAGENET: dict[str, Any] = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 CIFAR = ClipSpec(frames=1, size=32, **IMAGENET)  # which the published CIFAR ResNets use too
-TORCHVISION = ClipSpec(
-    fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)
-)  # what torchvision's video weights were trained on
+# What torchvision's video weights were trained on.
+TORCHVISION = ClipSpec(fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195))
 
 
 # Names in published files -> ours, as `ModelEntry.renames` has them.
