@@ -35,6 +35,20 @@ def whole(time: int | None) -> int:
     return NO_TIME if time is None else time
 
 
+# The columns of a `PacketTable`, and their types.
+COLUMNS = {
+    "position": np.int64,
+    "size": np.int32,
+    "pts": np.int64,
+    "dts": np.int64,
+    "keyframe": np.bool_,
+    "frame": np.int32,
+    "fingerprint": np.uint32,
+    "seek": np.int64,
+    "anchor": np.bool_,
+}
+
+
 @dataclass(frozen=True)
 class PacketTable:
     """One row per packet, in the file's order; all columns have the length of the video in packets.
