@@ -102,12 +102,7 @@ def load_weights(
     heads = tuple(f"{head}." for head in head_names(model))
     fit = _Fit({name: contents.tensors[theirs] for name, theirs in names.items()}, wanted, names, heads)
 
-    said = []
-    if new_head is None and fit.only_head_differs:
-        said.append(f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained.")
-    elif not new_head and fit.only_head_differs:
-        raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
-    fit = fit.without_head() if said or new_head else fit
+    fit, said = _with_head(fit, new_head, path)
     if fit.faults:
         part = _part(model, contents.tensors)
         raise WeightsError(path, f"these weights are not of this network{part}. Tensors: {fit.faults}")
@@ -124,6 +119,16 @@ def load_weights(
     return Loaded(
         path, len(fit.found), fresh, unused, contents.metadata, " ".join(said), key=contents.key, prefix=prefix
     )
+
+
+def _with_head(fit: "_Fit", new_head: bool | None, path: Path) -> tuple["_Fit", list[str]]:
+    """What is to be loaded, with the file's head or without, and what the caller must know of it."""
+    if not fit.only_head_differs:
+        return (fit.without_head() if new_head else fit), []
+    if new_head is False:
+        raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
+    replaced = f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained."
+    return fit.without_head(), [] if new_head else [replaced]
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
