@@ -1,4 +1,4 @@
-"""Which files of labkit decide what a module does: its own, and those of all modules it imports, directly or not.
+"""The files of labkit that decide what a module does: its own file and the files of all modules it imports.
 
 Results that are kept on disk carry `digest_of_code` of the modules that made them in their name: after an edit in any
 of these files they are worked out anew.
@@ -65,7 +65,7 @@ def closure(*modules: str, package: Path = PACKAGE) -> dict[Path, bytes]:
 
 
 def _origins(one: Import, read: Callable[[str], Source], files: Collection[str]) -> Iterator[str]:
-    """The modules that an import may load; some of these names are no modules."""
+    """Names of modules that an import may load. Some of the names are functions or classes, which `closure` leaves out."""
     yield from (one.module, f"{one.module}.{one.name}")
     if one.name and one.module in files:
         for other in read(one.module).for_types:
@@ -92,5 +92,5 @@ def _imports(text: str, package: str) -> Iterator[Import]:
 
 
 def _module(path: Path, package: Path) -> str:
-    """What a file is called when it is imported: `labkit.data.clips`."""
+    """The name by which a file is imported: `labkit.data.clips`."""
     return ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
