@@ -1,8 +1,8 @@
-"""Pools that see no invented frames: where a window hangs over the clip's end, the end is repeated.
+"""Pools that read real frames only: where a window hangs over the clip's end, the end is repeated.
 
-A max over repeated frames is what the padding of `nn.MaxPool3d` gives, padding that never wins; a mean over repeated
-frames of a boring video is the image's mean. T frames become T over the stride, rounded up, as in the convolutions:
-`nn.MaxPool3d` would give one fewer for an even kernel, none at all for T = 1, and one more with `ceil_mode`.
+A max over repeated frames equals that of `nn.MaxPool3d`, whose padding never wins. A mean over repeated frames of a
+boring video is the image's mean. T frames become T over the stride, rounded up, as in the convolutions: `nn.MaxPool3d`
+would give one fewer for an even kernel, none at all for T = 1, and one more with `ceil_mode`.
 """
 
 from typing import Any
