@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 OLD = 2  # the protocol that torch's reader knows
-_PARTS = 5  # pickles at the beginning of a file that is no zip: magic number, version, machine, content, keys
+_PARTS = 5  # pickles at the beginning of a file in the old format, without zip: magic number, version, machine, content, keys
 
 
 class Unknown(ValueError):

@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> Contents:
 def _read_safetensors(path: Path) -> Contents:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             about = file.metadata() or {}
     except SafetensorError as error:
         raise WeightsError(path, f"not a whole safetensors file, cut short perhaps ({error})") from error

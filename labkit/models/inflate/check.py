@@ -51,7 +51,7 @@ class LayerCheck:
 class InflationReport:
     """The result of `check_inflation`. Print it, or look at `.table`."""
 
-    layers: tuple[LayerCheck, ...]  # in the order of the computation; a block comes after what it holds
+    layers: tuple[LayerCheck, ...]  # in the order of the computation; a block comes after its layers
     frames: int  # of the boring video
 
     @property
@@ -250,7 +250,7 @@ def _tolerances(
 
 
 def _difference(out: Tensor, expected: Tensor) -> float:
-    """The largest difference over the largest expected value; infinite where a value is no number."""
+    """The largest difference over the largest expected value; infinite where a value is NaN."""
     scale = expected.abs().max().clamp_min(torch.finfo(expected.dtype).tiny)
     value = ((out - expected).abs().max() / scale).item()
     return value if value == value else float("inf")

@@ -14,7 +14,7 @@ from labkit.models.inflate.conv import pad_time
 
 
 def _repeat_ends(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Exactly the frames that T/s windows read, the smaller half of what is missing in front."""
+    """Exactly the frames that T/s windows read. The smaller half of the missing frames is added in front."""
     before = (kernel - 1) // 2
     wanted = ((x.shape[2] - 1) // stride) * stride + kernel
     return pad_time(x, before, wanted - x.shape[2] - before)

@@ -93,10 +93,10 @@ def _new_parts(model2d: nn.Module, plan: Plan) -> dict[int, Any]:
 
 
 def _copy_with(model2d: nn.Module, made: dict[int, Any], plan: Plan) -> nn.Module:
-    """A copy of the network in which `made` stands for what it was made from, wherever that is used.
+    """A copy of the network with the new layers and weights of `made` in place of the old ones.
 
-    `copy.deepcopy` asks its memory for what it has copied already; we tell it of the new parts beforehand. Modules
-    with another `forward` are made from the inside out.
+    `copy.deepcopy` looks up parts that it has copied already in its memory; the new parts are put there beforehand.
+    Modules with another `forward` are made from the inside out.
     """
     modules = dict(model2d.named_modules())
     for name in sorted((*plan.rewrites, *plan.norms), key=lambda name: -name.count(".") if name else 1):
