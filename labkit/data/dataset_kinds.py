@@ -11,9 +11,8 @@ from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 from labkit.data.transforms import TrainTransform
 
-Flip = (
-    Literal["safe", "forbidden"] | Mapping[int, int]
-)  # the label of a mirror image: the same, none (such clips are not flipped), or another one
+# The label of a mirror image: "safe", the same; a mapping, another one. With "forbidden" clips are never mirrored.
+Flip = Literal["safe", "forbidden"] | Mapping[int, int]
 
 
 @dataclass(frozen=True)

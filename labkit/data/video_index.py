@@ -49,9 +49,8 @@ class VideoIndex:
     info: VideoInfo
     orientation: Orientation
     table: PacketTable
-    margin: (
-        int | None
-    )  # frames up to this many before a wanted one are decoded, others may be skipped; None: all are decoded
+    # Frames up to this many before a wanted one are decoded, others may be skipped; None: all are decoded.
+    margin: int | None
     tick: float  # seconds, the unit of the table's timestamps
 
     @property

@@ -20,9 +20,8 @@ class Release:
     sign: str  # a regular expression that matches one of its tensor names, as the file has them
     mean: tuple[float, ...] = ()  # per channel, in 0-255, as in a `ClipSpec`; empty where no clip is right
     std: tuple[float, ...] = ()
-    arch: str | None = (
-        None  # the architecture that the file names, where tensor names do not tell; "" for a file that names none
-    )
+    # The architecture that the file names, where tensor names do not tell; "" for a file that names none.
+    arch: str | None = None
     classes: int | None = None  # of its classifier, where that is a sign too
     advice: str = ""  # advice that a clip cannot express
 

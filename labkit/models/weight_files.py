@@ -135,9 +135,8 @@ def _loaded(source: Any) -> Any:
         with source.open("rb") as file:  # given a name, torch would judge the file by its suffix
             return _loaded(file)
     with warnings.catch_warnings(), torch.serialization.safe_globals(SCALARS):
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # torch warns of odd pickles before it refuses them: one message is enough
+        # torch warns of odd pickles before it refuses them: one message is enough.
+        warnings.simplefilter("ignore", UserWarning)
         return torch.load(source, map_location="cpu", weights_only=True)
 
 

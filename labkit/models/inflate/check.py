@@ -25,9 +25,8 @@ class LayerCheck:
     """One layer in both networks."""
 
     name: str
-    differences: tuple[
-        float, ...
-    ]  # by frame, relative to the 2D layer's largest value; a single value where there is no time
+    # By frame, relative to the 2D layer's largest value; a single value where there is no time.
+    differences: tuple[float, ...]
     tolerance: float
     why: str  # empty where it agrees
 
