@@ -43,7 +43,7 @@ def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recip
     if recipe.name:
         _check_cut(recipe, train)
     batch = min(recipe.batch_size, len(train))
-    part = Part(model, recipe.trained, torch.empty(batch_shape(model, train.spec, batch), device="meta"))
+    part = Part(model, recipe.trained, example(model, train.spec, batch))
     part.train()
     _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
     if val is not None:
@@ -138,40 +138,41 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
     """The shape of the model's answer, from a pass without values; None for a model that needs values."""
-    shape, frames = batch_shape(model, dataset.spec, batch), dataset.spec.frames
+    clips, frames = example(model, dataset.spec, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
     try:
-        return _shape_of_answer(model, shape)
+        return _shape_of_answer(model, clips)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
-        if batch == 1 and model.training and _can_read(model, (2, *shape[1:])):
+        if batch == 1 and model.training and _can_read(model, example(model, dataset.spec, 2)):
             few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
             raise ValueError(
                 f"{few}, and this network needs two clips to learn from: its batch normalisation compares the values of a "
                 "batch, and at the end of the network one clip has a single value in each channel"
             ) from error
-        raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+        raise ValueError(f"the model cannot read a batch {tuple(clips.shape)} of the {role}: {error}") from error
 
 
-def batch_shape(model: nn.Module, spec: ClipSpec, batch: int) -> tuple[int, ...]:
-    """The shape of a batch as the model reads it: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network."""
+def example(model: nn.Module, spec: ClipSpec, batch: int) -> Tensor:
+    """A batch without values (on the meta device) as the model reads it: `(B, C, T, H, W)`; for images `(B, C, H, W)`."""
     channels, frames, size, _ = spec.shape
-    return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    return torch.empty(shape, device="meta")
 
 
-def _shape_of_answer(model: nn.Module, shape: tuple[int, ...]) -> torch.Size:
+def _shape_of_answer(model: nn.Module, clips: Tensor) -> torch.Size:
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
     }
     with torch.no_grad():
-        return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+        return functional_call(model, state, (clips,)).shape
 
 
-def _can_read(model: nn.Module, shape: tuple[int, ...]) -> bool:
+def _can_read(model: nn.Module, clips: Tensor) -> bool:
     try:
-        _shape_of_answer(model, shape)
+        _shape_of_answer(model, clips)
     except (RuntimeError, ValueError, IndexError):
         return False
     return True
