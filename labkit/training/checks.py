@@ -118,7 +118,7 @@ def check_dataset(
     if outputs is not None and not any_classes and outputs[-1] != len(dataset.classes):
         raise ValueError(
             f"the model answers with {counted(outputs[-1], 'class', 'classes')}, the {role} has {len(dataset.classes)}: "
-            f"create_model(..., num_classes={len(dataset.classes)})"
+            f'create_model(..., num_classes={len(dataset.classes)}), or fit(..., trained="all") for a model with weights'
         )
 
 
