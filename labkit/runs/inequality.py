@@ -7,9 +7,10 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from statistics import mean, stdev
 from typing import Any
+
+from labkit.names import meant_or_all
 
 ARITHMETIC: dict[type, Callable[..., float]] = {
     ast.Add: operator.add,
@@ -114,9 +115,7 @@ def _compute(node: ast.expr, numbers: Mapping[str, Any], *, forgiving: bool = Fa
             return value
         case ast.Name(id=name):
             if name not in numbers:
-                near = get_close_matches(name, numbers, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"recorded were {', '.join(numbers) or 'none'}"
-                raise MeasureError(f"{name!r} was not recorded; {hint}")
+                raise MeasureError(f"{name!r} was not recorded{meant_or_all(name, numbers)}")
             return math.nan if numbers[name] is None else float(numbers[name])
         case ast.UnaryOp(op=op, operand=operand) if type(op) in ARITHMETIC:
             return ARITHMETIC[type(op)](part(operand))
