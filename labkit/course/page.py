@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.course.controls import controls_html, take_controls
+from labkit.script_json import script_json
 from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
 
@@ -116,8 +117,7 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     _retitle(layout)
     _retitle(table)
     words = str(meta.get("description", ""))
-    # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
-    data = json.dumps({**spec, "table": table} if table else spec, separators=(",", ":")).replace("<", "\\u003c")
+    data = script_json({**spec, "table": table} if table else spec)
     said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
     return (
         f'<figure class="plot" aria-labelledby="{name}-title">'

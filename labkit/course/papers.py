@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from labkit.counting import counted
 from labkit.course.page import align_numbers, figure_html
+from labkit.script_json import script_json
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.markup import as_html, data_uri, figure_file, web_only
 from labkit.survey.card.side_by_side import SideBySide, name_of, put_together
@@ -194,7 +195,7 @@ def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
     titles = [(key, paper.title) for key, paper in shelf.papers.items()][:500]
     cut = most if any(len(row["text"]) > most for row in rows) else 0
     counts = {"cards": cards, "papers": len({row["paper"] for row in rows}), "waiting": len(rows) - cards}
-    return {"data": _in_script(plain), "titles": titles, "cut": cut}, counts
+    return {"data": script_json(plain), "titles": titles, "cut": cut}, counts
 
 
 def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
@@ -222,13 +223,6 @@ def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
 def searched(text: str) -> str:
     """Text as the gallery's page compares it: one width and case; a letter and the digit after it together."""
     return re.sub(r"([^\W\d_])[-_ ](?=\d)", r"\1", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _in_script(value: Any) -> str:
-    """JSON that may stand in a script element: nothing in it can end the element, or begin a comment."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(
-        {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-    )
 
 
 def _results(shelf: Shelf) -> dict[str, Any]:

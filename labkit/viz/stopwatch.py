@@ -9,12 +9,12 @@ needs no kernel and no network, and tells nobody.
 import asyncio
 import html
 import itertools
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from labkit.counting import counted
+from labkit.script_json import script_json
 from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
 
@@ -138,9 +138,8 @@ class Stopwatch:
         """The stopwatch as HTML with a script of its own."""
         name = f"stopwatch-{next(_NUMBERS)}"
         said = "; ".join(f"{html.escape(band)}: {_in_words(*ends)}" for band, ends in self.bands.items())
-        # "<" inside the data would let a name end the script.
-        bands = json.dumps([[band, *ends] for band, ends in self.bands.items()]).replace("<", "\\u003c")
-        script = _SCRIPT.replace("NAME", json.dumps(name)).replace("BANDS", bands)
+        bands = script_json([[band, *ends] for band, ends in self.bands.items()])
+        script = _SCRIPT.replace("NAME", script_json(name)).replace("BANDS", bands)
         return (
             f'<div class="labkit-stopwatch" id="{name}"><button type="button" {MARK}>Start</button> '
             f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
