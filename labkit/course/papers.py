@@ -242,7 +242,7 @@ def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
 
     best: tuple[int, list[Any]] = (2, [])
     for rows in groups.values():
-        for dataset in {row.dataset for row in rows if row.metric == "top-1"}:
+        for dataset in dict.fromkeys(row.dataset for row in rows if row.metric == "top-1"):
             some = [row for row in rows if row.dataset == dataset and depth_of(row.model)]
             depths = len({row.model for row in some})
             best = max(best, (depths, some), key=lambda one: one[0])
