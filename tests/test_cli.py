@@ -73,7 +73,7 @@ def test_every_command_is_listed_and_explains_itself(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "01_secnd"], "did you mean 01_second?"),
+        (["run", "01_secnd"], "did you mean '01_second'?"),
         (["run", "00", "-p", "sed=3"], "00_first.ipynb has no parameter 'sed'; did you mean 'seed'?"),
         (["run", "00", "-p", "seed=many"], "'seed' takes int, not 'many'"),
         (["run", "00", "-p", "seed"], "name=value"),

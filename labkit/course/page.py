@@ -2,7 +2,7 @@
 
 nbconvert makes the cells; before it, the outputs are turned into what a page without a kernel can show: a plotly
 figure into a place to draw it and its data, a widget into nothing (its static twin stands beside it), progress bars
-into nothing. The shell, style and script are in `site/`.
+into nothing. The templates, style and script are in `site/`.
 """
 
 import html
@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from labkit.course.controls import controls_html, take_controls
+from labkit.course.templates import SITE, render
+from labkit.script_json import script_json
 from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
 
-SITE = Path(__file__).parent / "site"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
@@ -26,7 +29,7 @@ TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
 
 
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
-    """The whole page of an executed notebook; `page` is what the shell says around it (see `site/course`)."""
+    """The whole page of an executed notebook; `page` is what stands around its cells (see `site/lesson.html.j2`)."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -35,15 +38,12 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
     exporter = HTMLExporter(
         template_name="course",
         extra_template_basedirs=[str(SITE)],
-        extra_template_paths=[str(SITE)],
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
     exporter.register_filter("computed_markdown", computed_markdown)
-    body, _ = exporter.from_notebook_node(
-        content, resources={"page": {**page, "figures": figures, "scripts": _own_scripts(content)}}
-    )
-    return body
+    cells, _ = exporter.from_notebook_node(content)
+    return render("lesson.html.j2", **page, figures=figures, scripts=_own_scripts(content), cells=Markup(cells))
 
 
 def prepare(content: Any) -> int:
@@ -116,8 +116,7 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     _retitle(layout)
     _retitle(table)
     words = str(meta.get("description", ""))
-    # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
-    data = json.dumps({**spec, "table": table} if table else spec, separators=(",", ":")).replace("<", "\\u003c")
+    data = script_json({**spec, "table": table} if table else spec)
     said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
     return (
         f'<figure class="plot" aria-labelledby="{name}-title">'

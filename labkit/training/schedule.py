@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+from labkit.names import meant_or_all
 
 ScheduleName = Literal["plateau", "onecycle", "constant"]
 
@@ -49,9 +50,7 @@ SCHEDULES: Mapping[str, Schedule] = {
 def find_schedule(name: str) -> Schedule:
     """A row of `SCHEDULES`. Raises `ValueError`, naming the nearest, for one that is not there."""
     if name not in SCHEDULES:
-        close = get_close_matches(name, SCHEDULES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(SCHEDULES)}"
-        raise ValueError(f"unknown schedule {name!r}: {hint}")
+        raise ValueError(f"unknown schedule {name!r}{meant_or_all(name, SCHEDULES)}")
     return SCHEDULES[name]
 
 

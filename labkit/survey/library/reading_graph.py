@@ -63,7 +63,7 @@ def reading_graph(shelf: Shelf | None = None, *, reader: str = "") -> ReadingGra
         about = card.about
         if about.status in READ and reader in ("", about.reader):
             read.add(card.paper)
-        for one in {(one.paper or one.text, one.text) for one in about.next}:
+        for one in dict.fromkeys((one.paper or one.text, one.text) for one in about.next):
             if one[0] != card.paper:
                 pointing[card.paper, one[0]] += 1
                 mentioned.setdefault(*one)

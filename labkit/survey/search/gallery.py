@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.library.shelf import Item, Shelf, open_shelf
 from labkit.survey.publication.cite import folded
@@ -41,7 +41,7 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
     shelf = shelf if shelf is not None else open_shelf(progress=True)
     for name in chosen:
         if name not in FACETS:
-            raise TypeError(f"no facet {name!r}{did_you_mean(name, FACETS)} There are {', '.join(FACETS)}")
+            raise TypeError(f"no facet {name!r}{meant_or_all(name, FACETS)}")
     rows = [{key: value for key, value in record.items() if key != "text"} for record in records(shelf)]
     columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
     table = pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
@@ -51,10 +51,7 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
         keys = {folded(value) for value in known}
         for value in values:
             if folded(value) not in keys:
-                hint = did_you_mean(str(value), map(str, known))
-                raise ValueError(
-                    f"no card among these has {name} {value!r}{hint} There are {', '.join(map(str, known))}"
-                )
+                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), known)}")
         table = table[_fit(table[COLUMNS.get(name, name)], {folded(value) for value in values})]
     return _found(shelf, table, query) if query else table.reset_index(drop=True)
 

@@ -214,3 +214,11 @@ def test_figures_of_depth_and_years_say_their_numbers_in_words():
     assert list(fig.data[1].x) == [2017]
     with pytest.raises(ValueError, match="missing: rows"):
         depth_curve(depth.head(0))
+
+
+def test_the_reading_graph_has_its_edges_in_the_order_of_the_cards(library):
+    wanted = [f"Paper number {number}" for number in range(12)]
+    write_card(library, HARA, "en", "reader-a", f"next: [{', '.join(wanted)}]\n")
+    graph = reading_graph(open_shelf(library))
+    assert list(graph.edges["to"]) == wanted
+    assert [key for key in graph.papers.index if key in wanted] == wanted
