@@ -25,7 +25,10 @@ from labkit.survey.card.formats import Role, role_exactly, role_of
 from labkit.survey.card.headings import Heading, headings
 from labkit.survey.card.markdown import definitions
 from labkit.survey.card.schema import Card
-from labkit.survey.publication.files import SummaryError, decode, explain, own_place, paper_folder, summaries_folder
+from labkit.survey.publication.files import own_place, paper_folder, summaries_folder
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.schema_errors import explain
+from labkit.survey.publication.text_files import decode
 
 _NO_WORDS = re.compile(
     r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL

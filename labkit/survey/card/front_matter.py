@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from labkit.survey.publication.files import Loader, Place, SummaryError, parse_yaml
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.yaml_files import Loader, Place, parse_yaml
 
 MARK = "\ufeff"  # a byte-order mark, as it looks after decoding
 _OPENING = re.compile(rf"{MARK}?---[ \t]*(\r\n|\n|\r|\Z)")

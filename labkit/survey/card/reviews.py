@@ -14,8 +14,10 @@ from labkit.survey.card import front_matter
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import TEMPLATES, Role, looked_up
 from labkit.survey.card.schema import CardFormat, CardLanguage
-from labkit.survey.publication.files import SummaryError, decode, paper_folder
+from labkit.survey.publication.files import paper_folder
 from labkit.survey.publication.ids import reader_id
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import decode
 
 BEGIN = "# labkit: the lines from here were added by the import"
 END = "# labkit: up to here"

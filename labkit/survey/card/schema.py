@@ -50,7 +50,6 @@ Mode = Literal["skim", "close"]
 
 LANGUAGES: tuple[CardLanguage, ...] = get_args(CardLanguage)
 FORMATS: tuple[CardFormat, ...] = get_args(CardFormat)
-STATUSES: tuple[CardStatus, ...] = get_args(CardStatus)
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -180,3 +179,8 @@ class Card(Record):
     def file_name(self) -> str:
         """What the file is called in the paper's folder: `cards/<language>-<reader>.md`."""
         return f"{self.language}-{self.reader}.md"
+
+    @property
+    def finished(self) -> bool:
+        """Whether its reader is done with the paper."""
+        return self.status in ("done", "reviewed")

@@ -1,6 +1,7 @@
-"""What one file of the library tells the check: what is wrong with it alone, and what it needs of others.
+"""Looks at one file of the library for the check: what is wrong with it alone, and which other files it needs.
 
-Pure functions of a file's bytes and name, so that `shelf` can keep their answers; plain data, so that it can be JSON.
+The functions depend on the file's bytes and name alone, so that `library.shelf` can keep their answers; these are plain
+data, so that they can be JSON.
 """
 
 import re
@@ -11,8 +12,9 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.links import Link, links
 from labkit.survey.card.schema import Card, CardClaim, Question
 from labkit.survey.library.shelf import Item
-from labkit.survey.publication.files import Place, SummaryError
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Claim, Paper, Sourced
+from labkit.survey.publication.yaml_files import Place
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
 Needed = tuple[
@@ -33,7 +35,6 @@ class Look(TypedDict):
     notebooks: list[Needed]  # place, notebook, cell
     links: list[Link]
     checks: bool  # has claims that say themselves in numbers
-    found: bool  # has been done or reviewed
 
 
 def sparse(look: Look) -> dict[str, Any]:
@@ -54,7 +55,6 @@ def nothing() -> Look:
         notebooks=[],
         links=[],
         checks=False,
-        found=False,
     )
 
 
@@ -131,7 +131,6 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
         return look
     look["told"] += _misplaced(item, card, file)
     look["told"] += unfinished(file, card)
-    look["found"] = card.status in ("done", "reviewed")
     _count(look, card.claims)
     look["papers"] = [
         (["next", place, "paper"], wanted.paper, wanted.text) for place, wanted in enumerate(card.next) if wanted.paper
@@ -162,7 +161,7 @@ def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
 
 def unfinished(file: CardFile, card: Card) -> list[Told]:
     """A card that is done has words of its own below its headings: more than the title, its authors and links."""
-    if card.status not in ("done", "reviewed") or file.is_written:
+    if not card.finished or file.is_written:
         return []
     message = f"the card is {card.status}, but there are no words below its headings"
     hint = "write it, or set the status to reading"

@@ -6,8 +6,8 @@ for problem in report.problems: print(problem)
 report.errors                       # how many of them make the check fail
 ```
 
-What a file tells alone is kept by its content (`looks`, `shelf`); what files tell of each other is put together here,
-and what published numbers tell is `proofread`.
+What is wrong with one file alone (`one_file`) is kept by its content. What files say of each other is compared here, and
+the published numbers are proofread (`numbers`).
 """
 
 import contextlib
@@ -28,8 +28,9 @@ from labkit.survey.check.one_file import Look, line_of, look_at_card, look_at_pa
 from labkit.survey.library import cache
 from labkit.survey.library.deck_files import FOLDER, deck_problems
 from labkit.survey.library.shelf import Item, Shelf, open_shelf
-from labkit.survey.publication.files import parse_yaml, read_text
 from labkit.survey.publication.problems import Problem, Severity, in_order
+from labkit.survey.publication.text_files import read_text
+from labkit.survey.publication.yaml_files import parse_yaml
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import Stopped, measured
-from labkit.survey.publication.files import SummaryError, paper_ids
+from labkit.survey.publication.files import paper_ids
 from labkit.survey.publication.ids import reader_id
-from labkit.survey.publication.problems import Problem, plain
+from labkit.survey.publication.problems import Problem, SummaryError, plain
 
 Check = Callable[[CardFile], Sequence[Problem]]
 
@@ -105,7 +105,7 @@ def _belongs(card: CardFile, paper: str, reader: str) -> None:
 
 def _completed(card: CardFile, minutes: float) -> CardFile:
     """The card as it will be saved; only these two values change."""
-    if card.about.status not in ("done", "reviewed"):
+    if not card.about.finished:
         card = card.put("status", "done")
     if minutes > 0 and card.about.minutes.spent is None:
         timing = dict(card.keys.get("minutes") or {})

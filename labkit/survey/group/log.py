@@ -15,7 +15,9 @@ from typing import Any
 from labkit.atomic import naming, write_atomically
 from labkit.locks import close_locked, open_locked
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
-from labkit.survey.publication.files import LARGEST, SummaryError, own_place, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import LARGEST
 
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"

@@ -13,9 +13,12 @@ from pydantic import BeforeValidator, ValidationError
 from labkit.atomic import create
 from labkit.names import did_you_mean, nearest
 from labkit.survey.group.log import group_folder
-from labkit.survey.publication.files import explain, own_place, parse_yaml, read_text, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
 from labkit.survey.publication.ids import reader_id
 from labkit.survey.publication.schema import Record
+from labkit.survey.publication.schema_errors import explain
+from labkit.survey.publication.text_files import read_text
+from labkit.survey.publication.yaml_files import parse_yaml
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:

@@ -56,11 +56,6 @@ class Idea:
     paper: str = ""
     verdicts: tuple[Verdict, ...] = ()  # in order; none yet is an idea that nobody has judged
 
-    @property
-    def rejected(self) -> bool:
-        """Whether the last word on it was no."""
-        return bool(self.verdicts) and not self.verdicts[-1].kept
-
 
 @dataclass(frozen=True)
 class Praise:
@@ -120,13 +115,8 @@ class Group:
         """What this person's stopwatch runs for."""
         return next((one for one in self.readings.values() if one.person == person and one.running is not None), None)
 
-    @property
-    def timers(self) -> tuple[Reading, ...]:
-        """All stopwatches that run, the longest-running first."""
-        return by_time((one for one in self.readings.values() if one.running), "running")
 
-
-def by_time(readings: Iterable[Reading], what: Literal["since", "running", "done"]) -> tuple[Reading, ...]:
+def by_time(readings: Iterable[Reading], what: Literal["since", "done"]) -> tuple[Reading, ...]:
     """In the order of one of their times; of the same time by person and paper. All of them have that time."""
     return tuple(sorted(readings, key=lambda one: (getattr(one, what), one.person, one.paper)))
 

@@ -2,7 +2,7 @@
 
 `040-method-reader-a.md` is one of them: the number says where it goes, the rest is a name. Its first line is the
 heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. A file a
-slide, so that people who work on different slides never meet in one. `slides.shared` makes and shows them.
+slide, so that people who work on different slides never meet in one. `slides.shared_deck` makes and shows them.
 """
 
 import re
@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from labkit.survey.card.links import Folders, fault, links
 from labkit.survey.card.markdown import split_lines
-from labkit.survey.publication.files import SummaryError, decode, paper_folder
-from labkit.survey.publication.problems import Problem, Severity
+from labkit.survey.publication.files import paper_folder
+from labkit.survey.publication.problems import Problem, Severity, SummaryError
+from labkit.survey.publication.text_files import decode
 
 FOLDER = "deck"
 _NAME = re.compile(r"\d{3}-[a-z0-9]+(?:-[a-z0-9]+)*\.md")

@@ -10,7 +10,7 @@ shelf.errors                               # SummaryErrors, with file and line; 
 shelf.remember("words", shelf.items("card"), count_words)   # work something out of each file once, and keep it
 ```
 
-`library` reads one file and stops at what is wrong; the shelf goes on. What it reads it keeps by content (`kept`).
+`publication.files` reads one file and stops at an error; the shelf goes on. It keeps what it read by content (`cache`).
 """
 
 import functools
@@ -27,8 +27,10 @@ from labkit.runs.project import NO_PAPERS
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.schema import Card
 from labkit.survey.library import cache
-from labkit.survey.publication.files import SummaryError, decoded, parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.files import parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Paper, Result
+from labkit.survey.publication.text_files import decoded
 
 Kind = Literal["paper", "results", "card"]
 

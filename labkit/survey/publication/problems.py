@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,23 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 # What steers a terminal; and the halves of letters that stand for bytes of a name that is not UTF-8: they cannot be printed.
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class SummaryError(ValueError):
+    """A file in `summaries/` that cannot be used: which file, which line, why."""
+
+    def __init__(
+        self,
+        path: Path,
+        reason: str,
+        line: int | None = None,
+        parts: Sequence["SummaryError"] = (),
+        suggestion: str = "",
+    ) -> None:
+        super().__init__(f"{path}{f', line {line}' if line else ''}: {reason}")
+        self.path, self.reason, self.line = path, reason, line
+        self.suggestion = suggestion  # what to do about it, where one can say
+        self.parts = tuple(parts) or (self,)  # everything that is wrong with the file, each with its own line
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Paper and Result: the schema of the files in `summaries/`. Records only; `library` reads them, `citing` looks numbers up.
+"""Paper and Result: the schema of the files in `summaries/`. Records only; `files` reads them, `cite` looks numbers up.
 
 A `Paper` is what is true of a paper whoever reads it; a `Result` is one number it published. Both say where each
 thing comes from, or that it is unsure.

@@ -11,14 +11,8 @@ from labkit.atomic import create
 from labkit.names import did_you_mean
 from labkit.survey.card.front_matter import written
 from labkit.survey.card.reviews import guess_language
-from labkit.survey.publication.files import (
-    SummaryError,
-    own_place,
-    paper_folder,
-    paper_ids,
-    parse_paper,
-    summaries_folder,
-)
+from labkit.survey.publication.files import own_place, paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.lists import Queued
 from labkit.survey.queue.people import people
 from labkit.survey.queue.references import compared

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.survey.publication.files import SummaryError
+from labkit.survey.publication.problems import SummaryError
 
 if TYPE_CHECKING:
     from bibtexparser.model import Block, Entry

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.survey.publication.files import SummaryError
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.bibtex import BibEntry, decoded, read_bibtex, unbraced
 from labkit.survey.queue.people import Order, read_authors
 from labkit.survey.queue.references import ARXIV, DOI, compared

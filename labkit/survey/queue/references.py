@@ -161,11 +161,6 @@ def listed(section: str) -> tuple[Listed, ...]:
     return tuple(found)
 
 
-def listed_titles(section: str) -> tuple[str, ...]:
-    """The same as titles alone."""
-    return tuple(one.text for one in listed(section))
-
-
 def _linked(link: re.Match[str]) -> str:
     """A link's words; its number, where the address has one that they lack."""
     number = ARXIV.search(link[2]) or DOI.search(link[2])

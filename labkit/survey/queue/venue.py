@@ -15,8 +15,10 @@ from pathlib import Path
 from labkit.atomic import write_atomically
 from labkit.names import did_you_mean, meant_or_all
 from labkit.survey.publication.csv_cells import guarded, unguarded
-from labkit.survey.publication.files import SummaryError, own_place, read_text, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import read_text
 from labkit.survey.queue.lists import Listed, Queued, read_papers
 from labkit.survey.queue.people import ORDERS, Order, first_family
 from labkit.survey.queue.references import Names

@@ -3,7 +3,7 @@
 ```
 gallery(language="ja", role="limitation")     # a DataFrame, one row a card
 gallery(query="過学習", status="done")          # with full-text search
-facets(gallery())                              # how many cards each value of each facet has
+facets(records(shelf))["language"]             # how many cards each value of a facet has
 ```
 
 A paper that nobody has a card of stands in it too, with the status "no card". The page of the same name in the built
@@ -12,7 +12,7 @@ course has the same rows; `records` is what both are made of.
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,31 +42,34 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
     for name in chosen:
         if name not in FACETS:
             raise TypeError(f"no facet {name!r}{meant_or_all(name, FACETS)}")
-    rows = [{key: value for key, value in record.items() if key != "text"} for record in records(shelf)]
-    columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
-    table = pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
+    rows = list(records(shelf))
     for name, wanted in chosen.items():
         values = [wanted] if isinstance(wanted, str | int) else list(wanted)
-        known = facets(table).loc[name].index if name in facets(table).index else pd.Index([])
-        keys = {folded(value) for value in known}
+        known = {folded(value): value for value in facets(rows)[name]}
         for value in values:
-            if folded(value) not in keys:
-                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), known)}")
-        table = table[_fit(table[COLUMNS.get(name, name)], {folded(value) for value in values})]
+            if folded(value) not in known:
+                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), known.values())}")
+        keys = {folded(value) for value in values}
+        rows = [row for row in rows if keys & {folded(value) for value in values_of(row, name)}]
+    columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
+    table = pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
     return _found(shelf, table, query) if query else table.reset_index(drop=True)
 
 
-def facets(table: pd.DataFrame) -> pd.Series:
-    """How many rows of a gallery have each value: a series of counts indexed by facet and value, the most frequent first."""
-    counts: dict[tuple[str, str], int] = {}
-    for name in FACETS:
-        column = table[COLUMNS.get(name, name)]
-        values = Counter(value for cell in column for value in (cell if isinstance(cell, tuple) else (cell,)))
-        counts |= {
-            (name, str(value)): times for value, times in values.most_common() if not pd.isna(value) and value != ""
-        }
-    index = pd.MultiIndex.from_tuples(counts, names=["facet", "value"]) if counts else None
-    return pd.Series(list(counts.values()), index=index, name="cards", dtype="int64")
+def facets(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """How many rows of `records` have each value: facet → value → rows, the most frequent value first."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for row in rows:
+        for name, counter in counts.items():
+            counter.update(values_of(row, name))
+    return {name: dict(counter.most_common()) for name, counter in counts.items()}
+
+
+def values_of(row: Mapping[str, Any], facet: str) -> tuple[str, ...]:
+    """The values that a row of `records` has for a facet, as text, each once."""
+    value = row[COLUMNS.get(facet, facet)]
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(dict.fromkeys(str(one) for one in values if one not in ("", None)))
 
 
 def records(shelf: Shelf) -> Iterator[dict[str, Any]]:
@@ -139,13 +142,6 @@ def _read(item: Item, data: bytes) -> dict[str, Any]:
 
 def _short(text: str) -> str:
     return text if len(text) <= SUMMARY else text[: SUMMARY - 1].rstrip() + "…"
-
-
-def _fit(column: pd.Series, wanted: set[str]) -> list[bool]:
-    return [
-        any(folded(value) in wanted for value in (cell if isinstance(cell, tuple) else (cell,)) if not pd.isna(value))
-        for cell in column
-    ]
 
 
 def _found(shelf: Shelf, table: pd.DataFrame, query: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ search("overfit", language="ja", role="results")
 index = open_index(shelf)                  # for many questions
 ```
 
-`words` cuts the text; SQLite's FTS5 holds the terms. The index lies in labkit's cache folder, one file per library;
+`card.words` cuts the text; SQLite's FTS5 holds the terms. The index lies in labkit's cache folder, one file per library;
 only files that changed are indexed again.
 """
 

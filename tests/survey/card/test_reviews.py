@@ -15,8 +15,8 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.new import new_card, write_new
 from labkit.survey.card.reviews import BEGIN, END, export_review, import_review
 from labkit.survey.card.schema import FORMATS, LANGUAGES
-from labkit.survey.publication.encodings import likely_encodings
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.text_files import likely_encodings
 
 HARA = "hara-2018-retrace"
 REVIEWS = sorted((Path(__file__).parent / "reviews").glob("*.md"))

@@ -6,7 +6,7 @@ import pytest
 
 import labkit.survey.check.numbers as package
 from labkit.survey.card.schema import Card
-from labkit.survey.check.numbers import Library, Shelved, proofread, proofread_paper
+from labkit.survey.check.numbers import Finding, Library, Shelved, proofread_library, proofread_paper
 from labkit.survey.check.numbers.outliers import misreadings
 from labkit.survey.library.shelf import open_shelf
 from labkit.survey.publication.schema import Paper, Result
@@ -36,6 +36,12 @@ def paper(**more) -> Paper:
         **more,
     }
     return Paper.model_validate(about)
+
+
+def proofread(library: Library) -> list[Finding]:
+    """Everything that all rules find, paper by paper, then over the whole library."""
+    alone = [proofread_paper(paper, library.results.get(name, ())) for name, paper in library.papers.items()]
+    return [one for found in (*alone, proofread_library(library)) for one in found]
 
 
 def found(paper_or_rows, table=(), rule=None) -> list[tuple[str, str]]:

@@ -21,8 +21,7 @@ from labkit.survey.group.settings import local_now, new_group, read_settings, wh
 from labkit.survey.group.speaking import judge_idea, note_idea, praise
 from labkit.survey.group.state import Goal, read_group
 from labkit.survey.group.timer import ForgottenTimer, band, start, stop
-from labkit.survey.publication.files import SummaryError
-from labkit.survey.publication.problems import Problem
+from labkit.survey.publication.problems import Problem, SummaryError
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -399,13 +398,12 @@ def test_ideas_are_kept_and_so_are_rejects_with_their_reason():
     judge_idea(kept.id[:4], keep=True, reason="cheap", reader="reader-b", now=at(2))
     judge_idea(rejected.id, keep=False, reason="half the clips have none", reader="reader-b", now=at(3))
     ideas = read_group().ideas
-    assert [(one.text, one.rejected, one.verdicts[-1].reason) for one in ideas] == [
-        ("Train on half the frames.", False, "cheap"),
-        ("Use the sound.", True, "half the clips have none"),
+    assert [(one.text, one.verdicts[-1].kept, one.verdicts[-1].reason) for one in ideas] == [
+        ("Train on half the frames.", True, "cheap"),
+        ("Use the sound.", False, "half the clips have none"),
     ]
     judge_idea(rejected.id, keep=True, reason="a new dataset has sound", reader="reader-a", now=at(4))
-    assert not read_group().ideas[1].rejected
-    assert len(read_group().ideas[1].verdicts) == 2
+    assert [one.kept for one in read_group().ideas[1].verdicts] == [False, True]
 
 
 def test_a_verdict_needs_a_reason_and_an_idea():

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labkit.survey import SummaryError, cite, paper, papers
-from labkit.survey.publication.files import Loader, paper_ids, parse_yaml, summaries_folder
+from labkit.survey.publication.files import paper_ids, summaries_folder
+from labkit.survey.publication.yaml_files import Loader, parse_yaml
 
 PAPER = """\
 id: a-2020-b

@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from labkit.cli import app
 from labkit.survey.library.export import bibtex
-from labkit.survey.publication.files import SummaryError, read_paper
+from labkit.survey.publication.files import read_paper
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.add import add_paper
 from labkit.survey.queue.references import library_names
 from labkit.survey.queue.venue import Listed, Queued, enqueue, read_list

@@ -16,7 +16,7 @@ from labkit.cli import app
 from labkit.survey.check.report import check
 from labkit.survey.library.deck_files import deck_problems, read_part
 from labkit.survey.slides import slides_html
-from labkit.survey.slides.shared import new_deck, paper_deck, raise_version, versions
+from labkit.survey.slides.shared_deck import new_deck, paper_deck, raise_version, versions
 
 PAPER = "wang-2016-tsn"
 MINE = """\

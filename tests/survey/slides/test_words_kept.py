@@ -20,7 +20,7 @@ from labkit.survey.card.side_by_side import put_together
 from labkit.survey.publication.files import read_paper
 from labkit.survey.slides import card_deck
 from labkit.survey.slides.sections import topics
-from labkit.survey.slides.shared import new_deck, paper_deck
+from labkit.survey.slides.shared_deck import new_deck, paper_deck
 
 PAPER = "hara-2018-retrace"
 ABOUT = """\
