@@ -26,6 +26,8 @@ RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg"
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
+SENTENCE = 40  # characters; a column with a longer text gets a width of its own
+TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
@@ -52,6 +54,8 @@ def prepare(content: Any) -> int:
     content.metadata.pop("widgets", None)
     number = 0
     for cell in content.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(TEST_MARK, "", cell.source, flags=re.MULTILINE)
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -62,7 +66,7 @@ def prepare(content: Any) -> int:
                 number += 1
                 output["data"] = {"text/html": figure_html(data[PLOTLY], f"figure-{number}")}
             elif "text/html" in data:
-                data["text/html"] = align_numbers(data["text/html"])
+                data["text/html"] = mark_columns(data["text/html"])
             elif output.output_type == "stream":
                 output["text"] = _settled(output["text"])
             kept.append(output)
@@ -129,8 +133,11 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     )
 
 
-def align_numbers(table: str) -> str:
-    """An HTML table with every column of numbers marked (`data-kind="n"`), from its head down, to stand right-aligned."""
+def mark_columns(table: str) -> str:
+    """An HTML table with its columns marked for the style, from the head down.
+
+    A column of numbers (`data-kind="n"`) is aligned at the right; one with sentences (`data-kind="w"`) is not squeezed.
+    """
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
         return table  # columns of cells that reach over several cannot be counted so simply
@@ -139,7 +146,7 @@ def align_numbers(table: str) -> str:
         for number, (tag, _, text) in enumerate(row):
             if tag == "td":
                 columns.setdefault(number, []).append(re.sub(r"<[^>]*>", "", text).strip())
-    numeric = {number for number, texts in columns.items() if all(re.fullmatch(NUMBER, text) for text in texts)}
+    kinds = {number: kind for number, texts in columns.items() if (kind := _kind(texts))}
     position = -1
 
     def mark(found: re.Match[str]) -> str:
@@ -148,9 +155,17 @@ def align_numbers(table: str) -> str:
             position = -1
             return found.group(0)
         position += 1
-        return f'{found.group(0)[:3]} data-kind="n"{found.group(0)[3:]}' if position in numeric else found.group(0)
+        kind = kinds.get(position)
+        return f'{found.group(0)[:3]} data-kind="{kind}"{found.group(0)[3:]}' if kind else found.group(0)
 
     return re.sub(r"<tr\b|<t[hd]\b", mark, table)
+
+
+def _kind(texts: list[str]) -> str:
+    """The kind of a column: "n" for numbers, "w" where a text is a sentence, else nothing."""
+    if all(re.fullmatch(NUMBER, text) for text in texts):
+        return "n"
+    return "w" if any(len(text) > SENTENCE for text in texts) else ""
 
 
 def rewrite_links(body: str, rename: Mapping[str, str]) -> str:

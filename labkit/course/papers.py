@@ -18,7 +18,7 @@ from markupsafe import Markup
 from tqdm.auto import tqdm
 
 from labkit.counting import counted
-from labkit.course.page import align_numbers, figure_html
+from labkit.course.page import figure_html, mark_columns
 from labkit.course.templates import render
 from labkit.script_json import script_json
 from labkit.survey.card.file import CardFile
@@ -116,7 +116,7 @@ def _table(rows: Sequence[Result]) -> Markup:
     ]
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(row, name)}</td>' for name in names)}</tr>" for row in rows)
-    return Markup(align_numbers(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"))
+    return Markup(mark_columns(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"))
 
 
 def _cell(row: Result, name: str) -> str:
