@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from labkit import __version__
 from labkit.cli import app
+from labkit.cli.app import console
 from labkit.data.encode import write_video
 from labkit.runs.execute import Step
 from labkit.survey.publication.problems import plain
@@ -73,7 +74,7 @@ def test_every_command_is_listed_and_explains_itself(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "01_secnd"], "did you mean 01_second?"),
+        (["run", "01_secnd"], "did you mean '01_second'?"),
         (["run", "00", "-p", "sed=3"], "00_first.ipynb has no parameter 'sed'; did you mean 'seed'?"),
         (["run", "00", "-p", "seed=many"], "'seed' takes int, not 'many'"),
         (["run", "00", "-p", "seed"], "name=value"),
@@ -261,6 +262,16 @@ def test_an_odd_run_is_one_line_and_the_others_are_shown(tmp_path):
     assert done.stderr.startswith("labkit: warning: a run is left out: ")
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("60", 60), (None, 200), ("", 200), ("0", 200), ("many", 200)])
+def test_a_pipe_gets_lines_as_wide_as_columns_says_or_else_200(monkeypatch, columns, wide):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert console().width == wide
 
 
 def test_progress_takes_names_and_headings_as_they_are():

@@ -66,11 +66,12 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def console(*, error: bool = False) -> "Console":
-    """The terminal; a log that is not one gets lines as wide as they are."""
+    """The terminal. A file or a pipe gets `COLUMNS` letters a line where that is set, else 200, enough for long rows."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    return Console(stderr=error, width=None if stream.isatty() else 200)
+    wide = os.environ.get("COLUMNS", "")
+    return Console(stderr=error, width=None if stream.isatty() else int(wide) if wide.isdigit() and int(wide) else 200)
 
 
 def _show_version(asked: bool) -> None:

@@ -184,13 +184,13 @@ def card_schema(
 
     Examples: `labkit card schema paper`, `labkit card schema --write`
     """
-    from labkit.names import did_you_mean
+    from labkit.names import meant_or_all
     from labkit.survey.card.json_schemas import SCHEMAS, schema_text, write_schemas
 
     if write:
         print(*write_schemas(), sep="\n")
     elif name not in SCHEMAS:
-        raise ValueError(f"no schema {name!r}{did_you_mean(name, SCHEMAS)} There are {', '.join(SCHEMAS)}")
+        raise ValueError(f"no schema {name!r}{meant_or_all(name, SCHEMAS)}")
     else:
         print(schema_text(name), end="")
 
@@ -228,11 +228,11 @@ def card_check(
 
 def known_language(given: str | None) -> str | None:
     """The language as given. Raises `ValueError`, with the nearest, for one that no card has."""
-    from labkit.names import did_you_mean
+    from labkit.names import meant_or_all
     from labkit.survey.card.schema import LANGUAGES
 
     if given is not None and given not in LANGUAGES:
-        raise ValueError(f"no language {given!r}{did_you_mean(given, LANGUAGES)} There are {', '.join(LANGUAGES)}")
+        raise ValueError(f"no language {given!r}{meant_or_all(given, LANGUAGES)}")
     return given
 
 

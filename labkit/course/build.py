@@ -4,7 +4,6 @@ A notebook that fails stops none of the others; the index says which did not run
 `build/runs/`, pages in `build/course/`, so that a single notebook can be run again and the rest stays.
 """
 
-import functools
 import json
 import shutil
 import warnings
@@ -15,9 +14,10 @@ from typing import Any
 
 from labkit.atomic import naming, write_atomically
 from labkit.counting import counted
-from labkit.course.page import SITE, links, notebook_body, rewrite_links
+from labkit.course.page import links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
+from labkit.course.templates import SITE, render
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
@@ -133,7 +133,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    library = write_library(site, shelf, shell, _render, _write)
+    library = write_library(site, shelf, shell, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -142,11 +142,11 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
                 site, lesson, runs[lesson.name], {**shell, **entry, "before": before, "after": after}, project
             )
         else:
-            text = _render("missing.html.j2", **shell, lesson=entry)
+            text = render("missing.html.j2", **shell, lesson=entry)
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": _beside(entries, found)}
-    _write(site / "index.html", _render("index.html.j2", **shell, **more))
+    _write(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
 
 
@@ -299,20 +299,6 @@ def _about(runs: Mapping[str, Run]) -> str:
     labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
     day = str(latest.get("started"))[:10]
     return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
-
-
-def _render(template: str, **values: Any) -> str:
-    return str(_templates().get_template(template).render(**values))
-
-
-@functools.cache
-def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
-    made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
-    made.globals["counted"] = counted
-    return made
 
 
 def _write(path: Path, text: str) -> None:

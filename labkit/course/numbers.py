@@ -1,9 +1,10 @@
 """What a number that a notebook recorded means to a reader of the index: in words, with its unit."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from labkit.names import meant_or_all
 
 # Of a unit: what the recorded value is multiplied with, how it is written, and what stands behind it.
 UNITS: dict[str, tuple[float, str, str]] = {
@@ -40,8 +41,6 @@ def shown_numbers(entries: Mapping[str, Any]) -> tuple[Shown, ...]:
             raise ValueError(f'the number {name} is to be ["what it is", "unit"], not {entry!r}')
         words, unit = entry
         if unit not in UNITS:
-            near = difflib.get_close_matches(unit, UNITS, 1)
-            hint = f", perhaps {near[0]!r}?" if near else "?"
-            raise ValueError(f"the number {name} has no known unit: {unit!r}{hint} There are {', '.join(UNITS)}")
+            raise ValueError(f"the number {name} has the unknown unit {unit!r}{meant_or_all(unit, UNITS)}")
         made.append(Shown(name, words, unit))
     return tuple(made)

@@ -2,7 +2,7 @@
 
 nbconvert makes the cells; before it, the outputs are turned into what a page without a kernel can show: a plotly
 figure into a place to draw it and its data, a widget into nothing (its static twin stands beside it), progress bars
-into nothing. The shell, style and script are in `site/`.
+into nothing. The templates, style and script are in `site/`.
 """
 
 import html
@@ -12,21 +12,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from labkit.course.controls import controls_html, take_controls
+from labkit.course.templates import SITE, render
+from labkit.script_json import script_json
 from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
 
-SITE = Path(__file__).parent / "site"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
+SENTENCE = 40  # characters; a column with a longer text gets a width of its own
+TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
-    """The whole page of an executed notebook; `page` is what the shell says around it (see `site/course`)."""
+    """The whole page of an executed notebook; `page` is what stands around its cells (see `site/lesson.html.j2`)."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -35,15 +40,12 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
     exporter = HTMLExporter(
         template_name="course",
         extra_template_basedirs=[str(SITE)],
-        extra_template_paths=[str(SITE)],
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
     exporter.register_filter("computed_markdown", computed_markdown)
-    body, _ = exporter.from_notebook_node(
-        content, resources={"page": {**page, "figures": figures, "scripts": _own_scripts(content)}}
-    )
-    return body
+    cells, _ = exporter.from_notebook_node(content)
+    return render("lesson.html.j2", **page, figures=figures, scripts=_own_scripts(content), cells=Markup(cells))
 
 
 def prepare(content: Any) -> int:
@@ -52,6 +54,8 @@ def prepare(content: Any) -> int:
     content.metadata.pop("widgets", None)
     number = 0
     for cell in content.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(TEST_MARK, "", cell.source, flags=re.MULTILINE)
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -62,7 +66,7 @@ def prepare(content: Any) -> int:
                 number += 1
                 output["data"] = {"text/html": figure_html(data[PLOTLY], f"figure-{number}")}
             elif "text/html" in data:
-                data["text/html"] = align_numbers(data["text/html"])
+                data["text/html"] = mark_columns(data["text/html"])
             elif output.output_type == "stream":
                 output["text"] = _settled(output["text"])
             kept.append(output)
@@ -116,8 +120,7 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     _retitle(layout)
     _retitle(table)
     words = str(meta.get("description", ""))
-    # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
-    data = json.dumps({**spec, "table": table} if table else spec, separators=(",", ":")).replace("<", "\\u003c")
+    data = script_json({**spec, "table": table} if table else spec)
     said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
     return (
         f'<figure class="plot" aria-labelledby="{name}-title">'
@@ -130,8 +133,11 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     )
 
 
-def align_numbers(table: str) -> str:
-    """An HTML table with every column of numbers marked (`data-kind="n"`), from its head down, to stand right-aligned."""
+def mark_columns(table: str) -> str:
+    """An HTML table with its columns marked for the style, from the head down.
+
+    A column of numbers (`data-kind="n"`) is aligned at the right; one with sentences (`data-kind="w"`) is not squeezed.
+    """
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
         return table  # columns of cells that reach over several cannot be counted so simply
@@ -140,7 +146,7 @@ def align_numbers(table: str) -> str:
         for number, (tag, _, text) in enumerate(row):
             if tag == "td":
                 columns.setdefault(number, []).append(re.sub(r"<[^>]*>", "", text).strip())
-    numeric = {number for number, texts in columns.items() if all(re.fullmatch(NUMBER, text) for text in texts)}
+    kinds = {number: kind for number, texts in columns.items() if (kind := _kind(texts))}
     position = -1
 
     def mark(found: re.Match[str]) -> str:
@@ -149,9 +155,17 @@ def align_numbers(table: str) -> str:
             position = -1
             return found.group(0)
         position += 1
-        return f'{found.group(0)[:3]} data-kind="n"{found.group(0)[3:]}' if position in numeric else found.group(0)
+        kind = kinds.get(position)
+        return f'{found.group(0)[:3]} data-kind="{kind}"{found.group(0)[3:]}' if kind else found.group(0)
 
     return re.sub(r"<tr\b|<t[hd]\b", mark, table)
+
+
+def _kind(texts: list[str]) -> str:
+    """The kind of a column: "n" for numbers, "w" where a text is a sentence, else nothing."""
+    if all(re.fullmatch(NUMBER, text) for text in texts):
+        return "n"
+    return "w" if any(len(text) > SENTENCE for text in texts) else ""
 
 
 def rewrite_links(body: str, rename: Mapping[str, str]) -> str:

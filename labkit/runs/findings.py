@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 from labkit.atomic import write_atomically
 from labkit.counting import counted
+from labkit.names import meant_or_all
 from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
@@ -192,9 +192,7 @@ def finding(name: str, folder: str | Path | None = None) -> Finding:
     """
     known = {one.declared.id: one for one in findings(folder)}
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise FindingsError(f"no finding {name!r} is declared; {hint}")
+        raise FindingsError(f"no finding {name!r} is declared{meant_or_all(name, known)}")
     return known[name]
 
 

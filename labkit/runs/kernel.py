@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from labkit.names import meant_or_all
 from labkit.runs.notebook import NotebookError
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def _installed(name: str) -> "KernelSpec":
         spec = manager.get_kernel_spec(name)
     except (NoSuchKernel, ValueError):
         known = [*manager.find_kernel_specs()]
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise NotebookError(f"there is no kernel {name!r}; {hint}") from None
+        raise NotebookError(f"there is no kernel {name!r}{meant_or_all(name, known)}") from None
     if spec.language.lower() != "python":
         raise NotebookError(f"the kernel {name!r} is of {spec.language}; labkit runs Python")
     return spec

@@ -4,10 +4,10 @@ A notebook finds such a mistake too, but only in the cell that uses the value, p
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
+from labkit.names import did_you_mean, meant_or_all
 from labkit.runs.notebook import NotebookError
 
 
@@ -38,9 +38,7 @@ def _dataset(value: str) -> None:
     from labkit.data.datasets import KINDS
 
     if value not in KINDS:
-        near = get_close_matches(value, KINDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}"
-        raise ValueError(f"there is no dataset {value!r}; {hint}")
+        raise ValueError(f"there is no dataset {value!r}{meant_or_all(value, KINDS)}")
 
 
 def _model(value: str) -> None:
@@ -63,9 +61,8 @@ def _pretrained(value: str) -> None:
 
         names = pretrained_names()
         if value not in names:
-            near = get_close_matches(value, [*names, "shapes"], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "for example resnet18_2d or shapes"
-            raise ValueError(f"there is no 2D network {value!r}; {hint}")
+            hint = did_you_mean(value, [*names, "shapes"])
+            raise ValueError(f"there is no 2D network {value!r}{hint} Examples are resnet18_2d and shapes")
 
 
 def _folder(value: str) -> None:

@@ -9,10 +9,10 @@ import json
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from labkit.names import did_you_mean, meant_or_all
 from labkit.records import read_mapping
 from labkit.runs.annotation import NOTHING, SCALARS, Reads, read_type, type_of
 from labkit.runs.project import course_folder
@@ -66,9 +66,8 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
             raise NotebookError(f"{str(name)!r} could be any of {', '.join(matches)}: give more of the name")
     if not there:
         raise NotebookError(f"there is no notebook {str(name)!r}, and no notebooks in {folder}")
-    near = get_close_matches(stem, there, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
-    raise NotebookError(f"there is no notebook {str(name)!r}; {hint}")
+    # People type one word of a long name, which is less like it than a misspelt name is.
+    raise NotebookError(f"there is no notebook {str(name)!r}{meant_or_all(stem, there, cutoff=0.4)}")
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
@@ -118,9 +117,7 @@ def check_parameters(declared: Mapping[str, Parameter], given: Mapping[str, Any]
     checked = {}
     for name, value in given.items():
         if name not in declared:
-            near = get_close_matches(name, declared, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(declared) or 'none'}"
-            raise NotebookError(f"{notebook} has no parameter {name!r}; {hint}")
+            raise NotebookError(f"{notebook} has no parameter {name!r}{meant_or_all(name, declared)}")
         checked[name] = read_value(declared[name], value)
     return checked
 
@@ -256,8 +253,7 @@ def _of_items(value: Any, kind: str, item: str) -> Any:
 
 def _wrong(parameter: Parameter, value: Any) -> NotebookError:
     takes = f"one of {', '.join(map(repr, parameter.choices))}" if parameter.choices else parameter.type
-    near = get_close_matches(str(value), map(str, parameter.choices), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f", for example {parameter.shown}"
+    hint = did_you_mean(str(value), map(str, parameter.choices)).rstrip(".") or f", for example {parameter.shown}"
     return NotebookError(f"the parameter {parameter.name!r} takes {takes}, not {value!r}{hint}")
 
 

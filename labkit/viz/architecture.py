@@ -33,7 +33,8 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
             row=1,
             col=column,
         )
-        fig.update_xaxes(title=label, tickformat="~s", row=1, col=column)  # 60k, 33M, 8G: layers and networks alike
+        # 60k, 33M, 8G: layers and networks alike; few, so that they stand upright on a phone
+        fig.update_xaxes(title=label, tickformat="~s", nticks=4, tickangle=0, row=1, col=column)
     fig.update_yaxes(autorange="reversed", dtick=1)
     dear = table[table[macs] == table[macs].max()]
     share = f"{100 * table[macs].max() / table[macs].sum():.0f} %"

@@ -9,16 +9,15 @@ needs no kernel and no network, and tells nobody.
 import asyncio
 import html
 import itertools
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from labkit.counting import counted
+from labkit.bands import Bands, Step, span, step_of, steps
+from labkit.script_json import script_json
 from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
 
-Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to; None: as long as it takes
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _NUMBERS = itertools.count(1)
 
@@ -30,7 +29,7 @@ class Stopwatch:
     hand or from code; `minutes` is the time of this run alone. `clock` gives seconds. `live` shows the ipywidgets; None:
     where the kernel was started by Jupyter Server, VS Code or Colab.
 
-    Raises `ValueError` for a band that ends before it begins.
+    Raises `ValueError` where there is no band, and for one that ends before it begins or begins within another.
     """
 
     def __init__(
@@ -42,10 +41,8 @@ class Stopwatch:
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, (start, end) in bands.items():
-            if start < 0 or (end is not None and end <= start):
-                raise ValueError(f"the band {name!r} goes from {start} to {end} minutes")
         self.bands = dict(bands)
+        self._steps = steps(self.bands)
         self._on_start, self._on_stop, self._clock = on_start, on_stop, clock
         self._live = has_front_end() if live is None else live
         self._since: float | None = None
@@ -85,15 +82,7 @@ class Stopwatch:
 
     def band(self, minutes: float | None = None) -> str:
         """In words, where this many minutes (default: those shown) fall: `short of a skim`, `a skim`, `past a skim`."""
-        minutes = self.minutes if minutes is None else minutes
-        past = ""
-        for name, (start, end) in self.bands.items():
-            if minutes < start:
-                return past or f"short of a {name}"
-            if end is None or minutes <= end:
-                return f"a {name}"
-            past = f"past a {name}"
-        return past
+        return _words(step_of(self.minutes if minutes is None else minutes, self.bands))
 
     # The live twin
 
@@ -137,46 +126,35 @@ class Stopwatch:
     def static(self) -> str:
         """The stopwatch as HTML with a script of its own."""
         name = f"stopwatch-{next(_NUMBERS)}"
-        said = "; ".join(f"{html.escape(band)}: {_in_words(*ends)}" for band, ends in self.bands.items())
-        # "<" inside the data would let a name end the script.
-        bands = json.dumps([[band, *ends] for band, ends in self.bands.items()]).replace("<", "\\u003c")
-        script = _SCRIPT.replace("NAME", json.dumps(name)).replace("BANDS", bands)
+        said = "; ".join(f"{html.escape(band)}: {span(*ends)}" for band, ends in self.bands.items())
+        steps = script_json([[step.minutes, _words(step)] for step in self._steps])
+        script = _SCRIPT.replace("NAME", script_json(name)).replace("STEPS", steps)
         return (
             f'<div class="labkit-stopwatch" id="{name}"><button type="button" {MARK}>Start</button> '
             f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        said = "; ".join(f"{band}: {_in_words(*ends)}" for band, ends in self.bands.items())
+        said = "; ".join(f"{band}: {span(*ends)}" for band, ends in self.bands.items())
         bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"A stopwatch. {said}"}
         if self._live:
             bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return bundle
 
 
-def _in_words(start: float, end: float | None) -> str:
-    return f"{counted(start, 'minute')} or more" if end is None else f"{start:g} to {counted(end, 'minute')}"
+def _words(step: Step) -> str:
+    return f"a {step.band}" if step.side == "within" else f"{step.side} a {step.band}"
 
 
-# The same as `band` above, in the page.
 _SCRIPT = """(() => {
-  const place = document.getElementById(NAME), bands = BANDS;
+  const place = document.getElementById(NAME), steps = STEPS;
   const [button, face, said] = ["button", "b", "span"].map((part) => place.querySelector(part));
   let before = 0, since = null;
   const minutes = () => before + (since === null ? 0 : (performance.now() - since) / 60000);
-  function band(now) {
-    let past = "";
-    for (const [name, start, end] of bands) {
-      if (now < start) return past || "short of a " + name;
-      if (end === null || now <= end) return "a " + name;
-      past = "past a " + name;
-    }
-    return past;
-  }
   function show() {
     const seconds = Math.floor(minutes() * 60);
     face.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
-    said.textContent = band(minutes());
+    said.textContent = steps.filter(([from]) => from <= minutes()).pop()[1];
     button.textContent = since === null ? "Start" : "Stop";
   }
   button.addEventListener("click", () => {

@@ -42,7 +42,8 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
             mode="lines+markers" if len(rows) > 1 else "markers",
             name=plain(name),
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            marker={"symbol": look.marker, "size": 9, "color": look.colour},
+            # Outlined: networks of the same depth and accuracy are seen through one another.
+            marker={"symbol": f"{look.marker}-open", "size": 11, "color": look.colour, "line": {"width": 2}},
             text=[plain(model) for model in rows["model"]],
             hovertemplate="%{text}: %{y:g}<extra></extra>",
         )
@@ -194,7 +195,9 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
     fig = figure(traces, title, height=150 + 34 * len(conditions))
     fig.update_xaxes(categoryorder="array", categoryarray=[plain(one) for one in datasets], side="top")
     fig.update_yaxes(categoryorder="array", categoryarray=[plain(one) for one in conditions[::-1]])
-    fig.update_layout(legend={"y": 0, "yanchor": "top"})
+    # One state a line, from the figure's left edge: a phone shows it whole, where the map itself scrolls.
+    below = {"xref": "container", "yref": "container", "x": 0, "y": 0, "entrywidth": 0.7, "entrywidthmode": "fraction"}
+    fig.update_layout(legend=below, margin_b=20 + 20 * len(STATES))
     holes = records[records["state"] == "open"]
     listed = "; ".join(f"{one.condition} on {one.dataset}" for one in _rows(holes)) or "none"
     described(

@@ -52,7 +52,7 @@ def test_text_is_read_as_the_parameters_type(notebook, name, text, value):
     ("name", "value", "said"),
     [
         ("sed", "3", "did you mean 'seed'"),
-        ("zzz", "3", "it has seed, rate"),
+        ("zzz", "3", "there are seed, rate"),
         ("seed", "many", "takes int, not 'many'"),
         ("seed", 1.5, "takes int"),
         ("seed", True, "takes int"),
@@ -177,7 +177,7 @@ def test_a_notebook_is_found_by_path_name_stem_and_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("01_secnd", "did you mean 01_second"), ("0", "could be any of"), ("zz", "there are 00")]
+    ("name", "said"), [("01_secnd", "did you mean '01_second'"), ("0", "could be any of"), ("zz", "there are 00")]
 )
 def test_a_notebook_that_is_not_there_is_answered_with_the_nearest(tmp_path, name, said):
     with pytest.raises(NotebookError, match=said):

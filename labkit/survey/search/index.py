@@ -24,7 +24,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from labkit.cache import cache_folder
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import ROLES
 from labkit.survey.card.schema import LANGUAGES
@@ -140,10 +140,10 @@ class Index:
             raise ValueError(f"{question!r} has no word to search for")
         for name, value, known in (("kind", kind, KINDS), ("language", language, LANGUAGES), ("role", role, FIELDS)):
             if value and value not in known:
-                raise ValueError(f"no {name} {value!r}{did_you_mean(value, known)} There are {', '.join(known)}")
+                raise ValueError(f"no {name} {value!r}{meant_or_all(value, known)}")
         readers = {card.about.reader for card in self.shelf.cards} if reader else {reader}
         if reader not in readers:
-            raise ValueError(f"no card of a reader {reader!r}{did_you_mean(reader, readers)}".rstrip("."))
+            raise ValueError(f"no card of a reader {reader!r}{meant_or_all(reader, sorted(readers))}")
         if limit < 1:
             raise ValueError(f"limit is {limit}; ask for at least one hit")
         filters = {"kind": kind, "language": language, "reader": reader}
