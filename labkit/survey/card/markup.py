@@ -31,6 +31,7 @@ _PICTURES = {
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
+_INLINE_TAGS = re.compile(r"</?(?:em|strong|s|code|a|span)\b[^>]*>")
 _WEB = re.compile(r"(?:https?://|mailto:)[^\s\"'<>\\]+", re.IGNORECASE)
 
 
@@ -58,10 +59,16 @@ def as_html(
     return str(_renderer().render(tokens, parser().options, env))
 
 
+def shown_text(text: str, references: Mapping[str, Any] | None = None) -> str:
+    """The text that a page shows of the Markdown, on one line. `references` as for `as_html`."""
+    # Text in the HTML is escaped, so that every "<" begins a tag. Those inside a line may stand inside a word.
+    apart = _INLINE_TAGS.sub("", as_html(text, references=references))
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", apart)).split())
+
+
 def words_shown(text: str) -> frozenset[str]:
     """The words that the Markdown shows, one width and case; pairs of characters where words are not spaced."""
-    shown = html.unescape(re.sub(r"<[^>]*>", " ", as_html(text)))
-    return frozenset(term.text for term in terms(shown))
+    return frozenset(term.text for term in terms(shown_text(text)))
 
 
 @functools.cache
