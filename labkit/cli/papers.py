@@ -141,9 +141,8 @@ def papers_search(
         raise typer.Exit(1)
     for hit in hits:
         console().print(Text.assemble((hit.paper, "bold"), f"  {plain(hit.where)}"))
-        snippet = Text(
-            "    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet)
-        )  # as long as before, for the marks
+        # A sign for a sign: the marks are places in the text.
+        snippet = Text("    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet))
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)
         console().print(snippet)

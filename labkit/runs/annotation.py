@@ -6,15 +6,8 @@ from typing import Any
 
 SCALARS = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
 _SAME = {"sequence": "list", "mapping": "dict"}
-_ORDER = (
-    "int",
-    "float",
-    "bool",
-    "list",
-    "tuple",
-    "dict",
-    "str",
-)  # a value is tried as each: str is what all text can be
+# A value is tried as each. `str` comes last: any text can be one.
+_ORDER = ("int", "float", "bool", "list", "tuple", "dict", "str")
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,8 @@ def _model(value: str) -> None:
 
 
 def _pretrained(value: str) -> None:
-    if (
-        value != "shapes"
-    ):  # the network that learns here; the others' names are torchvision's, which takes seconds to load
+    # "shapes" is the network that learns here. The other names are torchvision's, which takes seconds to load.
+    if value != "shapes":
         from labkit.models.pretrained import pretrained_names
 
         names = pretrained_names()

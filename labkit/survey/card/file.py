@@ -27,9 +27,8 @@ from labkit.survey.card.markdown import definitions
 from labkit.survey.card.schema import Card
 from labkit.survey.publication.files import SummaryError, decode, explain, own_place, paper_folder, summaries_folder
 
-_NO_WORDS = re.compile(
-    r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
-)  # comments, Jekyll's marks, addresses
+# Comments, Jekyll's marks, addresses.
+_NO_WORDS = re.compile(r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL)
 
 
 @dataclass(frozen=True)

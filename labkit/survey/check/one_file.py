@@ -15,9 +15,8 @@ from labkit.survey.publication.files import Place, SummaryError
 from labkit.survey.publication.schema import Claim, Paper, Sourced
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
-Needed = tuple[
-    list[str | int], str, str
-]  # place in the file, and what: a paper's id, a claim's, a notebook with its cell
+# Place in the file, and what: a paper's id, a claim's, a notebook with its cell.
+Needed = tuple[list[str | int], str, str]
 
 
 class Look(TypedDict):
