@@ -72,13 +72,13 @@ def _validation(value: str) -> None:
     from labkit.data.splits import Validation
 
     if value not in get_args(Validation):
-        raise ValueError(f"there is no way to validate {value!r}; choose from {', '.join(get_args(Validation))}")
+        raise ValueError(f"there is no way to validate {value!r}{meant_or_all(value, get_args(Validation))}")
 
 
 def _precision(value: str) -> None:
     choices = ("auto", "fp32", "bf16")  # as in training.device, which loads torch
     if value not in choices:
-        raise ValueError(f"there is no precision {value!r}; choose from {', '.join(choices)}")
+        raise ValueError(f"there is no precision {value!r}{meant_or_all(value, choices)}")
 
 
 def _shares(value: str) -> None:

@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from labkit.counting import counted
 from labkit.models.weights import nan_tensors, unwrapped
+from labkit.names import meant_or_all
 from labkit.training.batches import ClipDataset
 from labkit.training.device import input_dims
 
@@ -129,6 +130,6 @@ def fit_batch(batch_size: int, clips: int) -> int:
 def check_evaluation(dataset: Any, level: str) -> None:
     """That video level means what it says: windows or evenly spaced clips, not one random crop of each video."""
     if level not in ("clip", "video"):
-        raise ValueError(f"unknown level {level!r}: choose from clip, video")
+        raise ValueError(f"unknown level {level!r}{meant_or_all(level, ('clip', 'video'))}")
     if level == "video" and getattr(dataset, "sampling", "windows") == "random":
         raise ValueError('video level wants all of each video: evaluate(model, dataset.with_sampling("windows"))')

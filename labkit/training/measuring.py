@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from labkit.names import meant_or_all
 from labkit.training.batches import ClipDataset
 from labkit.training.meter import Forward
 
@@ -74,4 +75,4 @@ def take_statistics(
 def check_statistics(statistics: str) -> None:
     """Raises `ValueError` for a choice that is not there."""
     if statistics not in get_args(Statistics):
-        raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")
+        raise ValueError(f"unknown statistics {statistics!r}{meant_or_all(statistics, get_args(Statistics))}")
