@@ -27,7 +27,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("checkpoint", "nowhere.safetensors", "no file"),
         ("weights", "nowhere.th", "no file"),
         ("precision", "fp16", "did you mean 'bf16'"),
-        ("shares", "0.1, x", "'x' is no number"),
+        ("shares", "0.1, x", "'x' is not a number"),
         ("shares", "0.1, 2", "at most 1, not 2"),
         ("frames", 0, "at least 1, not 0"),
         ("batch_size", -4, "at least 1, not -4"),
