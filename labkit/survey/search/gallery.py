@@ -51,7 +51,7 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
         keys = {folded(value) for value in known}
         for value in values:
             if folded(value) not in keys:
-                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), known)}")
+                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), map(str, known))}")
         table = table[_fit(table[COLUMNS.get(name, name)], {folded(value) for value in values})]
     return _found(shelf, table, query) if query else table.reset_index(drop=True)
 
