@@ -62,7 +62,9 @@ def card_import(
     institution: Annotated[
         str, typer.Option(help="Your institution, as the card names it. The ranking uses `labkit group join`.")
     ] = "",
-    encoding: Annotated[str, typer.Option(help="The encoding of the files: cp949, cp932, gb18030.")] = "utf-8",
+    encoding: Annotated[
+        str, typer.Option(help="The encoding of the files, such as cp949, cp932 or gb18030.")
+    ] = "utf-8",
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: of the papers to read next, link those that match for certain.")
     ] = False,
@@ -217,7 +219,9 @@ def card_schema(
 @card_app.command("check")
 @plainly
 def card_check(
-    folder: Annotated[Path | None, typer.Argument(help="The library to check. Default: see below.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="The library to check. Default: that of the folder you are in.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no notes, only errors and warnings.")] = False,
 ) -> None:

@@ -61,7 +61,7 @@ def data_check(
 ) -> None:
     """Index a dataset and list the videos that cannot be read. The exit code is 1 if there are any.
 
-    Files that are no videos, and folders without a video, are listed too. For a wrong folder, the expected layout is
+    Files that are not videos, and folders without a video, are listed too. For a wrong folder, the expected layout is
     shown. The index is kept, so that the next call is quick.
 
     Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`

@@ -21,7 +21,7 @@ papers_app = group(
 def papers_import(
     file: Annotated[Path, typer.Argument(help="The list: BibTeX (.bib) or a table (.csv, .tsv).")],
     venue: Annotated[str, typer.Option(help="The venue of the list: 'CVPR 2018'.")],
-    session: Annotated[str, typer.Option(help="The session of papers for which the list names none.")] = "",
+    session: Annotated[str, typer.Option(help="The session of papers that have none in the list.")] = "",
     encoding: Annotated[str, typer.Option(help="The encoding of the file.")] = "utf-8-sig",
     authors: Annotated[
         str, typer.Option(help="How to read 'Ada Example, Ben Sample': as two people (names) or as one (family-first).")
