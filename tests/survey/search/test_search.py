@@ -170,6 +170,7 @@ def test_markdown_is_searched_by_its_words(library, shelf):
         ("a <!-- nobody\nreads this --> b", "a b"),
         ("<b>a & b</b> &lt; ~~c~~", "<b>a & b</b> < c"),
         ("> - > a  \n> - > b", "a b"),
+        ("![one](a.png)![two](b.png 'title')<img src='c.png' alt='three'>", "one two three"),
     ],
 )
 def test_what_a_page_shows_of_markdown_is_what_is_searched(markdown, plain):
