@@ -141,7 +141,7 @@ def papers_search(
         raise typer.Exit(1)
     for hit in hits:
         console().print(Text.assemble((hit.paper, "bold"), f"  {plain(hit.where)}"))
-        # A sign for a sign: the marks are places in the text.
+        # Each character is replaced by one, so that the marks keep their places.
         snippet = Text("    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet))
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)

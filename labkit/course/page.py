@@ -1,7 +1,7 @@
 """One executed notebook as a page that works offline.
 
 First the outputs are prepared for a page without a kernel: a plotly figure becomes a place to draw it, with its data;
-widgets (whose static twin stands beside them) and progress bars are removed. Then nbconvert makes the cells. The
+widgets (whose static version stands beside them) and progress bars are removed. Then nbconvert makes the cells. The
 templates, style and script are in `site/`.
 """
 
@@ -133,7 +133,7 @@ def align_numbers(table: str) -> str:
     """The HTML table with its columns of numbers marked (`data-kind="n"`), heads too, so that they are right-aligned."""
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
-        return table  # columns of cells that reach over several cannot be counted so simply
+        return table  # with cells that span several columns, the columns cannot be counted like this
     columns: dict[int, list[str]] = {}
     for row in rows:
         for number, (tag, _, text) in enumerate(row):

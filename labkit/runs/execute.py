@@ -133,7 +133,7 @@ def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
         why = None if stopped else cause(error, notebook, time_limit)
-        with suppress(OSError):  # of a full disk, say, which may be the very cause
+        with suppress(OSError):  # a full disk, for example, which may be the cause
             end("interrupted" if stopped else "failed", why)
         if stopped:
             said = f"{name} was stopped; its results so far are in {place}"
@@ -200,7 +200,7 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
         "versions": provenance.versions(),
         "hardware": provenance.hardware(),
         "code": provenance.code(source.parent),
-        # Who is running it, to tell a run in progress from one whose process was killed.
+        # The process, to tell a run in progress from a killed one.
         "process": {"host": platform.node(), "pid": os.getpid(), "since": psutil.Process().create_time()},
     }
 

@@ -28,7 +28,7 @@ from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
-ASIDE = "aside"  # the tag of a cell that no number depends on
+ASIDE = "aside"  # the tag of cells that no number depends on
 MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
 
 
@@ -48,7 +48,9 @@ class Declared:
     value: float
     rule: str = inequality.MEAN_3SE
     margin: float = 0.0  # for ~: how far from `value` still counts as equal
-    trials: str = ""  # the recorded number of tries that the measure is a share of; gives the standard error of `value`
+    trials: str = (
+        ""  # the recorded number of tries, if the measure is a share of tries; it gives the standard error of `value`
+    )
 
     def __post_init__(self) -> None:
         if self.op not in (*inequality.COMPARISONS, inequality.NEAR):
@@ -91,7 +93,7 @@ class Finding:
     per_seed: Mapping[int, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)  # provenance: versions, hardware, code, date, parameters
     trials: float | None = None  # tries in all seeds, where the measure is a share of tries
-    outdated: bool = False  # the notebook's code is another one now
+    outdated: bool = False  # the notebook's code has changed since
 
     @property
     def holds(self) -> bool | None:

@@ -30,8 +30,8 @@ class Parameter:
     """One line of the parameters cell: `name: type = default  # help`. A parameter with a plain type can be set."""
 
     name: str
-    type: str  # as written, or the default's own type where nothing is written
-    default: Any  # of a computed one the expression, as text
+    type: str  # as written; without an annotation, the type of the default
+    default: Any  # of a computed default, the expression as text
     help: str = ""
     reads: Reads = NOTHING
     plain: bool = True  # False: the default is computed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PLAN = Path("notebooks") / "course.toml"
 LIBRARY = "summaries"
-NO_PAPERS = frozenset({"group", "queue", "schema"})  # folders of a library that are no papers
+NO_PAPERS = frozenset({"group", "queue", "schema"})  # folders of a library that hold no paper
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -25,8 +25,8 @@ from labkit.viz.theme import describe, plain
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
 MENU, SLIDER, UNDER_AXIS = 44, 84, 48  # pixels a menu and a slider take, and from the axes to the first slider
-FIXED = ("template", "height", "margin")  # the static twin takes the largest for all
-MARK = "explorer"  # in the static twin's `meta`
+FIXED = ("template", "height", "margin")  # the static version takes the largest for all
+MARK = "explorer"  # in the static version's `meta`
 LISTS = ("annotations", "shapes", "images")  # parts of a layout that are emptied, not unset
 
 Choice = tuple[int, ...]  # for each control, the number of the value chosen
@@ -98,7 +98,7 @@ class Explorer:
                 control.value = index
         return self.figure
 
-    # The live twin
+    # The live version
 
     @property
     def widget(self) -> Any:
@@ -126,7 +126,7 @@ class Explorer:
                 layout={"width": "max-content" if name in self._menus else "min(36em, 95%)"},
             )
             controls.append(control)
-        # The output is set, not printed into: no flicker, and it works where nobody answers the kernel.
+        # The output is set instead of printed into: it does not flicker, and needs no answer from the front end.
         screen = ipywidgets.Output(outputs=self._screen())
 
         def show(_: Any) -> None:
@@ -142,7 +142,7 @@ class Explorer:
         data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
         return ({"output_type": "display_data", "data": data, "metadata": {}},)
 
-    # The static twin
+    # The static version
 
     @property
     def static(self) -> go.Figure:

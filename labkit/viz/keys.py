@@ -12,8 +12,9 @@ from typing import Any
 BOX = "labkit-keeps-keys"
 MARK = "data-lm-suppress-shortcuts"
 
-# On the window, to come before JupyterLab, which listens on the document. What is pressed with Ctrl or the command key
-# (save, undo) stays the notebook's. A slider that the mouse moved has no focus, its cell has: the next key would cut it.
+# The script listens on the window, to come before JupyterLab, which listens on the document. Keys with Ctrl or the
+# command key (save, undo) stay the notebook's. The mouse moves a slider without giving it the focus. The focus is on its
+# cell then, and the next key could cut the cell.
 SCRIPT = f"""(() => {{
   if (window.labkitKeepsKeys) return;
   window.labkitKeepsKeys = true;

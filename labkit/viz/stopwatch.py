@@ -84,7 +84,7 @@ class Stopwatch:
         """The place of these minutes (default: the shown ones) in words: `short of a skim`, `a skim`, `past a skim`."""
         return _words(step_of(self.minutes if minutes is None else minutes, self.bands))
 
-    # The live twin
+    # The live version
 
     @property
     def widget(self) -> Any:
@@ -121,7 +121,7 @@ class Stopwatch:
             self._show()
             await asyncio.sleep(1)
 
-    # The static twin
+    # The static version
 
     def static(self) -> str:
         """The stopwatch as HTML with its own script."""
