@@ -13,7 +13,7 @@ from torch import nn
 
 from labkit.counting import counted
 from labkit.models.weights import unwrapped
-from labkit.names import did_you_mean
+from labkit.names import did_you_mean, meant_or_all
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -52,7 +52,7 @@ def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32"
     such a CPU is used, with a warning.
     """
     if precision not in get_args(Precision):
-        raise ValueError(f"unknown precision {precision!r}: choose from {', '.join(get_args(Precision))}")
+        raise ValueError(f"unknown precision {precision!r}{meant_or_all(precision, get_args(Precision))}")
     gains = gains_from_bf16(device)
     if precision == "bf16" and device.type == "cpu" and not gains:
         # Seen with torch 2.15 on a CPU with AVX-512 bf16: NaN, and crashes in the backward pass of small clips.

@@ -7,7 +7,7 @@ reader remembers, or with none.
 import datetime as dt
 from typing import NamedTuple
 
-from labkit.bands import Step, span, step_of
+from labkit.bands import Bands, Step, span, step_of
 from labkit.counting import counted
 from labkit.survey.card.new import BUDGETS
 from labkit.survey.card.schema import Mode
@@ -21,7 +21,7 @@ from labkit.survey.publication.ids import reader_id
 FORGOTTEN = dt.timedelta(hours=4)
 
 # Minutes from and to; a close reading takes as long as it takes.
-BANDS: dict[Mode, tuple[int, int | None]] = {"skim": (15, BUDGETS["skim"]), "close": (BUDGETS["close"], None)}
+BANDS: Bands = {"skim": (15, BUDGETS["skim"]), "close": (BUDGETS["close"], None)}
 
 LOOK_HERE_FIRST: dict[Mode, tuple[str, ...]] = {
     "skim": (

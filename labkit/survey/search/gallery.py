@@ -134,9 +134,8 @@ def _read(item: Item, data: bytes) -> dict[str, Any]:
     parts = [text for _, _, text in card_parts(card.about, card) if text]
     filled = dict.fromkeys(one.role for one in card.sections if one.role and one.text.strip())
     roles = [role for role in filled if role]
-    first = next(
-        (plain_text(text) for text in (card.role("what"), *(one.text for one in card.sections)) if plain_text(text)), ""
-    )
+    texts = (card.role("what"), *(one.text for one in card.sections))
+    first = next(filter(None, (plain_text(text, card.references) for text in texts)), "")
     return {"roles": roles, "summary": _short(first or card.about.goal), "text": " ".join(parts)[:LONGEST]}
 
 

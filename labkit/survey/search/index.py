@@ -16,7 +16,7 @@ import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from labkit.cache import cache_folder
 from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import ROLES
+from labkit.survey.card.markup import shown_text
 from labkit.survey.card.schema import LANGUAGES
 from labkit.survey.card.words import Wanted, asked, terms
 from labkit.survey.library import cache
@@ -294,12 +295,9 @@ def card_parts(about: Any, card: CardFile) -> Iterator[Part]:
     yield "questions", "open questions", " ".join(question.text for question in about.questions)
     yield "next", "next", " · ".join(one.text for one in about.next)
     for section in card.sections:
-        yield section.role or "other", section.heading, plain_text(section.text)
+        yield section.role or "other", section.heading, plain_text(section.text, card.references)
 
 
-def plain_text(markdown: str) -> str:
-    """Markdown's words without most of its marks, on one line."""
-    text = re.sub(r"<!--.*?-->", " ", markdown, flags=re.DOTALL)
-    text = re.sub(r"!?\[([^\]]*)\]\([^()\s]*[^()]*\)", r"\1", text)
-    text = re.sub(r"^[ \t]*(?:[-+*>]|#{1,6}|\d+\.)[ \t]+|[*_`]{1,3}", "", text, flags=re.MULTILINE)
-    return " ".join(text.split())
+def plain_text(markdown: str, references: Mapping[str, Any] | None = None) -> str:
+    """What a page shows of the Markdown, on one line and without comments. `references`: links defined elsewhere."""
+    return shown_text(re.sub(r"<!--.*?-->", " ", markdown, flags=re.DOTALL), references)
