@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
+import labkit
 from labkit import doctor
 
 NMS = 'raise RuntimeError("operator torchvision::nms does not exist")'
@@ -124,6 +126,20 @@ def test_little_disk_is_said(monkeypatch, free, state):
 def test_an_old_python_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 0))
     assert doctor.python().state == "error"
+
+
+def test_the_doctor_says_which_labkit_it_is():
+    line = doctor.labkit()
+    assert labkit.__version__ in line.seen
+    assert str(Path(labkit.__file__).parent) in line.seen
+
+
+@pytest.mark.parametrize(("other", "state"), [("missing", "ok"), ("0.3", "warning")])
+def test_a_distribution_of_the_same_import_name_is_a_warning(monkeypatch, other, state):
+    monkeypatch.setattr(doctor, "_installed", {"labkit": other}.__getitem__)
+    line = doctor.labkit()
+    assert line.state == state
+    assert ("pip uninstall labkit" in line.to_do) == (state == "warning")
 
 
 def test_a_check_that_breaks_is_itself_a_line(monkeypatch):
