@@ -11,4 +11,4 @@ of torch wait in a way that leaves a busy machine usable (`labkit.waiting`), and
 
 from labkit import waiting as waiting
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -116,11 +116,11 @@ def project_files() -> list[Path]:
     """Every file that may tell a reader what to install."""
     folders = ("labkit", "docs", "notebooks", "benchmarks", ".ci", ".github")
     inside = [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    kinds = {".md", ".py", ".ipynb", ".toml", ".yml", ".yaml", ".txt", ".cff", ""}
+    kinds = {".md", ".py", ".ipynb", ".toml", ".yml", ".yaml", ".txt", ".cff"}
     return [
         path
         for path in (*ROOT.iterdir(), *inside)
-        if path.is_file() and path.suffix in kinds and path.name != ".git" and "__pycache__" not in path.parts
+        if path.is_file() and (path.suffix in kinds or path.name in ("Makefile", "run"))
     ]
 
 
