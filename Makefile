@@ -20,7 +20,7 @@ READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check notebooks lab findings bench clean
+.PHONY: help course test lint check notebooks package lab findings bench clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -32,7 +32,7 @@ help: ## this list
 course: $(READY) ## run all notebooks and build the pages; ends with the path of the index
 	@$(BIN)/labkit course $(ARGS)
 
-test: lint ## everything: lint, types, tests (browser and slow ones too), notebooks
+test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
@@ -48,6 +48,9 @@ check: $(TESTED) ## the fast tests only
 notebooks: $(TESTED) ## run the notebooks as tests: no cell may fail, marked outputs must be as committed
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 --timeout=1200 notebooks
 
+package: $(READY) ## build sdist and wheel into dist/, and try the wheel outside the checkout
+	$(BIN)/python .ci/package.py dist
+
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/labkit lab
 
@@ -59,7 +62,7 @@ bench: $(TESTED) ## measure speed against the alternatives; each script prints a
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build dist
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
