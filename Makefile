@@ -75,7 +75,8 @@ $(VENV)/made:
 
 $(READY): $(VENV)/made
 	@echo "installing labkit into $(VENV) (the first time takes minutes: torch is large)"
-	@$(if $(TORCH_INDEX),$(PIP) install torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
+	@# Such an index may lack the pinned versions of what torch needs: that comes with labkit, in the next line.
+	@$(if $(TORCH_INDEX),$(PIP) install --no-deps torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
 	@$(PIP) install -e . $(PINS)
 	@rm -f $(VENV)/ready-*
 	@touch $@
