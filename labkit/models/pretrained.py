@@ -21,7 +21,8 @@ import torchvision
 from torch import nn
 
 from labkit.clip import ClipSpec
-from labkit.models.weights import Loaded, WeightsError, class_count, load_weights
+from labkit.models.weight_files import WeightsError
+from labkit.models.weights import Loaded, class_count, load_weights
 from labkit.models.zoo import entry, list_models
 
 PATIENCE = 10.0  # seconds without a sign of life after which a download is given up
