@@ -149,6 +149,7 @@ def test_a_check_that_breaks_is_itself_a_line(monkeypatch):
     assert "ZeroDivisionError" in line.seen
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_1_and_shows_the_remedy(broken):
     broken("torchvision", NMS)
     done = subprocess.run([sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, check=False)
@@ -157,6 +158,7 @@ def test_the_command_exits_with_1_and_shows_the_remedy(broken):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_looks_from_any_folder(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, cwd=tmp_path, check=False
