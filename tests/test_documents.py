@@ -80,6 +80,11 @@ def test_every_labkit_command_in_the_documents_exists():
     assert commands("labkit") - set(get_command(app).commands) == set()
 
 
+def test_contributing_starts_with_the_quick_tests():
+    first = re.search(r"```bash\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert first.group(1).startswith("make check ")
+
+
 def test_every_make_target_in_the_documents_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert {"course", "lab", "test"} <= commands("make")
