@@ -42,8 +42,8 @@ lint: $(TESTED) ## style, format and types; the papers, their numbers and cards
 	$(BIN)/mypy
 	$(BIN)/labkit card check --quiet summaries
 
-check: $(TESTED) ## the fast tests only
-	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+check: $(TESTED) ## the quick tests, three minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser" $(ARGS)
 
 notebooks: $(TESTED) ## run the notebooks as tests: no cell may fail, marked outputs must be as committed
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 --timeout=1200 notebooks
