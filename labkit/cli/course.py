@@ -133,7 +133,8 @@ def runs(
 ) -> None:
     """Show all runs: how each ended, what was changed, what it found.
 
-    A run whose process was killed shows as `died`.
+    A run whose process was killed shows as `died`. In a file or a pipe a line has 200 letters, or as many as
+    `COLUMNS` says.
 
     Examples: `labkit runs`, `labkit runs build/findings`
     """
