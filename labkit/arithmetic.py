@@ -1,4 +1,4 @@
-"""Arithmetic that people write as text, computed without `eval`: a grammar says which operators and functions it may use."""
+"""Compute arithmetic that is written as text, without `eval`. A grammar lists the allowed operators and functions."""
 
 import ast
 import math
@@ -23,7 +23,7 @@ FOUR: dict[type, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Grammar:
-    """What may stand in a text beside numbers and names, and the error that is raised for anything else.
+    """The operators and functions that a text may use, and the error for anything else.
 
     `operators` go by their `ast` class, `functions` by name. A function takes two numbers or more, one of `single` takes
     one. No number on the way may be larger than `largest`; without one, what overflows is NaN.
@@ -38,7 +38,7 @@ class Grammar:
 
 
 def parse(text: str, grammar: Grammar) -> ast.expr:
-    """The text as a tree. Raises the grammar's error where it is not an expression."""
+    """The text as a tree. Raises the grammar's error if it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -52,7 +52,7 @@ def names(tree: ast.expr) -> frozenset[str]:
 
 
 def check(tree: ast.expr, grammar: Grammar, depth: int = 0) -> None:
-    """Raise the grammar's error where the tree holds what it does not allow, or is nested too deeply."""
+    """Raise the grammar's error if the tree holds anything that is not allowed, or is nested too deeply."""
     if depth > DEEPEST:
         raise grammar.error("nested too deeply")
     for part in _parts(tree, grammar):
@@ -60,7 +60,7 @@ def check(tree: ast.expr, grammar: Grammar, depth: int = 0) -> None:
 
 
 def compute(tree: ast.expr, numbers: Mapping[str, float], grammar: Grammar) -> float:
-    """The tree's value with these numbers for its names. Raises the grammar's error where there is none."""
+    """The tree's value with these numbers for its names. Raises the grammar's error if it has no value."""
     check(tree, grammar)
     if missing := sorted(names(tree) - set(numbers)):
         raise grammar.error(f"no number is called {missing[0]!r}{meant_or_all(missing[0], numbers)}")
@@ -68,14 +68,14 @@ def compute(tree: ast.expr, numbers: Mapping[str, float], grammar: Grammar) -> f
 
 
 def power(base: float, exponent: float) -> Any:
-    """A power that ends soon. Raises `OverflowError` for an exponent beyond `LARGEST_POWER`."""
+    """A power with a small exponent. Raises `OverflowError` for an exponent beyond `LARGEST_POWER`."""
     if abs(exponent) > LARGEST_POWER:
         raise OverflowError
     return base**exponent
 
 
 def _parts(node: ast.expr, grammar: Grammar) -> list[ast.expr]:
-    """What a node is computed from, in order."""
+    """The parts of a node, in order. Raises the grammar's error for a node that is not allowed."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return []

@@ -1,4 +1,4 @@
-"""Bands of minutes, such as a skim of 15-30: in which one a time falls. Python and a page's script read one table of it."""
+"""Bands of minutes, such as 15-30 for a skim, and the place of a time among them. Python and a page's script share them."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to
 
 
 class Step(NamedTuple):
-    """From these minutes on, a time is on this side of this band."""
+    """A step of the time: from these minutes on, it is on this side of this band."""
 
     minutes: float
     side: Literal["short of", "within", "past"]
@@ -18,9 +18,9 @@ class Step(NamedTuple):
 
 
 def steps(bands: Bands) -> list[Step]:
-    """The steps that a time goes through, in order. Both ends of a band belong to it.
+    """The steps of a growing time, in order. Both ends of a band belong to it.
 
-    Raises `ValueError` where there is no band, and for one that ends before it begins or begins within another.
+    Raises `ValueError` if there is no band, and for a band that ends before it begins or begins within another.
     """
     if not bands:
         raise ValueError("there is no band of minutes")
@@ -40,10 +40,10 @@ def steps(bands: Bands) -> list[Step]:
 
 
 def step_of(minutes: float, bands: Bands) -> Step:
-    """The step that a time has reached."""
+    """The last step that a time has reached."""
     return next(step for step in reversed(steps(bands)) if step.minutes <= max(0.0, minutes))
 
 
 def span(start: float, end: float | None) -> str:
-    """How long a band is, in words: `15-30 minutes`, `60 minutes or more`."""
+    """A band in words: `15-30 minutes`, `60 minutes or more`."""
     return f"{counted(start, 'minute')} or more" if end is None else f"{start:g}-{counted(end, 'minute')}"

@@ -7,10 +7,10 @@ ESCAPED = "<>&'\u2028\u2029"
 
 
 def script_json(value: Any) -> str:
-    """The value as JSON in which no text can end the script element, open a comment or leave a quoted attribute.
+    """The value as JSON. No text in it can end the script element, open a comment, or end an attribute in single quotes.
 
-    `<`, `>`, `&`, `'` and the two separators that older JavaScript takes for ends of lines are written as escapes, and so
-    are lone surrogates, which no file in UTF-8 can hold. JSON reads all of them back as they were.
+    These are escaped: `<`, `>`, `&`, `'`, the two separators that end a line in older JavaScript, and lone surrogates, which a
+    UTF-8 file cannot hold. JSON reads all of them back as they were.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for mark in ESCAPED:

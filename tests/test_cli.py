@@ -81,7 +81,7 @@ def test_every_command_is_listed_and_explains_itself(command):
         (["course", "--only", "09"], "no notebook of the course starts with '09'"),
         (["course", "-p", "sed=3"], "the course has no parameter 'sed'; did you mean 'seed'?"),
         (["runs"], "there is no folder"),
-        (["models", "vgg*"], "no network is called like 'vgg*'"),
+        (["models", "vgg*"], "no network fits 'vgg*'"),
         (["models", "resnet19"], "did you mean 'resnet18'?"),
         (["model", "resnet18_2d", "--frames", "8"], "resnet18_2d reads single frames"),
         (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
@@ -225,8 +225,8 @@ def test_the_version_is_shown():
 
 
 ODD_FILES = {
-    "a number as a name": (b"1: 2\n", "1 is no parameter's name"),
-    "a yes as a name": (b"yes: 2\n", "True is no parameter's name"),
+    "a number as a name": (b"1: 2\n", "1 cannot be the name of a parameter"),
+    "a yes as a name": (b"yes: 2\n", "True cannot be the name of a parameter"),
     "utf-16": ("seed: 2\n".encode("utf-16"), "not UTF-8"),
     "a bomb": (b"a: &a [x, x]\n" + b"".join(b"b%d: &b%d [%s]\n" % (n, n, b"*a, " * 9000) for n in range(9)), "nested"),
     "a deep one": (b"[" * 400_000 + b"]" * 400_000, "nested"),
@@ -326,5 +326,5 @@ def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
     (tmp_path / "wave" / "1.jpg").touch()
     done = labkit("data", "check", "folder", tmp_path)
     assert done.returncode == 0
-    assert "no videos and passed over: 1 file or folder" in done.stdout
+    assert "passed over, since they are not videos: 1 file or folder" in done.stdout
     assert "a picture" in done.stdout

@@ -1,8 +1,8 @@
 """One executed notebook as a page that works offline.
 
-nbconvert makes the cells; before it, the outputs are turned into what a page without a kernel can show: a plotly
-figure into a place to draw it and its data, a widget into nothing (its static twin stands beside it), progress bars
-into nothing. The templates, style and script are in `site/`.
+First the outputs are prepared for a page without a kernel: a plotly figure becomes a place to draw it, with its data;
+widgets (whose static version stands beside them) and progress bars are removed. Then nbconvert makes the cells. The
+templates, style and script are in `site/`.
 """
 
 import html
@@ -31,7 +31,7 @@ TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
-    """The whole page of an executed notebook; `page` is what stands around its cells (see `site/lesson.html.j2`)."""
+    """The whole page of an executed notebook. `page` has the values around its cells (see `site/lesson.html.j2`)."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -49,7 +49,7 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
 
 
 def prepare(content: Any) -> int:
-    """Make a notebook's outputs fit for a page, in place; returns how many figures it holds."""
+    """Prepare a notebook's outputs for a page, in place. Returns the number of figures."""
     content.cells = [cell for cell in content.cells if not _is_machinery(cell)]
     content.metadata.pop("widgets", None)
     number = 0
@@ -76,7 +76,7 @@ def prepare(content: Any) -> int:
 
 
 def _own_scripts(content: Any) -> str:
-    """What a page's policy lets run of a notebook's outputs: the scripts of labkit's stopwatch and slides, by digest."""
+    """The scripts in the outputs that the page's policy allows: labkit's stopwatch and slides, by digest."""
     found = []
     for cell in content.cells:
         for output in cell.get("outputs", []):
@@ -90,16 +90,16 @@ def _own_scripts(content: Any) -> str:
 
 
 def computed_markdown(text: str) -> str:
-    """Markdown that a cell made, as HTML; any HTML in it is escaped."""
+    """Markdown from a cell's output, as HTML. HTML in it is escaped."""
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     return MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text)
 
 
 def figure_html(spec: Mapping[str, Any], name: str) -> str:
-    """A figure's place in the page: its title and description as text, its data for the script to draw.
+    """The HTML of a figure: its title and description as text, and its data for the script that draws it.
 
-    `name` is the id of the place. Title and description also follow the figure's own sliders and menus.
+    `name` is the id of the element. The title and the description change with the figure's sliders and menus.
     """
     spec = dict(json.loads(json.dumps(spec)))
     layout = spec.setdefault("layout", {})
@@ -140,7 +140,7 @@ def mark_columns(table: str) -> str:
     """
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
-        return table  # columns of cells that reach over several cannot be counted so simply
+        return table  # with cells that span several columns, the columns cannot be counted like this
     columns: dict[int, list[str]] = {}
     for row in rows:
         for number, (tag, _, text) in enumerate(row):
@@ -169,7 +169,7 @@ def _kind(texts: list[str]) -> str:
 
 
 def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
-    """Replace the targets of links: those in `rename` by their page, with what follows a `#` kept."""
+    """Replace the targets of links that are in `rename`. The part after a `#` stays."""
 
     def one(found: re.Match[str]) -> str:
         target, mark, place = html.unescape(found.group(1)).partition("#")
@@ -180,7 +180,7 @@ def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
 
 
 def links(body: str) -> Iterator[str]:
-    """The relative targets that a page links to, without what follows a `#`."""
+    """The relative targets of a page's links, without the part after a `#`."""
     for target in re.findall(r'href="([^"]*)"', body):
         path = html.unescape(target).partition("#")[0]
         if path and not re.match(r"[a-z]+:", path):
@@ -188,7 +188,7 @@ def links(body: str) -> Iterator[str]:
 
 
 def _is_machinery(cell: Any) -> bool:
-    """Whether a cell was put in by papermill and says nothing to a reader: error banners, the run's own folder."""
+    """Whether papermill added the cell, and it tells a reader nothing: error banners, the run's own folder."""
     tags = cell.metadata.get("tags", [])
     if "papermill-error-cell-tag" in tags:
         return True
@@ -197,7 +197,7 @@ def _is_machinery(cell: Any) -> bool:
 
 
 def _is_noise(output: Any) -> bool:
-    """Whether an output is of no use on a page: what was printed to stderr, and widgets that need a kernel."""
+    """Whether an output is left out of a page: text on stderr, and widgets that need a kernel."""
     if output.output_type == "stream":
         return output.name == "stderr"
     data = output.get("data", {})
@@ -205,12 +205,12 @@ def _is_noise(output: Any) -> bool:
 
 
 def _settled(text: str) -> str:
-    """Text as a terminal would show it at the end: of a line written over itself, the last version."""
+    """Text as a terminal shows it at the end: only the last version of a line that was overwritten."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _retitle(value: Any) -> None:
-    """Let sliders and menus change the title beside the figure, not one inside it."""
+    """Let sliders and menus change the title above the figure instead of one inside it."""
     if isinstance(value, dict):
         if "title.text" in value:
             value["meta.title"] = value.pop("title.text")
@@ -223,6 +223,6 @@ def _retitle(value: Any) -> None:
 
 
 def _as_text(title: str) -> str:
-    """A plotly title, which is a little HTML, as text that is safe in a page."""
+    """A plotly title, which may hold some HTML, as text that is safe in a page."""
     bare = re.sub(r"<[^>]*>", "", re.sub(r"<br ?/?>", " ", title))
     return html.escape(html.unescape(bare), quote=False)

@@ -1,4 +1,4 @@
-"""The library's pages: a gallery of all cards, a page for each paper, its numbers, what to read next, what is unsolved.
+"""The library's pages: a gallery of all cards, a page for each paper, published numbers, papers to read next, open questions.
 
 Everything that readers wrote is text here: their Markdown goes through `labkit.survey.card.markup`, the templates escape
 all else, and the pages themselves forbid scripts other than the course's own, and any request beyond the site.
@@ -44,14 +44,14 @@ from labkit.survey.search.gallery import FACETS, facets, records, values_of
 Write = Callable[[Path, str], None]
 GALLERY_TEXT = 24_000_000  # characters of all cards that the gallery's page carries for its search
 MOST_VALUES = 8  # of a facet that are counted without a script
-MOST_NODES = 60  # papers in the graph of what to read next
+MOST_NODES = 60  # papers in the graph of papers to read next
 LEAST_ROWS = 4  # numbers that make a table of the results' page
 
 
 def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], write: Write) -> dict[str, int]:
-    """Write all pages of a library into `papers/` of a site. `shell` is what every page shows around its own.
+    """Write all pages of a library into `papers/` of a site. `shell` has the values that all pages share.
 
-    Returns how many `cards`, `papers` and papers `waiting` for a reader the gallery shows, for other pages to say the same.
+    Returns the counts in the gallery: `cards`, `papers`, and papers `waiting` for a reader.
     """
     folder = site / "papers"
     shell = {**shell, "run": functools.partial(_notebook_link, shell["lessons"])}
@@ -76,7 +76,7 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], write: Wri
 
 
 def _notebook_link(lessons: Sequence[Mapping[str, Any]], notebook: str) -> str:
-    """A link to the notebook that a card names by its start, as HTML; its name where the course has none."""
+    """A link to the notebook with this start of a name, as HTML. For an unknown notebook: the name alone."""
     for lesson in lessons:
         if str(lesson["name"]).startswith(notebook):
             return Markup('<a href="../{}">notebook {}</a>').format(lesson["page"], lesson["number"])
@@ -108,7 +108,7 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
 
 
 def _table(rows: Sequence[Result]) -> Markup:
-    """Numbers as printed, with the columns that say something about any of them."""
+    """The numbers as printed. Columns that are empty in all rows are left out."""
     names = [
         name
         for name in RESULT_COLUMNS
@@ -144,7 +144,7 @@ def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
 
 
 def _body(markdown: str, card: CardFile, shelf: Shelf) -> Markup:
-    """A card's words as HTML inside a page: its headings below the page's own."""
+    """A card's words as HTML, with its headings below the page's in level."""
     folder = shelf.folder / card.about.paper
     made = as_html(
         markdown,
@@ -156,7 +156,7 @@ def _body(markdown: str, card: CardFile, shelf: Shelf) -> Markup:
 
 
 def _paper_link(target: str, shelf: Shelf) -> str | None:
-    """The page of the paper that a link into the library means: `../../<paper-id>/...`; None for any other."""
+    """The page for a link to another paper of the library, `../../<paper-id>/...`; None for other links."""
     parts = [
         part for part in unquote(target).replace("\\", "/").partition("#")[0].split("/") if part not in ("", ".", "..")
     ]
@@ -165,7 +165,7 @@ def _paper_link(target: str, shelf: Shelf) -> str | None:
 
 
 def _parts(view: SideBySide) -> list[dict[str, Any]]:
-    """Where readers contradict each other, as the page lists it."""
+    """The points on which readers contradict each other, for the page."""
     return [
         {"kind": one.kind, "slug": one.kind.replace(" ", "-"), "about": one.about, "says": one.says}
         for one in view.disagreements
@@ -187,7 +187,7 @@ def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
 
 
 def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
-    """What the gallery's page shows, and the counts of `write_library`."""
+    """The values for the gallery's page, and the counts that `write_library` returns."""
     rows = list(records(shelf))
     most = GALLERY_TEXT // max(1, len(rows))
     data = [_entry(row, most) for row in rows]
@@ -207,7 +207,7 @@ def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
 
 
 def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
-    """A row of the gallery for its page: the facets' values as text, and the words that are searched, folded."""
+    """A row of the gallery's data: the values of the facets as text, and the words to search, folded."""
     anchor = f"#card-{row['language']}-{row['reader']}" if row["reader"] else ""
     return {
         "href": f"{row['paper']}.html{anchor}",
@@ -219,12 +219,12 @@ def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
 
 
 def searched(text: str) -> str:
-    """Text as the gallery's page compares it: one width and case; a letter and the digit after it together."""
+    """Text as the gallery's page compares it: one width, one case, and nothing between a letter and the digit after it."""
     return re.sub(r"([^\W\d_])[-_ ](?=\d)", r"\1", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _results(shelf: Shelf) -> dict[str, Any]:
-    """Tables of numbers that may stand side by side, the largest first, and two figures from the largest groups."""
+    """Tables of comparable numbers, the largest first, and two figures of the largest groups."""
     groups = comparable_groups(row for row in numbers(shelf) if row.model and row.dataset and row.unit == "%")
     tables = []
     for rows in groups.values():
@@ -235,7 +235,7 @@ def _results(shelf: Shelf) -> dict[str, Any]:
 
 
 def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
-    """Depth against accuracy, for the dataset and the comparable numbers that most networks of known depth have."""
+    """Depth against accuracy, for the comparable numbers of one dataset with the most networks of known depth."""
     from labkit.viz.survey import depth_curve
 
     best: tuple[int, list[Any]] = (2, [])
@@ -250,7 +250,7 @@ def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
 
 
 def _year_figure(shelf: Shelf, groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
-    """The best of each dataset over the years, for the comparable numbers that most papers have."""
+    """The best number of each dataset over the years, for the comparable numbers with the most papers."""
     from labkit.viz.survey import best_over_years
 
     dated = {key for key, paper in shelf.papers.items() if paper.year}

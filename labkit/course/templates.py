@@ -1,4 +1,4 @@
-"""The site's templates. They escape every text; HTML that is meant comes to them as `Markup`."""
+"""The site's templates. They escape every text; intended HTML is given to them as `Markup`."""
 
 import functools
 from pathlib import Path
@@ -10,7 +10,7 @@ SITE = Path(__file__).parent / "site"
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of `site/` makes of these values. A value that the template misses is an error."""
+    """The page from a template of `site/` with these values. A missing value is an error."""
     return str(_templates().get_template(template).render(**values))
 
 

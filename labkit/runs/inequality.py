@@ -1,4 +1,4 @@
-"""A finding as arithmetic: a measure over recorded numbers, compared with a value, over several seeds.
+"""Findings as arithmetic: a measure of recorded numbers, compared with a value, over several seeds.
 
 A measure holds sums, products, quotients, `abs`, `min` and `max` of names and numbers, and nothing else.
 """
@@ -36,16 +36,16 @@ GRAMMAR = arithmetic.Grammar(
 
 
 def names(measure: str) -> frozenset[str]:
-    """The recorded numbers that a measure is computed from. Raises `MeasureError` for what it may not hold."""
+    """The names of the recorded numbers in a measure. Raises `MeasureError` for anything but arithmetic."""
     tree = arithmetic.parse(measure, GRAMMAR)
     arithmetic.check(tree, GRAMMAR)
     return arithmetic.names(tree)
 
 
 def evaluate(measure: str, numbers: Mapping[str, Any]) -> float:
-    """The measure's value over recorded numbers; a recorded "not a number" (None) makes it NaN.
+    """The measure's value for recorded numbers. A recorded "not a number" (None) makes it NaN.
 
-    Raises `MeasureError` for a name that was not recorded, naming the nearest, and for a division by zero.
+    Raises `MeasureError` for a name that was not recorded, with the nearest one, and for a division by zero.
     """
     wanted = names(measure)
     if missing := sorted(wanted - set(numbers)):
@@ -57,12 +57,12 @@ def evaluate(measure: str, numbers: Mapping[str, Any]) -> float:
 def holds(
     values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
 ) -> bool:
-    """Whether the inequality holds for the values of all seeds, by its rule. Nothing holds for a NaN.
+    """Whether the inequality holds for the seeds' values by its rule. It does not hold if a value is NaN.
 
-    `~` says that the measure is `value`, give or take `margin`: it holds where the mean and 3 standard errors to both
-    sides lie within. (That a mean lies near a value shows nothing by itself: the noisier, the easier.)
-    `trials`: the values are shares of this many tries in all, so that the standard error is that of `value` itself
-    (of guessing, say) and need not be estimated from a few seeds.
+    `~` says that the measure is `value`, give or take `margin`. It holds if the mean, with 3 standard errors on both
+    sides, lies within the margin. (A mean near the value is not enough: noisy values reach that easily.)
+    `trials`: the values are shares of this many tries in all. Then the standard error follows from `value` (that of
+    guessing, for example), and is not estimated from a few seeds.
     """
     if not values or any(math.isnan(one) for one in values):
         return False
@@ -77,8 +77,11 @@ def holds(
 def leans(
     values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
 ) -> bool:
-    """Whether the numbers leave it open, where it does not hold: the mean alone obeys an inequality that is judged by its
-    standard error, or some of what lies within 3 standard errors of the mean is within the margin of `~`."""
+    """Whether an inequality that does not hold is still open, as the seeds differ too much.
+
+    With the rule of 3 standard errors, it is open if the mean itself obeys the inequality. For `~` it is open if a part of
+    the 3 standard errors around the mean is within the margin.
+    """
     if not values or any(math.isnan(one) for one in values) or rule != MEAN_3SE:
         return False
     if op != NEAR:
@@ -88,11 +91,11 @@ def leans(
 
 
 def _span(values: Sequence[float], value: float, trials: float | None) -> tuple[float, float]:
-    """The mean, 3 standard errors to both sides."""
+    """The mean minus and plus 3 standard errors."""
     error = standard_error(values) if trials is None else math.sqrt(value * (1 - value) / trials)
     return mean(values) - 3 * error, mean(values) + 3 * error
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean over seeds; infinite for a single seed, which says nothing about others."""
+    """The standard error of the mean over seeds. For a single seed it is infinite."""
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf

@@ -1,9 +1,9 @@
-"""A stopwatch with bands: buttons where a kernel answers, the same in the page's own script where none does.
+"""A stopwatch with bands, in two versions: ipywidgets with a kernel, a script in the page without one.
 
     Stopwatch({"skim": (15, 30), "close reading": (60, None)}, on_stop=lambda minutes: ...)
 
-The live twin (ipywidgets) tells the kernel when it is started and stopped. The static twin runs in the page alone: it
-needs no kernel and no network, and tells nobody.
+The live version tells the kernel when it is started and stopped. The static version runs only in the page: it needs no
+kernel and no network, and tells nobody.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ _NUMBERS = itertools.count(1)
 
 
 class Stopwatch:
-    """How long something takes, and which band that falls in.
+    """Measures a time, and says in which band it falls.
 
     `bands` are in minutes, in order. `on_start()` and `on_stop(minutes)` are called when it is started and stopped, by
-    hand or from code; `minutes` is the time of this run alone. `clock` gives seconds. `live` shows the ipywidgets; None:
-    where the kernel was started by Jupyter Server, VS Code or Colab.
+    hand or from code; `minutes` is the time since the last start. `clock` gives seconds. `live` shows the ipywidgets. None:
+    only if Jupyter Server, VS Code or Colab started the kernel.
 
-    Raises `ValueError` where there is no band, and for one that ends before it begins or begins within another.
+    Raises `ValueError` if there is no band, and for a band that ends before it begins or begins within another.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Stopwatch:
 
     @property
     def minutes(self) -> float:
-        """All runs together, the present one included."""
+        """The minutes of all runs together, with the present one."""
         return self._before + (self._clock() - self._since) / 60 if self._since is not None else self._before
 
     def start(self) -> None:
-        """Start it; nothing where it runs."""
+        """Start it. A running stopwatch just runs on."""
         if self._since is None:
             if self._on_start:
                 self._on_start()
@@ -70,7 +70,7 @@ class Stopwatch:
             self._tick()
 
     def stop(self) -> float:
-        """Stop it; returns the minutes of this run, 0 where it did not run."""
+        """Stop it. Returns the minutes since the last start, 0 if it did not run."""
         if self._since is None:
             return 0.0
         minutes = (self._clock() - self._since) / 60
@@ -81,10 +81,10 @@ class Stopwatch:
         return minutes
 
     def band(self, minutes: float | None = None) -> str:
-        """In words, where this many minutes (default: those shown) fall: `short of a skim`, `a skim`, `past a skim`."""
+        """The place of these minutes (default: the shown ones) in words: `short of a skim`, `a skim`, `past a skim`."""
         return _words(step_of(self.minutes if minutes is None else minutes, self.bands))
 
-    # The live twin
+    # The live version
 
     @property
     def widget(self) -> Any:
@@ -107,7 +107,7 @@ class Stopwatch:
             face.value = f"<b>{seconds // 60}:{seconds % 60:02}</b> {html.escape(self.band())}"
 
     def _tick(self) -> None:
-        """Move the face on while it runs, where the kernel has a loop to do so in."""
+        """Update the display while it runs, if the kernel has an event loop."""
         if self._widget is None:
             return
         try:
@@ -121,10 +121,10 @@ class Stopwatch:
             self._show()
             await asyncio.sleep(1)
 
-    # The static twin
+    # The static version
 
     def static(self) -> str:
-        """The stopwatch as HTML with a script of its own."""
+        """The stopwatch as HTML with its own script."""
         name = f"stopwatch-{next(_NUMBERS)}"
         said = "; ".join(f"{html.escape(band)}: {span(*ends)}" for band, ends in self.bands.items())
         steps = script_json([[step.minutes, _words(step)] for step in self._steps])

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from labkit.clip import ClipSpec
-from labkit.data import dataset_index, datasets, frame_cache
+from labkit.data import dataset_index, dataset_kinds, datasets, frame_cache, layouts
 from labkit.data.datasets import VideoDataset, open_dataset
 from labkit.data.layouts import LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
@@ -243,8 +243,7 @@ def test_clips_are_mirrored_only_where_the_rule_allows(tmp_path, monkeypatch):
 
 def test_a_class_whose_mirror_image_is_left_out_is_never_flipped(tiny_ucf101, monkeypatch):
     rule = {"clap": "jump", "jump": "clap", "wave": "wave"}
-    kind = datasets.Kind(datasets.layouts.ucf101, "", flip=lambda: rule)
-    monkeypatch.setitem(datasets.KINDS, "ucf101", kind)
+    monkeypatch.setitem(dataset_kinds.KINDS, "ucf101", dataset_kinds.Kind(layouts.ucf101, "", flip=lambda: rule))
     ds = open_dataset("ucf101", tiny_ucf101, spec=SPEC, classes=["wave", "clap"], progress=False)
     assert ds.flip == {0: 0}
     always = ds.with_transform(TrainTransform(SPEC, flip=1.0))

@@ -110,8 +110,8 @@ def test_parameters_may_be_computed_and_stand_among_magics(tmp_path):
     [
         ("twice", r"'twice' starts as seed \* 2, which is not a plain value.*`twice: int = seed \* 2`"),
         ("size", r"'size' starts as 2 \*\* 10, which is not a plain value"),
-        ("folder", r"'folder' is of Path, which is no plain type"),
-        ("stop", r"'stop' is of NoneType.*`stop: int \| None = None`"),
+        ("folder", r"'folder' has the type Path, which is not plain"),
+        ("stop", r"'stop' has the type NoneType.*`stop: int \| None = None`"),
         ("names", "'names' starts as .*, which is not a plain value"),
     ],
 )

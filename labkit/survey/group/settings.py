@@ -30,7 +30,7 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
         cities = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
         city = nearest(name.replace(" ", "_").title(), cities)
         hint = f"; did you mean {cities[city]!r}?" if city else did_you_mean(name, known)
-        raise ValueError(f"no time zone {name!r}{hint} Names are such as Asia/Tokyo, Europe/Berlin, UTC") from None
+        raise ValueError(f"no time zone {name!r}{hint} Names look like Asia/Tokyo, Europe/Berlin, UTC") from None
 
 
 def _zone_name(value: object) -> str:
@@ -93,7 +93,7 @@ def who_am_i(given: str | None = None) -> str:
 
 
 def _from_git() -> str:
-    """What git knows where one stands, else of a library that is elsewhere; nothing where there is no git."""
+    """The setting of git in the current folder, else in the library's folder; empty without git."""
     places = [Path.cwd(), *([summaries_folder()] if os.environ.get("LABKIT_SUMMARIES") else [])]
     for place in places:
         try:

@@ -1,4 +1,4 @@
-"""What follows from the events: who holds which paper, who reads, what is done, thought and praised. Nothing is stored.
+"""The state of the group, computed from its events: who holds and reads which paper, what is done, ideas, praise.
 
 `fold` is a pure function of the set of events. Each kind of event has one small function below, found by its name.
 """
@@ -104,7 +104,7 @@ class Group:
         return by_time((one for one in self.readings.values() if one.paper == paper and one.since), "since")
 
     def finished(self, paper: str) -> tuple[Reading, ...]:
-        """Who has done a card of the paper, the first first."""
+        """Who has done a card of the paper, the earliest first."""
         return by_time((one for one in self.readings.values() if one.paper == paper and one.done), "done")
 
     def held_by(self, person: str) -> tuple[Reading, ...]:
@@ -122,7 +122,7 @@ def by_time(readings: Iterable[Reading], what: Literal["since", "done"]) -> tupl
 
 
 def read_group() -> Group:
-    """The group as its files have it now; lines that are no events are left out."""
+    """The group as its files have it now. Lines that are not events are left out."""
     return fold(read_events())
 
 

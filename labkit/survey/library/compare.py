@@ -1,4 +1,4 @@
-"""Published numbers of many papers side by side, and only such as may stand side by side.
+"""Published numbers of many papers side by side, if they can be compared.
 
 ```
 rows = numbers(metric="top-1", dataset="UCF-101", split="mean of 3 splits")   # of the whole library
@@ -25,13 +25,8 @@ from labkit.survey.library.shelf import Shelf, open_shelf
 from labkit.survey.publication.cite import fits, folded
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 
-MUST_AGREE = (
-    "metric",
-    "unit",
-    "level",
-    "split",
-    "dataset_copy",
-)  # within a dataset, or the numbers measure different things
+# Within a dataset these are the same, or the numbers measure different things.
+MUST_AGREE = ("metric", "unit", "level", "split", "dataset_copy")
 TELLS_APART = ("variant", "input", "frames", "pretraining", "protocol")  # what makes two rows of one model
 _DEPTH = re.compile(r"(?<![\d.])(\d{1,4})(?![\d.])")
 
@@ -55,7 +50,7 @@ class Mixed(ValueError):
 class Pivot:
     """A model × dataset table.
 
-    `table` has the numbers, `words` how they are printed, `sources` where; `conflicts` are those printed in two ways.
+    `table` has the numbers, `words` their printed form, `sources` their place, `conflicts` those printed in two ways.
     """
 
     table: pd.DataFrame
@@ -159,7 +154,7 @@ def by_depth(rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataF
 
 
 def depth_of(model: str) -> int | None:
-    """The layers that a network's name tells: 18 of `ResNet-18`; None where it has none, or two."""
+    """The number of layers in a network's name: 18 in `ResNet-18`; None if the name has no number, or two."""
     found = [int(digits) for digits in _DEPTH.findall(re.sub(r"\([^)]*\)", "", model)) if int(digits) > 7]
     return found[0] if len(found) == 1 else None
 
@@ -209,7 +204,7 @@ def _told_apart(rows: Iterable[Result], allow: Collection[str]) -> tuple[str, ..
 
 
 def _label(row: Result, apart: Iterable[str]) -> str:
-    """A row's name: the model with what tells it from its namesakes."""
+    """A row's name: the model, with the columns that tell it from other rows of the model."""
     parts = [_value(row, name) for name in apart]
     inside = ", ".join(part for part in dict.fromkeys(parts) if part and part != row.model)
     return f"{row.model} ({inside})" if inside else row.model

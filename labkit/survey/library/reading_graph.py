@@ -1,4 +1,4 @@
-"""Which paper leads to which: what cards want read next, as nodes and edges, the unread among them.
+"""The graph of papers and what their cards want read next, with the unread papers.
 
 ```
 graph = reading_graph()

@@ -1,4 +1,4 @@
-"""A whole `summaries/` folder at once: every paper, every number, every card, and what cannot be read.
+"""Reads a whole `summaries/` folder: every paper, number and card, and the errors in them.
 
 ```
 shelf = open_shelf()                       # or open_shelf("some/folder"); files that did not change are not read again
@@ -47,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ShelvedCard:
-    """A card that can be read; its front matter is at hand, its text a call away."""
+    """A card that can be read: its front matter, and its text by `read()`."""
 
     item: Item
     _about: str = field(repr=False)
@@ -160,7 +160,7 @@ def open_shelf(folder: str | Path | None = None, *, progress: bool = False) -> S
     """
     root = Path(folder).expanduser() if folder is not None else summaries_folder()
     if not root.is_dir():
-        raise FileNotFoundError(f"{root} is no folder; it should hold <paper-id>/paper.yaml")
+        raise FileNotFoundError(f"{root} is not a folder; it should hold <paper-id>/paper.yaml")
     if (root / "paper.yaml").is_file():
         raise ValueError(f"{root} is the folder of one paper; name the one above, that holds <paper-id>/paper.yaml")
     root = Path(os.path.abspath(root))  # noqa: PTH100 (without `..`, which paths inside it are compared by)
@@ -253,7 +253,7 @@ def _as_json(item: Item, record: Paper | Card) -> str:
     try:
         return record.model_dump_json(exclude_unset=True)
     except ValueError as error:
-        raise SummaryError(item.path, f"holds something that is no text, number or date ({error})") from None
+        raise SummaryError(item.path, f"has a value that is not text, a number or a date ({error})") from None
 
 
 def _told(error: SummaryError) -> list[tuple[int | None, str, str]]:

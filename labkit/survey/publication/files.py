@@ -32,7 +32,7 @@ def summaries_folder(start: str | Path | None = None) -> Path:
 
 
 def is_read_only(start: str | Path | None = None) -> bool:
-    """Whether `summaries_folder` is the installed package's, for want of one where you stand."""
+    """Whether `summaries_folder` is the installed package's, because there is none in or above this folder."""
     return _library(start)[1]
 
 
@@ -56,7 +56,7 @@ def _library(start: str | Path | None) -> tuple[Path, bool]:
         folder = Path(chosen).expanduser()
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"LABKIT_SUMMARIES is {chosen}, which is no folder; it should hold <paper-id>/paper.yaml"
+                f"LABKIT_SUMMARIES is {chosen}, which is not a folder; it should hold <paper-id>/paper.yaml"
             )
         return folder, False
     for place in upwards(start):
@@ -78,7 +78,7 @@ def _packaged() -> tuple[Path, Path]:
 
 
 def paper_ids() -> tuple[str, ...]:
-    """The ids of all papers: the folders that hold a `paper.yaml`, sorted. What is hidden is no paper."""
+    """The ids of all papers: the folders with a `paper.yaml`, sorted. Hidden folders are left out."""
     return tuple(sorted(path.parent.name for path in summaries_folder().glob("[!.]*/paper.yaml")))
 
 
@@ -102,10 +102,10 @@ def read_results(paper_id: str) -> tuple[Result, ...]:
 
 def paper_folder(paper_id: str) -> Path:
     """The folder of this paper. Raises `LookupError` with the nearest id if there is none."""
-    # Checked before it becomes part of a path, so that no id leads out of the folder.
+    # Checked before it becomes part of a path, so that an id cannot lead out of the folder.
     if not isinstance(paper_id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", paper_id):
         raise LookupError(
-            f"{paper_id!r} is no paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
+            f"{paper_id!r} is not a paper id: ids are small ASCII letters, digits and hyphens{did_you_mean(paper_id, paper_ids())}"
         )
     folder = summaries_folder() / paper_id
     if not (folder / "paper.yaml").is_file():
@@ -127,7 +127,7 @@ def _read_paper(path: Path, stamp: tuple[int, int]) -> Paper:
 
 
 def parse_paper(path: Path, text: str) -> Paper:
-    """The paper that a `paper.yaml` tells of; the path says which folder it is in. Raises `SummaryError`."""
+    """The paper in the text of a `paper.yaml`; the path says which folder it is in. Raises `SummaryError`."""
     data, lines = parse_yaml(path, text)
     if not isinstance(data, dict):
         raise SummaryError(path, "expected keys and values, such as `id: hara-2018-retrace`", 1)
@@ -168,7 +168,7 @@ def parse_results(path: Path, text: str, **about: str) -> tuple[tuple[Result, ..
                 found = error.errors()[0]
                 errors.append(SummaryError(path, reason_of(error), rows.line_num, suggestion=suggestion_for(found)))
     except csv.Error as error:
-        # What follows a quote that is never closed is no row any more.
+        # After a quote that does not end there are no more rows.
         errors.append(SummaryError(path, str(error), rows.line_num))
     return tuple(results), tuple(errors)
 
@@ -178,7 +178,7 @@ def _miscounted(path: Path, row: Mapping[Any, Any], columns: int, line: int) -> 
     more = len(row.get(None) or ())
     hint = "is there a comma in a number (98,0 for 98.0), or in text without quotes?" if more else ""
     fields = columns + more - sum(value is None for value in row.values())
-    return SummaryError(path, f"{fields} fields, not {columns} as the header has", line, suggestion=hint)
+    return SummaryError(path, f"{fields} fields, but the header has {columns}", line, suggestion=hint)
 
 
 def _refused_columns(columns: Sequence[str]) -> str:

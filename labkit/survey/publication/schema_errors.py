@@ -16,11 +16,11 @@ def explain(path: Path, error: ValidationError, lines: dict[Place, int]) -> Summ
     parts = []
     for one in error.errors():
         place = (*one["loc"], *([one["ctx"]["key"]] if one["type"] == "unknown_key" else []))
-        parts.append(SummaryError(path, _complaint(one), _line_of(place, lines), suggestion=suggestion_for(one)))
+        parts.append(SummaryError(path, _complaint(one), line_of(place, lines), suggestion=suggestion_for(one)))
     return SummaryError(path, reason_of(error), parts[0].line, parts, parts[0].suggestion)
 
 
-def _line_of(place: Place, lines: dict[Place, int]) -> int | None:
+def line_of(place: Place, lines: dict[Place, int]) -> int | None:
     """The line of a value, or of the nearest thing around it that the file has."""
     for length in range(len(place), -1, -1):
         if place[:length] in lines:

@@ -6,7 +6,7 @@ from pathlib import Path
 from labkit.survey.publication.problems import SummaryError
 
 LARGEST = 4 * 1024 * 1024  # bytes of one file; a season's largest table is far below
-# What a file that is no UTF-8 may be, and the letters that then show: a script, or the commoner half of a Chinese set.
+# Encodings that a file may have in place of UTF-8, and letters that speak for each: a script, or common Chinese ones.
 ENCODINGS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "cp949": ("Korean", lambda letter: "\uac00" <= letter <= "\ud7a3"),
     "cp932": ("Japanese", lambda letter: "\u3040" <= letter <= "\u30ff"),
@@ -38,11 +38,11 @@ def decode(path: Path, data: bytes, encoding: str = "utf-8") -> str:
     for an encoding that is not known.
     """
     if len(data) > LARGEST:
-        raise SummaryError(path, f"{len(data):,} bytes is more than a file can be here ({LARGEST:,})")
+        raise SummaryError(path, f"{len(data):,} bytes; a file here has at most {LARGEST:,}")
     try:
         return data.decode(encoding)
     except LookupError:
-        raise ValueError(f"no encoding {encoding!r}; those often met are utf-8, {', '.join(ENCODINGS)}") from None
+        raise ValueError(f"unknown encoding {encoding!r}; common ones are utf-8, {', '.join(ENCODINGS)}") from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
@@ -53,7 +53,7 @@ def decode(path: Path, data: bytes, encoding: str = "utf-8") -> str:
 
 
 def likely_encodings(data: bytes) -> tuple[str, ...]:
-    """Encodings that could read these bytes, those first whose script then shows most."""
+    """Encodings that could read these bytes, the likeliest first, by the share of letters in its script."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             return (name,)

@@ -11,7 +11,7 @@ from labkit.survey.publication.problems import SummaryError
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
 MOST_NODES = 50_000  # of one YAML file, aliases counted each time they are used
 MOST_DEEP = 50  # its levels
-_BEYOND = "nested or repeated beyond what a summary can be"
+_BEYOND = "nested or repeated too much for a summary"
 _OPENING = re.compile(r"[\[{]|[-?:]\s")  # what begins a level of YAML
 
 Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
@@ -35,7 +35,7 @@ def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         tab = line is not None and any("\t" in one for one in text.splitlines()[line - 1 : line])
-        hint = "YAML wants spaces where this line has a tab" if tab else ""
+        hint = "this line has a tab; YAML needs spaces there" if tab else ""
         raise SummaryError(path, f"{error.problem or error}", line, suggestion=hint) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, SummaryError):

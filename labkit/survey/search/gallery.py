@@ -1,4 +1,4 @@
-"""All cards as a table with facets: who read what, in which language, about which datasets and models, how far.
+"""All cards as a table with facets: reader, language, datasets, models, year, status.
 
 ```
 gallery(language="ja", role="limitation")     # a DataFrame, one row a card
@@ -28,8 +28,8 @@ FACETS = ("language", "role", "keyword", "dataset", "model", "year", "status", "
 # The column of a facet in the table; several values in a row are a tuple.
 COLUMNS = {"role": "roles", "keyword": "keywords", "dataset": "datasets", "model": "models"}
 NO_CARD = "no card"
-LONGEST = 4000  # characters of a card that the page's own search looks through
-SUMMARY = 240  # of what a card says first
+LONGEST = 4000  # characters of a card that the search on the page reads
+SUMMARY = 240  # characters of a card's summary
 
 
 def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int | Sequence[Any]) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def values_of(row: Mapping[str, Any], facet: str) -> tuple[str, ...]:
 def records(shelf: Shelf) -> Iterator[dict[str, Any]]:
     """The rows of the gallery as plain data, with the `text` that a page searches; sorted by paper, papers alone last.
 
-    `path` is the card's file in the library, `rich` a tuple where a row may have several values.
+    `path` is the card's file in the library. A column with several values in a row is a tuple.
     """
     measured = {paper: _measured(rows) for paper, rows in shelf.results.items()}
     with_card = set()
@@ -129,14 +129,13 @@ def _measured(rows: Sequence[Result]) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _read(item: Item, data: bytes) -> dict[str, Any]:
-    """What the gallery needs of a card's text."""
+    """The parts of a card's text that the gallery needs."""
     card = CardFile.parse(data, item.path)
     parts = [text for _, _, text in card_parts(card.about, card) if text]
     filled = dict.fromkeys(one.role for one in card.sections if one.role and one.text.strip())
     roles = [role for role in filled if role]
-    first = next(
-        (plain_text(text) for text in (card.role("what"), *(one.text for one in card.sections)) if plain_text(text)), ""
-    )
+    texts = (card.role("what"), *(one.text for one in card.sections))
+    first = next(filter(None, (plain_text(text, card.references) for text in texts)), "")
     return {"roles": roles, "summary": _short(first or card.about.goal), "text": " ".join(parts)[:LONGEST]}
 
 

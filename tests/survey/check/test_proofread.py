@@ -288,8 +288,8 @@ def test_a_table_of_few_rows_has_no_line():
         ({"versions": [{"venue": "CVPR 2020", "year": 2021, "source": "s"}]}, "is dated 2021"),
         ({"versions": [{"venue": "ICCV 2020", "year": 2020, "source": "s"}]}, "the versions are ICCV 2020"),
         ({"doi": {"id": "10.1109/CVPR.2017.502", "source": "s"}}, "the DOI says CVPR 2017"),
-        ({"arxiv": {"id": "2205.07750", "source": "s"}}, "came to arXiv only in 2022"),
-        ({"arxiv": {"id": "1713.07750", "source": "s"}}, "is no arXiv number"),
+        ({"arxiv": {"id": "2205.07750", "source": "s"}}, "its arXiv number is from 2022"),
+        ({"arxiv": {"id": "1713.07750", "source": "s"}}, "is not an arXiv number"),
         (
             {
                 "arxiv": {"id": "1905.07750", "source": "s"},
@@ -298,7 +298,7 @@ def test_a_table_of_few_rows_has_no_line():
                     {"venue": "CVPR 2020", "year": 2020, "source": "s"},
                 ],
             },
-            "is of 2019",
+            "is from 2019",
         ),
     ],
 )

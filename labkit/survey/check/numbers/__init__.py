@@ -1,4 +1,4 @@
-"""The results proofreader: rules that find what cannot be right in published numbers, with the evidence.
+"""The proofreader of published numbers: rules that find wrong numbers, with the evidence.
 
 ```
 proofread_paper(paper, rows)      # findings in one paper and its tables
@@ -48,7 +48,7 @@ __all__ = [
 
 
 def proofread_paper(paper: Paper, rows: Sequence[Result]) -> list[Finding]:
-    """What one paper's own record and tables tell."""
+    """Findings in one paper's record and tables."""
     found = [finding for rule in PAPER_RULES for finding in rule.find(paper)]
     printed, corrected = (
         [finding for rule in TABLE_RULES for finding in rule.find(table)]
@@ -65,18 +65,16 @@ def proofread_paper(paper: Paper, rows: Sequence[Result]) -> list[Finding]:
 
 
 def proofread_library(library: Library) -> list[Finding]:
-    """What only several papers together tell, and what claims say in numbers."""
+    """Findings that need several papers, and findings in claims with numbers."""
     found = [finding for rule in LIBRARY_RULES for finding in rule.find(library)]
     return [_known(one, library.papers[one.paper]) if one.paper in library.papers else one for one in found]
 
 
 def _corrections_without_erratum(paper: Paper, rows: Sequence[Result]) -> Iterator[Finding]:
-    """A corrected number that no erratum tells of."""
+    """Corrected numbers without an erratum."""
     for row in rows:
         if row.status == "corrected" and not any(_tells(erratum, row) for erratum in paper.errata):
-            message = (
-                f"{row.model or row.dataset}, {row.metric}: {row.printed} is a correction that no erratum tells of"
-            )
+            message = f"{row.model or row.dataset}, {row.metric}: {row.printed} is marked as corrected, but no erratum explains it"
             yield Finding("no-erratum", "warning", paper.id, message, (row,))
 
 
