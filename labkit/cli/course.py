@@ -141,7 +141,8 @@ def runs(
 ) -> None:
     """List all runs: the status, the changed parameters and the results of each.
 
-    The status `died` means that the process was killed.
+    The status `died` means that the process was killed. In a file or a pipe a line has 200 letters, or as many as
+    `COLUMNS` says.
 
     Examples: `labkit runs`, `labkit runs build/findings`
     """
