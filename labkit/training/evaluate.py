@@ -46,7 +46,7 @@ def evaluate(
     how = pick_precision(precision, where)
     check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)
     model.to(where).to(memory_format=memory_format(model, how))
-    forward = Forward(model, dataset.spec, device=where, precision=how)
+    forward = Forward(model, dataset, device=where, precision=how)
     batches = EpochBatches(len(dataset), batch_size, shuffle=False)
     scores, labels, rows = [], [], []
     bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")

@@ -27,7 +27,7 @@ from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loa
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
-from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
+from labkit.training.folder import Position, RunFolder, State, described_flow, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
 from labkit.training.meter import Forward, Meter, measure
@@ -192,13 +192,14 @@ class _Training:
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
         wrapped, self.optimiser, self.loader = self.accelerator.prepare(self.given, optimiser, loader)
-        self.forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
+        self.forward = Forward(model, train, device=self.device, precision=settings.precision, call=wrapped)
         self.keep_in(None, every=None)
 
     def keep_in(self, folder: Path | None, *, every: int | None) -> None:
         """Keep history and checkpoints in `folder`; nowhere, if None."""
         data = {
             "clip": asdict(self.train.spec),
+            "flow": described_flow(self.train),
             "classes": list(self.train.classes),
             "training set": f"{len(self.train)} clips ({fingerprint(self.train)})",
             "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",
@@ -320,7 +321,7 @@ class _Training:
         """Loss, accuracies, clips and seconds of training and validation clips; empty without validation, or after Ctrl-C."""
 
         def forward(dataset: ClipDataset) -> Forward:
-            return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
+            return Forward(self.model, dataset, device=self.device, precision=self.settings.precision)
 
         seen = Reading(self.seen).of(self.seen_loader)
         if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from labkit.training.batches import ClipDataset
+from labkit.training.batches import ClipDataset, Clips
 from labkit.training.meter import Forward
 
 Statistics = Literal["fresh", "running"]
@@ -40,7 +40,7 @@ def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def take_statistics(
-    forward: Forward, batches: Iterable[tuple[Tensor, Tensor, Tensor]], *, stop: Callable[[], bool]
+    forward: Forward, batches: Iterable[tuple[Clips, Tensor, Tensor]], *, stop: Callable[[], bool]
 ) -> bool:
     """Set the running statistics of the batch norms in training mode to the mean over `batches`; False if `stop()` came.
 
@@ -57,10 +57,10 @@ def take_statistics(
         norm.momentum = None  # the mean of all batches alike
     largest = 0
     try:
-        for clips, _, _ in batches:
-            largest = max(largest, len(clips))
+        for clips, labels, _ in batches:
+            largest = max(largest, len(labels))
             # A rest of one clip may be a single value for a batch norm, of which it can take nothing.
-            if len(clips) > 1 or largest == 1:
+            if len(labels) > 1 or largest == 1:
                 forward(clips)
             if stop():
                 return False
