@@ -317,3 +317,30 @@ def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
     assert done.returncode == 0
     assert "no videos and passed over: 1 file or folder" in done.stdout
     assert "a picture" in done.stdout
+
+
+def test_the_flow_of_a_folder_is_computed_once_and_a_video_without_it_shows_in_the_exit_code(tmp_path, monkeypatch):
+    pytest.importorskip("cv2")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "set" / "train" / "wave"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        write_video(folder / f"{number}.mp4", np.full((4, 32, 32, 3), 60 * number, np.uint8))
+    command = ("data", "flow", "folder", tmp_path / "set", "--bound", 4)
+    first = labkit(*command)
+    assert first.returncode == 0
+    assert first.stdout.splitlines() == [
+        "folder train: flow of 3 videos (dis, up to ±4 pixels)",
+        f"0.0 MB in {tmp_path / 'cache' / 'flow'}",
+    ]
+    made = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache" / "flow").iterdir()}
+    (folder / "empty.mp4").touch()
+    again = labkit(*command)
+    assert (again.returncode, again.stdout) == (1, first.stdout)
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache" / "flow").iterdir()} == made
+
+
+def test_an_unknown_flow_method_is_answered_with_the_nearest(tmp_path):
+    done = labkit("data", "flow", "folder", tmp_path, "--method", "tvl")
+    assert done.returncode == 2
+    assert done.stderr == "labkit: unknown flow method 'tvl'; did you mean 'tvl1'? There are dis and tvl1.\n"

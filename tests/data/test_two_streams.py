@@ -13,7 +13,7 @@ from labkit.data.clips import centre_clip
 from labkit.data.datasets import VideoDataset, open_dataset
 from labkit.data.encode import write_video
 from labkit.data.flow import FlowSettings, as_bytes, compute_flow, in_pixels
-from labkit.data.transforms import EvalTransform, TrainTransform
+from labkit.data.transforms import TrainTransform
 from labkit.data.video import VideoReader
 
 pytest.importorskip("cv2")

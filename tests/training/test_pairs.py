@@ -1,5 +1,9 @@
 """Training and evaluation on pairs (rgb, flow): networks of two streams learn from both, and clear words meet the rest."""
 
+import re
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +11,9 @@ from tiny_training import CLASSES, SPEC, Tiny, tiny_model
 from torch import nn
 
 from labkit.clip import FLOW_MEAN, FLOW_STD, ClipSpec
+from labkit.data import motion
+from labkit.data.datasets import open_dataset
+from labkit.data.two_streams import flow_of
 from labkit.data.video_file import VideoError
 from labkit.models import create_model
 from labkit.models.profile import profile, totals
@@ -165,3 +172,21 @@ def test_two_streams_are_profiled_and_exported_on_pairs():
     exported = torch.export.export(model, (pair,)).module()
     torch.testing.assert_close(exported(pair), model(pair))
     assert len(CLASSES) == exported(pair).shape[1]
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_documentation_run():
+    pytest.importorskip("cv2")
+    root = motion.generate(videos=24, progress=False)
+    names = {
+        "open_dataset": partial(open_dataset, root=root, limit=1, progress=False),
+        "fit": partial(fit, batch_size=4, progress=False),
+        **{"CLIP": motion.CLIP, "create_model": create_model, "flow_of": flow_of},
+    }
+    text = (Path(__file__).parents[2] / "docs" / "flow.md").read_text(encoding="utf-8")
+    first, second, _ = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(first, names)
+    exec(second, names)
+    rgb, fields = names["pairs"][0][0]
+    assert (len(rgb), len(fields), names["model"].stack) == (4, 16, 4)
+    assert evaluate(names["model"], names["pairs"], level="clip", progress=False).scores.shape == (12, 12)
