@@ -326,7 +326,8 @@ class VideoDataset(Dataset):
 
     def cut_like(self, other: "VideoDataset") -> Self:
         """These videos, cut as `other` cuts its own (clip, sampling, transform), so that both are measured alike."""
-        changes = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover, "transform": other._given}
+        changes: dict[str, Any] = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover}
+        changes["transform"] = other._given
         if self.flow is not None:
             changes["flow"] = other.flow or two_streams.flow_of(other.spec)
         return self._but(spec=other.spec, **changes)
@@ -450,6 +451,9 @@ def open_dataset(
     _check_settings(sampling, k, seed, limit)
     if flow is None and flow_spec is not None:
         raise ValueError('flow_spec says which flow an item has, so it needs flow="dis" or flow="tvl1"')
+    if flow is not None:
+        flow = flow if isinstance(flow, FlowSettings) else FlowSettings(flow)
+        two_streams.check_flow(flow_spec or two_streams.flow_of(spec), spec)
     folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")

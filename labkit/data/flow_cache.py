@@ -129,7 +129,7 @@ def _places(
             failed[path] = VideoError(path, f"it could be read when the index was built, but not now: {error.strerror}")
             continue
         height, width = reduced(height, width, settings.short_side)
-        about = {"format": FORMAT, "video": content, "method": settings.method, "bound": f"{settings.bound:g}"}
+        about = {"format": FORMAT, "video": content, "method": settings.method, "bound": repr(settings.bound)}
         key = hashlib.sha256(json.dumps([about, frames, height, width], sort_keys=True).encode()).hexdigest()[:24]
         places[path] = Place(folder / f"{key}.flow.safetensors", frames, height, width, about)
     return places, failed

@@ -124,8 +124,8 @@ class MultiplierNetwork(Network):
         logits   K                       the mean of the two streams' logits
 
     Reads the pair `(rgb, flow)`: `(B, 3, T, H, W)` and `(B, 2, 10 T, H, W)`, where fields 10 t to 10 t + 9 belong to
-    frame t, or `stack` fields in place of ten. Any T from 1, any height and width. Each endpoint of a stream has its name in front, as in
-    `"flow.layer2"`; `"rgb.logits"` and `"flow.logits"` are there for a loss on each.
+    frame t, or `stack` fields in place of ten. Any T from 1, any height and width. Each endpoint of a stream has its name
+    in front, as in `"flow.layer2"`; `"rgb.logits"` and `"flow.logits"` are there for a loss on each.
 
     Args:
         depths: units per stage, at least two each.
@@ -181,10 +181,8 @@ class MultiplierNetwork(Network):
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
         rgb, flow = check_pair(x, self.channels)
         check_stack_per_frame(rgb, flow, self.stack)
-        a, m = (
-            self.rgb_stream.stem(rgb),
-            self.flow_stream.stem(fields_as_channels(flow, self.stack)),
-        )  # (B, 64, T, H/4, W/4) each
+        fields = fields_as_channels(flow, self.stack)  # (B, 20, T, H, W)
+        a, m = self.rgb_stream.stem(rgb), self.flow_stream.stem(fields)  # (B, 64, T, H/4, W/4) each
         yield "rgb.stem", a
         yield "flow.stem", m
         for name in self.stages:

@@ -67,7 +67,7 @@ def test_a_file_holds_a_field_for_each_frame_and_opens_without_labkit(videos):
     with safe_open(place.file, framework="np") as opened:
         about = opened.metadata()
     assert about.pop("video") == flow_cache.hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    assert about == {"format": "labkit flow 1", "method": "dis", "bound": "20"}
+    assert about == {"format": "labkit flow 1", "method": "dis", "bound": "20.0"}
 
 
 def test_the_last_frame_has_the_field_before_it_and_a_single_frame_no_movement(videos):
