@@ -449,11 +449,7 @@ def open_dataset(
     _choose(val, get_args(Validation), "way to validate")
     _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
-    if flow is None and flow_spec is not None:
-        raise ValueError('flow_spec says which flow an item has, so it needs flow="dis" or flow="tvl1"')
-    if flow is not None:
-        flow = flow if isinstance(flow, FlowSettings) else FlowSettings(flow)
-        two_streams.check_flow(flow_spec or two_streams.flow_of(spec), spec)
+    flow = _flow_settings(flow, spec, flow_spec)
     folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
@@ -478,6 +474,18 @@ def open_dataset(
     )
     dataset = dataset.cached(workers=workers, progress=progress) if cached else dataset
     return dataset if flow is None else dataset.with_flow(flow, spec=flow_spec, workers=workers, progress=progress)
+
+
+def _flow_settings(
+    flow: FlowSettings | Method | None, spec: ClipSpec, flow_spec: ClipSpec | None
+) -> FlowSettings | None:
+    """The flow that is asked for, checked. Raises `ValueError` where it does not fit the clips."""
+    if flow is None:
+        if flow_spec is not None:
+            raise ValueError('flow_spec says which flow an item has, so it needs flow="dis" or flow="tvl1"')
+        return None
+    two_streams.check_flow(flow_spec or two_streams.flow_of(spec), spec)
+    return flow if isinstance(flow, FlowSettings) else FlowSettings(flow)
 
 
 def _check_settings(sampling: str, k: int, seed: int, limit: int | None = None) -> None:
