@@ -205,3 +205,34 @@ def test_what_does_not_fit_is_refused_before_any_flow_is_computed(videos, option
 def test_streams_have_names(videos):
     with pytest.raises(ValueError, match="no stream 'flo': did you mean 'flow'"):
         opened(videos).stream("flo")
+
+
+@pytest.mark.real_data
+def test_real_clips_give_pairs_at_another_rate_too(real_data, tmp_path):
+    folder = tmp_path / "set" / "train" / "clips"
+    folder.mkdir(parents=True)
+    (tmp_path / "set" / "test").mkdir()
+    for path in (real_data / "videos").glob("*_g01_c01.avi"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    spec = ClipSpec(frames=8, size=64, fps=12.5)
+    pairs = opened(tmp_path / "set", spec=spec, flow=FlowSettings(short_side=64), sampling="centre")
+    assert len(pairs) == 2
+    for i in range(len(pairs)):
+        (rgb, flow), _, row = pairs[i]
+        numbers = pairs.frame_numbers(i)
+        assert abs(np.ptp(numbers) - 7 * pairs.table["fps"][row] / 12.5) <= 1
+        kept = pairs._fields.read(pairs.table["path"][row], numbers)
+        assert (rgb.shape, flow.shape) == ((8, 3, 64, 64), (8, 2, 64, 64))
+        assert np.array_equal(flow.permute(0, 2, 3, 1).numpy(), kept[:, :, 11:75])
+        assert len(np.unique(flow)) > 10
+
+
+@pytest.mark.real_data
+def test_flow_of_a_real_frame_that_is_shifted_is_the_shift(real_data):
+    path = next((real_data / "videos").glob("v_BaseballPitch*.avi"))
+    with VideoReader(path) as reader:
+        frame = reader.frames(0, 1, size=(128, 170))[0]
+    for dx, dy in ((3, 0), (-3, 0), (0, 2), (1, -2)):
+        shifted = np.roll(frame, (dy, dx), axis=(0, 1))
+        found = in_pixels(as_bytes(compute_flow(np.stack([frame, shifted]), "dis"), 20.0), 20.0)[0]
+        assert np.linalg.norm(np.median(found[10:-10, 10:-10], axis=(0, 1)) - (dx, dy)) < 0.25
