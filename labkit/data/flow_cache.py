@@ -165,7 +165,8 @@ def _opened(place: Place) -> Any:
     if about != dict(place.about):
         other = [name for name in place.about if about.get(name) != place.about[name]]
         raise FlowFileError(f"is a foreign file (its {', '.join(other) or 'description'} is another)")
-    kept = {name: (opened.get_slice(name).get_dtype(), opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    names = opened.keys()
+    kept = {name: (opened.get_slice(name).get_dtype(), opened.get_slice(name).get_shape()) for name in names}
     if kept != {"sums": ("U64", [place.frames]), "flow": ("U8", list(shape))}:
         raise FlowFileError("is a foreign file (it holds other tensors)")
     return opened

@@ -22,11 +22,11 @@ def flow_of(spec: ClipSpec) -> ClipSpec:
     return spec.but(mean=FLOW_MEAN, std=FLOW_STD)
 
 
-def check_flow(flow: ClipSpec, clip: ClipSpec | None) -> None:
+def check_flow(flow: ClipSpec, clip: ClipSpec) -> None:
     """Raises `ValueError` for a flow clip without two channels, or at another rate than the frames beside it."""
     if flow.channels != 2:
         raise ValueError(f"flow has two channels, x and y: its ClipSpec needs two means, not {flow.channels}")
-    if clip is not None and clip.fps != flow.fps:
+    if clip.fps != flow.fps:
         raise ValueError(
             f"frames and flow of one moment have one rate, but fps is {clip.fps} there and {flow.fps} here"
         )

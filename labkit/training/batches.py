@@ -39,7 +39,7 @@ class ClipDataset(Protocol):
         ...
 
 
-def flow_of(dataset: Any) -> ClipSpec | None:
+def flow_spec(dataset: Any) -> ClipSpec | None:
     """How the flow of a dataset of pairs is cut; None for a dataset of single clips."""
     return getattr(dataset, "flow", None)
 

@@ -13,7 +13,7 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.models.network import Network
 from labkit.models.weights import nan_tensors, unwrapped
-from labkit.training.batches import ClipDataset, flow_of
+from labkit.training.batches import ClipDataset, flow_spec
 from labkit.training.device import input_dims
 
 
@@ -43,7 +43,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
             "its training had failed. Make it anew, or load other weights"
         )
     _check_streams(model, dataset, role)
-    for name, found in (("clip", dataset.spec), ("flow", flow_of(dataset))):
+    for name, found in (("clip", dataset.spec), ("flow", flow_spec(dataset))):
         _compare_specs(name, getattr(model, name, None), found)
     outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
     if outputs is not None and outputs[-1] != len(dataset.classes):
@@ -55,7 +55,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
 
 def _check_streams(model: nn.Module, dataset: ClipDataset, role: str) -> None:
     """That pairs meet a network of two streams, and clips another one. A network from elsewhere does not say."""
-    if not isinstance(model, Network) or (model.flow is None) == (flow_of(dataset) is None):
+    if not isinstance(model, Network) or (model.flow is None) == (flow_spec(dataset) is None):
         return
     kind = type(model).__name__
     if model.flow is None:
@@ -129,7 +129,7 @@ def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: i
 
 def _batch_shape(model: nn.Module, dataset: ClipDataset, batch: int) -> tuple[Any, ...]:
     """The shape of a batch as the model reads it, `(B, C, T, H, W)`; a pair of those where the dataset gives pairs."""
-    if (flow := flow_of(dataset)) is not None:
+    if (flow := flow_spec(dataset)) is not None:
         return ((batch, *dataset.spec.shape), (batch, *flow.shape))
     channels, frames, size, _ = dataset.spec.shape
     return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)

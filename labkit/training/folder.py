@@ -21,7 +21,7 @@ from labkit.counting import counted
 from labkit.models.weights import nan_tensors
 from labkit.records import History
 from labkit.training import checkpoint
-from labkit.training.batches import flow_of
+from labkit.training.batches import flow_spec
 from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
@@ -190,7 +190,7 @@ def fingerprint(dataset: Any) -> str:
 
 def described_flow(dataset: Any) -> dict[str, Any] | None:
     """How the dataset's flow was computed and is cut; None where it shows none."""
-    settings, spec = getattr(dataset, "flow_settings", None), flow_of(dataset)
+    settings, spec = getattr(dataset, "flow_settings", None), flow_spec(dataset)
     described = {**asdict(settings)} if settings else {}
     return {**described, **(asdict(spec) if spec else {})} or None
 

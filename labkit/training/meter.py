@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from labkit.clip import ClipSpec
 from labkit.data.transforms import normalise
-from labkit.training.batches import ClipDataset, Clips, flow_of
+from labkit.training.batches import ClipDataset, Clips, flow_spec
 from labkit.training.device import autocast, input_dims, memory_format
 
 
@@ -52,7 +52,7 @@ class Forward:
         call: nn.Module | None = None,
     ) -> None:
         self.call = model if call is None else call  # a compiled network has no truth value
-        self.spec, self.flow = dataset.spec, flow_of(dataset)
+        self.spec, self.flow = dataset.spec, flow_spec(dataset)
         self.device, self.precision = device, precision
         self.dims, self.layout = input_dims(model), memory_format(model, precision)
 
