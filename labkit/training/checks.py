@@ -1,7 +1,7 @@
-"""What is checked before a long training starts: every message says what does not fit and what would."""
+"""Checks before a long training starts. Every message says what does not fit, and what would."""
 
 import warnings
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,18 @@ from torch.func import functional_call
 
 from labkit.clip import ClipSpec
 from labkit.counting import counted
+from labkit.data.transforms import TrainTransform
+from labkit.models.head import head_layers, new_head
 from labkit.models.network import Network
 from labkit.models.weights import nan_tensors, unwrapped
 from labkit.training.batches import ClipDataset, flow_spec
 from labkit.training.device import input_dims
+from labkit.training.protocol import Protocol
+from labkit.training.stages import ALL, Part, check_stage
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
-    """Exactly one of `epochs` and `updates`, and no count below 1."""
+    """Check that one of `epochs` and `updates` is given, and that every number is at least 1. Raises `ValueError`."""
     if (epochs is None) == (updates is None):
         raise ValueError("say how long to train: epochs=... or updates=..., one of the two")
     for name, value in {"epochs": epochs, "updates": updates, **at_least_one}.items():
@@ -26,10 +30,60 @@ def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: in
             raise ValueError(f"{name} must be at least 1, not {value}")
 
 
-def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
-    """That the model can read the dataset's clips and answers with its classes. `role` names it: "training set", say.
+def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recipe: Protocol, *, seed: int) -> Part:
+    """Check that all fits before a training starts, and give the part of the model that is trained.
 
-    Raises `ValueError` if not. Warns if the model was made for other clips, but can read these.
+    A model that has learnt before (`recipe.trained`) gets a new classifier where the classes differ. Raises
+    `ValueError` for what does not fit.
+    """
+    if recipe.trained is not None:
+        if recipe.trained != ALL:
+            check_stage(model, recipe.trained)
+        _fit_head(model, len(train.classes), seed=seed)
+    check_dataset(model.eval(), train, "training set", batch_size=recipe.batch_size)
+    if recipe.name:
+        _check_cut(recipe, train)
+    batch = min(recipe.batch_size, len(train))
+    part = Part(model, recipe.trained, _example(batch_shape(model, train, batch)))
+    part.train()
+    _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
+    if val is not None:
+        check_dataset(model.eval(), val, "validation set", batch_size=recipe.batch_size)
+        check_same_classes(train, val)
+    return part
+
+
+def _fit_head(model: nn.Module, classes: int, *, seed: int) -> None:
+    """A new classifier, where the model's own is for another number of classes."""
+    layers = head_layers(model)
+    if layers and len(layers[0].weight) != classes:  # type: ignore[arg-type]
+        before = new_head(model, classes, seed=seed)
+        said = f"the model's classifier was for {counted(before, 'class', 'classes')}, the training set has {classes}"
+        warnings.warn(f"{said}: it got a new one, which knows nothing until it is trained", stacklevel=4)
+
+
+def _check_cut(recipe: Protocol, train: ClipDataset) -> None:
+    """Warn where the training clips are not cut as the protocol says."""
+    found: dict[str, Any] = {**asdict(train.spec), "sampling": getattr(train, "sampling", recipe.sampling)}
+    wanted: dict[str, Any] = {**asdict(recipe.clip), "sampling": recipe.sampling}
+    transform = getattr(train, "transform", None)
+    if isinstance(transform, TrainTransform):
+        found |= {"crop": transform.crop, "flip": transform.flip}
+        wanted |= {"crop": recipe.crop, "flip": recipe.flip}
+    other = [f"{name} {wanted[name]} there, {found[name]} here" for name in wanted if wanted[name] != found[name]]
+    if other:
+        warnings.warn(
+            f"the training set is not cut as the protocol {recipe.name} says ({'; '.join(other)}). Open it with "
+            f"open_dataset(..., **protocol.clips('train')), where protocol = find_protocol({recipe.name!r}); other clips "
+            "are find_protocol(..., clip=spec)",
+            stacklevel=4,
+        )
+
+
+def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
+    """Check that the model can read the dataset's clips and has its classes. `role` is its name: "training set", say.
+
+    Raises `ValueError` if not. Warns where the model was made for other clips, but can read these.
     """
     model = unwrapped(model)
     if len(dataset) == 0:
@@ -54,7 +108,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
 
 
 def _check_streams(model: nn.Module, dataset: ClipDataset, role: str) -> None:
-    """That pairs meet a network of two streams, and clips another one. A network from elsewhere does not say."""
+    """Check that pairs meet a network of two streams, and clips another network. A network from elsewhere does not say."""
     if not isinstance(model, Network) or (model.flow is None) == (flow_spec(dataset) is None):
         return
     kind = type(model).__name__
@@ -70,7 +124,7 @@ def _check_streams(model: nn.Module, dataset: ClipDataset, role: str) -> None:
 
 
 def _compare_specs(name: str, asked: ClipSpec | None, found: ClipSpec | None) -> None:
-    """Warn where a dataset's clips, or its flow, are others than the model was made for."""
+    """Warn where a dataset's clips, or its flow, differ from those that the model was made for."""
     if asked is None or found is None or asked == found:
         return
     differences = [
@@ -87,7 +141,7 @@ def _compare_specs(name: str, asked: ClipSpec | None, found: ClipSpec | None) ->
 
 
 def check_same_classes(train: ClipDataset, val: ClipDataset) -> None:
-    """That a label means the same in both."""
+    """Check that a label means the same class in both sets. Raises `ValueError`."""
     if tuple(val.classes) != tuple(train.classes):
         raise ValueError(
             f"the training set's classes ({', '.join(train.classes[:3])}, ...) are not "
@@ -108,41 +162,46 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
-    """The shape of the model's answer, by a pass that computes no values; None where the model cannot do without."""
-    frames = dataset.spec.frames
+    """The shape of the model's answer, from a pass without values; None for a model that needs values."""
+    shape, frames = batch_shape(model, dataset, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
-    shape = _batch_shape(model, dataset, batch)
     try:
         return _shape_of_answer(model, shape)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
-        if batch == 1 and model.training and _can_read(model, _batch_shape(model, dataset, 2)):
+        if batch == 1 and model.training and _can_read(model, batch_shape(model, dataset, 2)):
             few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
             raise ValueError(
-                f"{few}, and this network learns from two at least: its batch normalisation compares the values of a "
-                "batch, and at the end of the network one clip has a single value a channel"
+                f"{few}, and this network needs two clips to learn from: its batch normalisation compares the values of a "
+                "batch, and at the end of the network one clip has a single value in each channel"
             ) from error
         raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
 
 
-def _batch_shape(model: nn.Module, dataset: ClipDataset, batch: int) -> tuple[Any, ...]:
-    """The shape of a batch as the model reads it, `(B, C, T, H, W)`; a pair of those where the dataset gives pairs."""
+def batch_shape(model: nn.Module, dataset: ClipDataset, batch: int) -> tuple[Any, ...]:
+    """The shape of a batch as the model reads it: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network.
+
+    Of a dataset of pairs it is a pair of shapes.
+    """
     if (flow := flow_spec(dataset)) is not None:
         return ((batch, *dataset.spec.shape), (batch, *flow.shape))
     channels, frames, size, _ = dataset.spec.shape
     return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
 
 
+def _example(shape: tuple[Any, ...]) -> Any:
+    """A tensor of this shape on the meta device; of a pair of shapes a pair of tensors."""
+    return tuple(map(_example, shape)) if isinstance(shape[0], tuple) else torch.empty(shape, device="meta")
+
+
 def _shape_of_answer(model: nn.Module, shape: tuple[Any, ...]) -> torch.Size:
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
     }
-    pair = isinstance(shape[0], tuple)
-    example = tuple(torch.empty(one, device="meta") for one in (shape if pair else (shape,)))
     with torch.no_grad():
-        return functional_call(model, state, (example,) if pair else example).shape
+        return functional_call(model, state, (_example(shape),)).shape
 
 
 def _can_read(model: nn.Module, shape: tuple[Any, ...]) -> bool:
@@ -154,7 +213,7 @@ def _can_read(model: nn.Module, shape: tuple[Any, ...]) -> bool:
 
 
 def fit_batch(batch_size: int, clips: int) -> int:
-    """`batch_size`, or all the clips there are; a warning says so."""
+    """`batch_size`, or the number of clips where there are fewer, with a warning."""
     if batch_size > clips:
         warnings.warn(
             f"batch_size is {batch_size}, but there {'is' if clips == 1 else 'are'} {counted(clips, 'clip')}: every batch holds {clips}",
@@ -164,7 +223,7 @@ def fit_batch(batch_size: int, clips: int) -> int:
 
 
 def check_evaluation(dataset: Any, level: str) -> None:
-    """That video level means what it says: windows or evenly spaced clips, not one random crop of each video."""
+    """Check that the clips suit the level: a video needs windows or evenly spaced clips, not one random crop."""
     if level not in ("clip", "video"):
         raise ValueError(f"unknown level {level!r}: choose from clip, video")
     if level == "video" and getattr(dataset, "sampling", "windows") == "random":

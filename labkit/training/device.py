@@ -1,4 +1,4 @@
-"""Where a network runs, and how precisely: one device by name, and bf16 where that device gains from it."""
+"""The device that a network runs on, and its precision: bf16 where the device is faster with it."""
 
 import platform
 import warnings
@@ -7,6 +7,9 @@ from difflib import get_close_matches
 from typing import Literal, get_args
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from labkit.counting import counted
@@ -16,7 +19,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 def available_devices() -> list[str]:
-    """The devices this machine has, best first: `cuda:0` and so on, `mps`, `cpu`."""
+    """The devices of this machine, the fastest first: `cuda:0` and so on, `mps`, `cpu`."""
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -24,10 +27,10 @@ def available_devices() -> list[str]:
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is the best device at hand; otherwise `cpu`, `cuda`, `cuda:1`, `mps`.
+    """The device of this name: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the fastest.
 
-    Raises `ValueError` for a name that means nothing and `RuntimeError` for a device that is not there;
-    both name what is.
+    Raises `ValueError` for an unknown name and `RuntimeError` for a device that this machine lacks. Both list the
+    devices of this machine.
     """
     available = available_devices()
     if str(name) == "auto":
@@ -45,7 +48,7 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """What `auto` means on `device`: bf16 where it pays, else fp32.
+    """The precision to compute with; `auto` is bf16 where the device is faster with it, else fp32.
 
     CPUs that have AVX-512 bf16 but no AMX stay in fp32 (`benchmarks/train_step.py` measures both). bf16 asked for on
     such a CPU is used, with a warning.
@@ -77,7 +80,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
 
 def input_dims(model: nn.Module) -> int:
-    """5 for a network that reads `(B, C, T, H, W)`, 4 for one that reads images `(B, C, H, W)`."""
+    """The dimensions of the network's input: 5 for clips `(B, C, T, H, W)`, 4 for images `(B, C, H, W)`."""
     model = unwrapped(model)
     dims = getattr(model, "dims", None)  # the networks of `labkit.models` say it
     if dims in (2, 3):
@@ -87,7 +90,7 @@ def input_dims(model: nn.Module) -> int:
 
 
 def memory_format(model: nn.Module, precision: str) -> torch.memory_format:
-    """Channels last beside bf16, which gains only with it; the plain layout in fp32."""
+    """The memory layout for a precision: channels last for bf16, which is slow without it; the plain one for fp32."""
     if precision != "bf16":
         return torch.contiguous_format
     return torch.channels_last if input_dims(model) == 4 else torch.channels_last_3d
@@ -99,3 +102,22 @@ def describe_device(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device.type.upper()} {platform.processor() or platform.machine()}, {counted(threads, 'thread')}"
+
+
+def accelerator_on(device: torch.device) -> Accelerator:
+    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
+    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
+        # accelerate keeps one device per process; a notebook may train on one device after the other.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="no",
+        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+    )
+
+
+def fast_convolutions(device: torch.device) -> AbstractContextManager:
+    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
+    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()

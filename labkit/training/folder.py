@@ -1,4 +1,4 @@
-"""What a training run leaves in its folder: `history.jsonl`, `checkpoint.safetensors`, `best.safetensors`."""
+"""The folder of a training run: `history.jsonl`, `checkpoint.safetensors`, `best.safetensors`."""
 
 import hashlib
 import json
@@ -23,15 +23,17 @@ from labkit.records import History
 from labkit.training import checkpoint
 from labkit.training.batches import flow_spec
 from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 
+LACKING = {"accumulate": 1, "label_smoothing": 0.0}  # of checkpoints that are older than these settings
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
 
 @dataclass
 class Position:
-    """Where a run stands."""
+    """The position of a run."""
 
     epoch: int = 1  # the epoch under way
     batch: int = 0  # its batches that are done
@@ -42,7 +44,7 @@ class Position:
 
 @dataclass
 class State:
-    """Everything that changes while training: what a checkpoint keeps, and nothing else."""
+    """Everything that changes while training. A checkpoint keeps this and nothing else."""
 
     model: nn.Module
     optimiser: Optimizer
@@ -53,10 +55,10 @@ class State:
 
 
 class RunFolder:
-    """The files of one run; without a folder, nothing is kept and every call does nothing.
+    """The files of one run. Without a folder, nothing is kept and every call does nothing.
 
-    `settings` decide the result, so going on with others is refused; `surroundings` (threads, workers, versions) may
-    decide its last bits, so going on with others is warned of. Of several processes one `writes`.
+    `settings` decide the result: a run cannot go on with other settings. `surroundings` (threads, workers, versions) may
+    decide its last bits: a run that goes on in others warns. Of several processes one `writes`.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class RunFolder:
         return one_training(self.path) if self.path is not None and self.writes else nullcontext()
 
     def start(self, state: State, *, resume: bool) -> bool:
-        """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""
+        """Put `state` back to the last checkpoint; without a checkpoint, or with `resume=False`, start afresh."""
         if self.path is None:
             return False
         if resume and (self.path / CHECKPOINT).exists():
@@ -111,7 +113,7 @@ class RunFolder:
         rows = History.read(file).table.to_dict("records") if file.exists() else []
         if len(rows) < count:
             raise CheckpointError(
-                f"{file} has {counted(len(rows), 'row')}, the checkpoint beside it was written after {count}: "
+                f"{file} has {counted(len(rows), 'row')}, but the checkpoint beside it was written after {count}: "
                 "restore the file, or pass resume=False to start over"
             )
         return [{str(key): value for key, value in row.items()} for row in rows[:count]]
@@ -125,11 +127,11 @@ class RunFolder:
             )
         other = _differences(found.about["surroundings"], self.surroundings)
         if other:
-            warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=5)
+            warnings.warn(f"resumed, but not bit for bit as a run without a stop: {other}", stacklevel=5)
 
     def save(self, state: State) -> None:
-        """Write a checkpoint now."""
-        if self.path is None or not self.writes:
+        """Write a checkpoint now, unless the weights are spoilt: then the last good one stays."""
+        if self.path is None or not self.writes or not is_finite(state.model):
             return
         about = {
             "position": asdict(state.position),
@@ -145,6 +147,16 @@ class RunFolder:
             tensors={"meter": state.meter.sums},
         )
         self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
+
+    @property
+    def last_good(self) -> str:
+        """Where the last checkpoint is, for somebody whose training has failed."""
+        if self.path is None:
+            return "No folder was given, so nothing was kept."
+        if not self._saved_updates:
+            return "No checkpoint had been written yet."
+        path = self.path / CHECKPOINT
+        return f"The last good checkpoint, after update {self._saved_updates}, is {path}: load_weights reads it."
 
     def save_if_due(self, state: State, *, after: float) -> None:
         """Write a checkpoint if `every` updates have passed since the last; with no such number, `after` seconds."""
@@ -168,18 +180,19 @@ class RunFolder:
             checkpoint.save_best(self.path / BEST, state.model)
 
 
-def surroundings(device: torch.device, workers: int) -> dict[str, Any]:
-    """What changes the last bits of the same computation."""
+def surroundings(device: torch.device, workers: int, accumulate: int) -> dict[str, Any]:
+    """Values that may change the last bits of a result. `accumulate` also changes the clips that batch norms compare."""
     return {
         "torch": torch.__version__,
         "device": device.type,
         "threads": torch.get_num_threads(),
         "workers": workers,
+        "accumulate": accumulate,
     }
 
 
 def fingerprint(dataset: Any) -> str:
-    """A short hash of which videos, in which order, with which labels; of the number of clips where there is no table."""
+    """A short hash of the videos, their order and their labels; of the number of clips, for a dataset without a table."""
     table = getattr(dataset, "table", None)
     digest = hashlib.sha256(str(len(dataset)).encode())
     for column in ("video", "label", "start", "end"):
@@ -196,10 +209,11 @@ def described_flow(dataset: Any) -> dict[str, Any] | None:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives them back, so that then and now compare."""
+    """The values as they come back from JSON, so that old and new ones can be compared."""
     return json.loads(json.dumps(values))
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    then = {**{name: LACKING[name] for name in LACKING if name in now}, **then}
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return ", ".join(f"{name} {then.get(name)} then and {now.get(name)} now" for name in names)

@@ -1,37 +1,43 @@
-"""fit: the training loop, from a model and a dataset to a history. accelerate places it on devices and processes."""
+"""The training loop, `fit`: from a model and a dataset to a history. accelerate places it on devices and processes."""
 
 import math
-import random
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DataLoaderConfiguration
 from torch import nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
+from labkit.counting import counted, named
+from labkit.data.video_file import shown
 from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
-from labkit.training.checkpoint import random_state, restore_random_state
-from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
-from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.checkpoint import own_random_state
+from labkit.training.checks import check_numbers, fit_batch, prepare
+from labkit.training.device import (
+    Precision,
+    accelerator_on,
+    fast_convolutions,
+    memory_format,
+    pick_device,
+    pick_precision,
+)
+from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
 from labkit.training.folder import Position, RunFolder, State, described_flow, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
-from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
-from labkit.training.meter import Forward, Meter, measure
+from labkit.training.measuring import Measurement
+from labkit.training.meter import Forward, Meter
+from labkit.training.progress import Progress
+from labkit.training.protocol import Protocol
+from labkit.training.protocols import find_protocol
 from labkit.training.schedule import ScheduleName, find_schedule, step
+from labkit.training.settings import Settings, Statistics, check_statistics
+from labkit.training.stages import Part
+from labkit.training.update import Update
 
 MINUTE = 60.0  # inside an epoch, a checkpoint this often
 NOT_MEASURED = dict.fromkeys(("loss", "top1", "top5", "live_loss", "live_top1"), math.nan)
@@ -43,15 +49,20 @@ def fit(
     train: ClipDataset,
     val: ClipDataset | None = None,
     *,
+    protocol: str | Protocol | None = None,
     epochs: int | None = None,
     updates: int | None = None,
-    batch_size: int = 32,
-    lr: float = 0.1,
-    momentum: float = 0.9,
+    batch_size: int | None = None,
+    accumulate: int | None = None,
+    lr: float | None = None,
+    momentum: float | None = None,
     dampening: float | None = None,
-    nesterov: bool = False,
-    weight_decay: float = 1e-3,
-    schedule: ScheduleName = "plateau",
+    nesterov: bool | None = None,
+    weight_decay: float | None = None,
+    schedule: ScheduleName | None = None,
+    label_smoothing: float | None = None,
+    clip_gradients: float | None = None,
+    trained: str | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "auto",
@@ -66,133 +77,130 @@ def fit(
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
-    The defaults are those of Hara et al. 2018 from scratch (section 3.3 and the published code): SGD with momentum 0.9,
-    dampening 0.9 (0 with `nesterov`, as their code has it), weight decay 1e-3, learning rate 0.1 divided by 10 when the
-    validation loss stays for 10 epochs. Their batch is 128; 32 fits a laptop. `schedule` is a row of
-    `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is judged by the training loss.
+    **How.** `protocol` names the defaults: a row of `labkit.training.protocols.PROTOCOLS`, such as "hara_finetune". A
+    keyword that is given takes the place of the protocol's value. Without a protocol the defaults are those of Hara et
+    al. 2018 from scratch (section 3.3 and the published code), with a batch of 32, which fits a laptop: SGD with momentum
+    0.9, dampening 0.9 (0 with `nesterov`), weight decay 1e-3, learning rate 0.1 divided by 10 when the validation loss
+    has not fallen for 10 epochs. `schedule` is a row of `labkit.training.schedule.SCHEDULES`; without a validation set, a
+    plateau is judged by the training loss. `accumulate` is the number of parts in which a batch goes through the network,
+    where memory is short; `clip_gradients` is the largest norm of all gradients together; `label_smoothing` is a share of
+    each answer.
 
-    Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one).
-    Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights changed
-    (`live_loss`, `live_top1`). Every `val_every` epochs and at the end, validation clips and training clips are measured
-    alike, in evaluation mode (`labkit.training.measuring`): a row for `val`, and `loss`, `top1`, `top5` in that of
-    `train`. The training clips are then cut as the validation clips are; of a large set as many are measured as
-    there are validation clips, at least 512. All are at clip level. The order of the clips is a function of (seed,
-    epoch); `seed` also starts dropout. The caller's random state is left as it was.
+    **Which layers.** `trained` says that the model has learnt before, and which part of it is trained now: "all", a stage
+    such as "layer4" and what follows, or "head", the classifier. The other layers are frozen, with their batch norms
+    (`labkit.training.stages`). Where the classes differ, the model gets a new classifier, and a warning says so.
 
-    `statistics="fresh"` takes the batch norms' statistics anew before it measures, and at the end; "running" leaves
-    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same under every schedule that does
-    not look at the validation loss (a plateau does).
+    **How long.** Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one). The order of
+    the clips is a function of (seed, epoch); `seed` also starts dropout. The caller's random state is left as it was.
 
-    With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
-    validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an
-    epoch too. On a CPU with the same threads it then gives the same bits as an uninterrupted run (all but the column
-    `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
-    and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
+    **What is measured.** Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights
+    changed (`live_loss`, `live_top1`). Every `val_every` epochs and at the end, validation clips and training clips are
+    measured alike, in evaluation mode (`labkit.training.measuring`): a row for `val`, and `loss`, `top1`, `top5` in that
+    of `train`. The training clips are then cut as the validation clips are; of a large set as many are measured as there
+    are validation clips, at least 512. All are at clip level. `statistics="fresh"` takes the batch norms' statistics anew
+    before it measures, and at the end; "running" leaves them as torch does, which lag behind the weights where an epoch
+    has few updates. The weights are the same with both, unless a plateau looks at the validation loss.
+
+    **What is kept.** With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the
+    best validation accuracy) are kept there, and a run that was stopped goes on from its last checkpoint, inside an epoch
+    too. On a CPU with the same threads it then gives the same bits as a run without a stop (all but the column
+    `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates, and
+    at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
 
     A video that has gone bad since it was indexed is left out of its batches, with a warning at the epoch's end that
     counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`. A model in `nn.DataParallel`
     or from `torch.compile` is trained as it is; its files are those of the model inside.
 
-    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not, and
-    `FolderInUseError` where another training is at work in the folder.
+    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint of another run,
+    `FolderInUseError` where another training is at work in the folder, `DivergedError` where the loss becomes NaN or
+    infinite, and `TooLittleMemoryError` where a batch does not fit the device.
     """
-    check_numbers(
-        epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
-    )
+    given = {
+        "epochs": epochs,
+        "updates": updates,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "lr": lr,
+        "momentum": momentum,
+        "dampening": dampening,
+        "nesterov": nesterov,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "label_smoothing": label_smoothing,
+        "clip_gradients": clip_gradients,
+        "trained": trained,
+    }
+    recipe = find_protocol(protocol, **{name: value for name, value in given.items() if value is not None})
+    check_numbers(epochs=recipe.epochs, updates=recipe.updates, val_every=val_every, checkpoint_every=checkpoint_every)
     check_statistics(statistics)
-    check_dataset(model.train(), train, "training set", batch_size=batch_size)
-    if val is not None:
-        check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
-        check_same_classes(train, val)
-    settings = Settings(
-        batch_size=fit_batch(batch_size, len(train)),
-        lr=lr,
-        momentum=momentum,
-        dampening=(0.0 if nesterov else 0.9) if dampening is None else dampening,
-        nesterov=nesterov,
-        weight_decay=weight_decay,
-        schedule=schedule,
+    part = prepare(model, train, val, recipe, seed=seed)
+    settings = Settings.of(
+        recipe,
+        batch_size=fit_batch(recipe.batch_size, len(train)),
         seed=seed,
         precision=pick_precision(precision, pick_device(device)),
         val_every=val_every,
         statistics=statistics,
     )
-    training = _Training(
-        model,
-        train,
-        val,
-        settings,
-        epochs=epochs,
-        updates=updates,
-        device=pick_device(device),
-        workers=workers,
-        name=name,
-    )
-    training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
-    if training.run(resume=resume, progress=progress):
-        return training.history
+    with part.frozen():
+        training = _Training(part, train, val, settings, recipe, device=pick_device(device), workers=workers, name=name)
+        training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
+        if training.run(resume=resume, progress=progress):
+            return training.history
     raise TrainingInterrupted(training.farewell, training.history, training.keep.path)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What decides the result of a training, beside the model and the data."""
-
-    batch_size: int
-    lr: float
-    momentum: float
-    dampening: float
-    nesterov: bool
-    weight_decay: float
-    schedule: ScheduleName
-    seed: int
-    precision: str
-    val_every: int
-    statistics: Statistics
+def _optimiser(part: Part, settings: Settings, device: torch.device) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        part.parameters,
+        settings.lr,
+        momentum=settings.momentum,
+        dampening=settings.dampening,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+        fused=device.type in ("cpu", "cuda"),  # one pass over the weights; several times faster than five
+    )
 
 
 class _Training:
-    """One call of `fit`: everything it needs, built and checked, and the loop."""
+    """One call of `fit`: everything that it needs, and the loop over epochs."""
 
     def __init__(
         self,
-        model: nn.Module,
+        part: Part,
         train: ClipDataset,
         val: ClipDataset | None,
         settings: Settings,
+        recipe: Protocol,
         *,
-        epochs: int | None,
-        updates: int | None,
         device: torch.device,
         workers: int,
         name: str,
     ) -> None:
         self.schedule = find_schedule(settings.schedule)
-        self.settings = settings
+        self.settings, self.recipe, self.part = settings, recipe, part
         self.train, self.val, self.workers, self.name = train, val, workers, name
         self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed)
-        self.total = updates or (epochs or 1) * len(self.batches)  # updates in all
+        self.total = recipe.updates or (recipe.epochs or 1) * len(self.batches)  # updates in all
         self.epochs = math.ceil(self.total / len(self.batches))  # the last may be a part of one
 
-        self.accelerator = _accelerator(device)
+        self.accelerator = accelerator_on(device)
         self.device = self.accelerator.device
-        # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
-        self.given, model = model, unwrapped(model)
+        # Settings of the wrapper (the devices of DataParallel, the compiled code) are not kept.
+        model = unwrapped(part.model)
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
-        optimiser = torch.optim.SGD(
-            model.parameters(),
-            settings.lr,
-            momentum=settings.momentum,
-            dampening=settings.dampening,
-            nesterov=settings.nesterov,
-            weight_decay=settings.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),  # one pass over the weights; several times faster than five
-        )
+        optimiser = _optimiser(part, settings, self.device)
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, self.optimiser, self.loader = self.accelerator.prepare(self.given, optimiser, loader)
-        self.forward = Forward(model, train, device=self.device, precision=settings.precision, call=wrapped)
+        wrapped, optimiser, self.loader = self.accelerator.prepare(part.model, optimiser, loader)
+        forward = Forward(model, train, device=self.device, precision=settings.precision, call=wrapped)
+        self.watch = LossWatch(self.device, self._diverged)
+        self.update = Update(forward, optimiser, part, self.state.meter, self.watch, self.accelerator, recipe)
+        seen = self.total * settings.batch_size
+        self.measurement = Measurement(
+            part.model, train, val, settings, trained_on=seen, device=self.device, workers=workers
+        )
         self.keep_in(None, every=None)
 
     def keep_in(self, folder: Path | None, *, every: int | None) -> None:
@@ -209,7 +217,7 @@ class _Training:
         self.keep = RunFolder(
             folder,
             settings={**asdict(self.settings), **data},
-            surroundings=surroundings(self.device, self.workers),
+            surroundings=surroundings(self.device, self.workers, self.recipe.accumulate),
             every=every,
             writes=self.accelerator.is_main_process,
         )
@@ -229,12 +237,15 @@ class _Training:
 
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
-        own = _own_random_state(self.settings.seed)
-        with self.keep.alone(), own, interrupts() as stop, _fast_convolutions(self.device):
+        own = own_random_state(self.settings.seed)
+        with self.keep.alone(), own, interrupts() as stop, fast_convolutions(self.device):
             resumed = self.keep.start(self.state, resume=resume)
-            with self._bar(progress) as bar:
-                if resumed and progress:
-                    bar.write(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
+            self.update.optimiser.zero_grad()  # the caller's own backward passes may have left gradients
+            with self._progress(progress) as bar:
+                if self.settings.trained or self.part.fixed:
+                    bar.say(f"{self.name}: {self.part.describe()}")
+                if resumed:
+                    bar.say(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
                 while self.state.position.epoch <= self.epochs:
                     if not (self._train_epoch(bar, stop) and self._end_epoch(bar, stop)):
                         self.keep.save(self.state)
@@ -242,38 +253,36 @@ class _Training:
             self.keep.save(self.state)
         return True
 
-    def _train_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+    def _train_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
         """The rest of the epoch under way; False if it was interrupted."""
         state, position = self.state, self.state.position
         left = self.total - position.updates
         self.batches.begin(position.epoch, position.batch, position.batch + left)
-        self.model.train()
+        self.part.train()
         began = time.perf_counter() - position.seconds
         least, first = min(2, self.settings.batch_size), position.batch  # batch normalisation compares clips
         reading = Reading(self.train, least=least, processes=self.accelerator.num_processes)
-        for clips, labels, _ in reading.of(self.loader):
-            logits = self.forward(clips)
-            loss = F.cross_entropy(logits, labels)
-            self.accelerator.backward(loss)
-            self.optimiser.step()
-            self.optimiser.zero_grad()
+        for clips, labels, rows in reading.of(self.loader):
+            with enough_memory(self._asked, self.device, advice=self._advice):
+                self.update(clips, labels, rows, number=position.updates + 1)
             if self.schedule.every == "update":
                 step(state.scheduler, None)
-            state.meter.add(loss, logits, labels)
             position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
-            bar.update(len(labels) * self.accelerator.num_processes)
-            self._show(bar)
+            bar.done(len(labels) * self.accelerator.num_processes)
             if stop():
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        self.watch.look()
         reading.warn(f"epoch {position.epoch}, training")
         return True
 
-    def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+    def _end_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
         """Validate, write the epoch's rows, and go to the next; False if it was interrupted."""
         state, position = self.state, self.state.position
+        if not is_finite(state.model):
+            self._diverged("weights that are not finite numbers", position.updates, ())
         common = {
             "run": self.name,
             "epoch": position.epoch,
@@ -281,7 +290,8 @@ class _Training:
             "lr": state.optimiser.param_groups[0]["lr"],
         }
         train = state.meter.means(self.accelerator.reduce(state.meter.sums))
-        measured = self._measure(stop) if self._measures else {}
+        with enough_memory(self._asked, self.device, advice=self._advice):
+            measured = self.measurement.take(position.epoch, stop) if self._measures else {}
         if stop():
             return False
         live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
@@ -291,9 +301,7 @@ class _Training:
         if self.val is not None:
             loss = measured["val"]["loss"] if measured else None
             rows += [{**NOT_MEASURED, **common, "split": "val", **measured["val"]}] if measured else []
-        if not math.isfinite(train["loss"]):
-            warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
-        elif loss is not None and not math.isfinite(loss) and all(math.isfinite(each) for each in self._val_losses):
+        if loss is not None and not math.isfinite(loss) and all(math.isfinite(each) for each in self._val_losses):
             said = f"the validation loss is {loss} in epoch {position.epoch}, which cannot be the best"
             warnings.warn(f"{said}: try a smaller lr", stacklevel=4)
         if self.schedule.every == "epoch":
@@ -301,7 +309,7 @@ class _Training:
         state.history += rows
         self.keep.append(rows)
         self.keep.keep_best(state)
-        self._show(bar, now=True)
+        bar.show(now=True)
         state.position = Position(epoch=position.epoch + 1, updates=position.updates, rows=len(state.history))
         state.meter.sums.zero_()
         self.keep.save_if_due(state, after=BETWEEN_EPOCHS)
@@ -313,112 +321,46 @@ class _Training:
 
     @property
     def _measures(self) -> bool:
-        """Whether this epoch ends with a measurement. Without a validation set the last one takes statistics all the same."""
+        """Whether this epoch ends with a measurement. Without a validation set the last epoch takes statistics alone."""
         epoch = self.state.position.epoch
         return epoch == self.epochs or (self.val is not None and epoch % self.settings.val_every == 0)
 
-    def _measure(self, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
-        """Loss, accuracies, clips and seconds of training and validation clips; empty without validation, or after Ctrl-C."""
-
-        def forward(dataset: ClipDataset) -> Forward:
-            return Forward(self.model, dataset, device=self.device, precision=self.settings.precision)
-
-        seen = Reading(self.seen).of(self.seen_loader)
-        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop):
-            return {}
-        if self.val is None:
-            return {}
-        measured = {}
-        for split, dataset, loader in (("train", self.seen, self.seen_loader), ("val", self.val, self.val_loader)):
-            began = time.perf_counter()
-            reading = Reading(dataset)
-            meter = measure(forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
-            if meter is None:
-                return {}
-            measured[split] = {**meter.means(), "seconds": time.perf_counter() - began}
-            if split == "val":  # of the training clips it was said when they trained
-                reading.warn(f"epoch {self.state.position.epoch}, validation")
-        return measured
-
-    @property
-    def model(self) -> nn.Module:
-        return self.given
-
-    @cached_property
-    def seen(self) -> ClipDataset:
-        """The training clips as they are measured."""
-        return self.train if self.val is None else cut_alike(self.train, self.val)
-
-    @cached_property
-    def seen_loader(self) -> DataLoader[Any]:
-        """Those of them that are measured, always the same, mixed."""
-        trained_on = self.total * self.settings.batch_size  # statistics cost no more than the training did
-        most = min(ENOUGH, trained_on) if self.val is None else max(ENOUGH, len(self.val))
-        only = some_clips(len(self.seen), most, seed=self.settings.seed)
-        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only)
-        return make_loader(self.seen, batches, workers=self.workers, device=self.device)
-
-    @cached_property
-    def val_loader(self) -> DataLoader[Any]:
-        """All validation clips in order; every process measures all of them."""
-        assert self.val is not None
-        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False)
-        return make_loader(self.val, batches, workers=self.workers, device=self.device)
-
-    def _bar(self, progress: bool) -> tqdm:
-        """Clips done of all, from which tqdm tells clips/s and the time left."""
-
+    def _progress(self, shown: bool) -> Progress:
         def clips(updates: int) -> int:
             epochs, rest = divmod(updates, len(self.batches))
             return epochs * self.batches.clips_before(len(self.batches)) + self.batches.clips_before(rest)
 
-        self._shown = 0.0
-        return tqdm(
+        return Progress(
+            self.state,
+            name=self.name,
+            epochs=self.epochs,
             total=clips(self.total),
             initial=clips(self.state.position.updates),
-            unit="clip",
-            desc=self.name,
-            disable=not (progress and self.accelerator.is_main_process),
+            shown=shown and self.accelerator.is_main_process,
         )
 
-    def _show(self, bar: tqdm, *, now: bool = False) -> None:
-        """Loss and accuracy beside the bar, twice a second: asking for them waits for the device."""
-        if bar.disable or not (now or time.monotonic() - self._shown > 0.5):
-            return
-        self._shown = time.monotonic()
-        known = {row["split"]: row["top1"] for row in self.state.history if not math.isnan(row["top1"])}
-        measured = "".join(f", {split} {top1:.0%}" for split, top1 in known.items())
-        loss = self.state.meter.means()["loss"]
-        bar.set_postfix_str(f"epoch {self.state.position.epoch}/{self.epochs}, loss {loss:.3f}{measured}")
+    # ------------------------------------------------------------------ failures
 
+    @property
+    def _asked(self) -> str:
+        """The batch of an update, for a message."""
+        channels, frames, size, _ = self.train.spec.shape
+        parts = f" in {self.recipe.accumulate} parts" if self.recipe.accumulate > 1 else ""
+        return f"{self.name}: a batch of {self.settings.batch_size} clips of {channels}×{frames}×{size}×{size}{parts}"
 
-def _accelerator(device: torch.device) -> Accelerator:
-    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
-    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
-        # accelerate keeps one device per process; a notebook may train on two, one after the other.
-        AcceleratorState._reset_state(reset_partial_state=True)
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision="no",
-        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
-    )
+    @property
+    def _advice(self) -> str:
+        """The ways out where memory is short."""
+        return (
+            f"Give fit accumulate={2 * self.recipe.accumulate} for the same batch in smaller parts, or lower batch_size, "
+            "the frames or the size of the clip, or the width of the network"
+        )
 
-
-@contextmanager
-def _own_random_state(seed: int) -> Iterator[None]:
-    """Inside, everything random starts from `seed`; afterwards the caller's random state is as it was."""
-    before = random_state()
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one, whoever uses it)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        restore_random_state(*before)
-
-
-def _fast_convolutions(device: torch.device) -> AbstractContextManager:
-    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
-    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()
+    def _diverged(self, what: str, update: int, rows: Sequence[int]) -> NoReturn:
+        """Raise `DivergedError`; `rows` are those of the batch, where it is known."""
+        videos = videos_of(self.train, rows)
+        names = named([shown(video) for video in videos], most=8)
+        batch = f", in a batch of {counted(len(videos), 'video')}: {names}" if videos else ""
+        where = f"{self.name}: {what} in epoch {self.state.position.epoch}, update {update}"
+        message = f"{where}{batch}. {self.keep.last_good} Try a smaller lr, or clip_gradients=1"
+        raise DivergedError(message, self.history, videos, self.keep.path)

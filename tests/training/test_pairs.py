@@ -18,6 +18,7 @@ from labkit.data.video_file import VideoError
 from labkit.models import create_model
 from labkit.models.profile import profile, totals
 from labkit.training import evaluate, fit
+from labkit.training.batches import split
 from labkit.training.checkpoint import CheckpointError
 
 FLOW = ClipSpec(frames=8, size=16, mean=FLOW_MEAN, std=FLOW_STD)
@@ -123,6 +124,23 @@ def test_a_pair_that_cannot_be_read_is_left_out_of_its_batch():
     with pytest.warns(UserWarning, match="1 of 6 clips could not be read"):
         history = fit(two_streams(), Damaged(6), epochs=1, batch_size=3, schedule="constant", progress=False)
     assert history.table["clips"].iloc[-1] == 5
+
+
+def test_a_batch_of_pairs_is_split_into_pairs():
+    rgb, flow = torch.arange(5), torch.arange(10, 15)
+    parts = [[stream.tolist() for stream in part] for part in split([rgb, flow], 2)]
+    assert parts == [[[0, 1, 2], [10, 11, 12]], [[3, 4], [13, 14]]]
+    assert [part.tolist() for part in split(rgb, 2)] == [[0, 1, 2], [3, 4]]
+
+
+def test_the_head_of_two_streams_trains_alone_on_parts_of_a_batch_of_pairs():
+    model = two_streams()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    options = {"accumulate": 2, "trained": "head", "statistics": "running", "progress": False}
+    history = fit(model, Pairs(8), updates=1, batch_size=8, **options)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {name for name in before if name.startswith(model.head)}
+    assert history.table["clips"].tolist() == [8]
 
 
 def test_pairs_for_a_network_of_clips_are_refused_with_the_way_out():
