@@ -344,3 +344,11 @@ def test_an_unknown_flow_method_is_answered_with_the_nearest(tmp_path):
     done = labkit("data", "flow", "folder", tmp_path, "--method", "tvl")
     assert done.returncode == 2
     assert done.stderr == "labkit: unknown flow method 'tvl'; did you mean 'tvl1'? There are dis and tvl1.\n"
+
+
+def test_a_network_of_two_streams_is_shown_with_another_stack():
+    done = labkit("model", "fused_two_stream", "-p", "stack=4", "-p", "width=8", "--size", 32, "--no-layers")
+    assert done.returncode == 0
+    assert "fused_two_stream reads 5×32² + 20×32² and tells" in done.stdout
+    wrong = labkit("model", "fused_two_stream", "-p", "stack=0", "--size", 32)
+    assert wrong.stderr == "labkit: stack must be at least 1, not 0\n"
