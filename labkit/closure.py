@@ -50,7 +50,9 @@ def closure(*modules: str, package: Path = PACKAGE) -> dict[Path, bytes]:
     functions count. Imports for type checkers do not, but they tell where a package finds the names it loads when
     asked. A module imported by a string is not seen: name it too. Raises `ModuleNotFoundError` for an unknown module.
     """
-    files = {_module(path, package): path for path in sorted(package.rglob("*.py"))}
+    # Editors leave files such as `.#name.py` beside a module; these are not modules.
+    paths = sorted(path for path in package.rglob("*.py") if path.stem.isidentifier())
+    files = {_module(path, package): path for path in paths}
     if unknown := [module for module in modules if module not in files]:
         raise ModuleNotFoundError(f"no module named {unknown[0]!r} in {package}", name=unknown[0])
     read = functools.cache(lambda module: _read(files[module], module))

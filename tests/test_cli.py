@@ -315,7 +315,7 @@ def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
     (tmp_path / "wave" / "1.jpg").touch()
     done = labkit("data", "check", "folder", tmp_path)
     assert done.returncode == 0
-    assert "no videos and passed over: 1 file or folder" in done.stdout
+    assert "passed over, since they are not videos: 1 file or folder" in done.stdout
     assert "a picture" in done.stdout
 
 

@@ -70,6 +70,13 @@ def test_the_digest_changes_with_every_file_of_the_closure_and_with_no_other(pac
     assert digest_of_code("labkit.top", package=package) == first
 
 
+def test_files_of_an_editor_beside_a_module_do_not_count(package):
+    before = digest_of_code("labkit.room", package=package)
+    (package / "room" / ".#deep.py").write_text("import labkit.plain", encoding="utf-8")
+    (package / "room" / "deep (copy).py").write_text("import labkit.top", encoding="utf-8")
+    assert digest_of_code("labkit.room", package=package) == before
+
+
 def test_line_ends_of_windows_do_not_hide_an_import(package):
     before = names(package, "labkit.top")
     for path in package.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""The datasets that labkit knows: how each lies on disk, what a mirror image does to its labels, how training crops it."""
+"""The datasets that labkit knows: the layout of each on disk, the labels of mirror images, the crops in training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 from labkit.data.transforms import TrainTransform
 
-Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
+# The label of a mirror image: "safe", the same; a mapping, another one. With "forbidden" clips are never mirrored.
+Flip = Literal["safe", "forbidden"] | Mapping[int, int]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What labkit knows about one dataset: how it lies on disk, what a flip does, how training crops it."""
+    """One dataset: its layout on disk, the labels of mirror images, the crops in training."""
 
     layout: Callable[[Path, Subset, int, Validation], Listing]
     tree: str

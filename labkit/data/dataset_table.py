@@ -13,7 +13,7 @@ from labkit.data.splits import shuffled
 from labkit.data.video import VideoError
 from labkit.data.video_file import is_text, shown
 
-REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (which is no loss)
+REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (not a video)
 TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
 
 

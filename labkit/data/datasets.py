@@ -1,7 +1,7 @@
 """A folder of videos becomes a dataset of clips: rows (video, label, start, end), a decoder, and a `ClipSpec`.
 
-`open_dataset` finds the videos and their labels, looks into every file once, and leaves out, by name, what cannot be
-read. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and flip as a pure function of
+`open_dataset` finds the videos and their labels, looks into every file once, and leaves out files that cannot be read;
+`.report` names them. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and flip as a pure function of
 (seed, epoch, index): the same on every machine, for every number of workers, after every resume.
 """
 
@@ -158,7 +158,7 @@ class VideoDataset(Dataset):
             lines.append(f"not readable and left out: {counted(missing, 'video')}, see .report")
         if passed:
             lines.append(
-                f"no videos and passed over: {counted(passed, 'file or folder', 'files and folders')}, see .report"
+                f"passed over, since they are not videos: {counted(passed, 'file or folder', 'files and folders')}, see .report"
             )
         here = set(self.labels.tolist())
         absent = [name for label, name in enumerate(self.classes) if label not in here]
@@ -300,7 +300,7 @@ class VideoDataset(Dataset):
         return np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without open videos and what can be computed again: this is what a spawned worker gets."""
+        """The state that a spawned worker gets: without open videos and values that can be computed again."""
         kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts")}
         return kept | {"_readers": OrderedDict()}
 
@@ -378,7 +378,7 @@ class VideoDataset(Dataset):
         return None if self._fields is None else self._fields.settings
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
-        """The same videos with other labels, one per row of the table, and what a mirror image does to those."""
+        """The same videos with other labels, one per row of the table, and the labels of their mirror images."""
         return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
 
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
@@ -438,8 +438,8 @@ def open_dataset(
     With `flow`, "dis" or "tvl1", items are pairs `(rgb, flow)`; the flow is computed once and kept, and `flow_spec` says
     which fields an item has (see `VideoDataset.with_flow`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
-    raise `VideoError`. The same holds in training and evaluation for files that go bad later. What a folder holds beside
-    videos is listed in `.report` too, as passed over.
+    raise `VideoError`. The same holds in training and evaluation for files that go bad later. Files that are not videos
+    are listed in `.report` too, as passed over.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
@@ -499,12 +499,14 @@ def _check_settings(sampling: str, k: int, seed: int, limit: int | None = None) 
 
 
 def _check_listing(listing: Listing, folder: Path, asked: str) -> None:
-    """Raises `LayoutError` where there is no video, and warns of folders without one, which are no classes then."""
+    """Raises `LayoutError` if there is no video, and warns of folders without videos, which are left out as classes."""
     if not listing.entries:
         raise layouts.LayoutError(f"{folder} has no video for {asked}. {listing.note}")
     if listing.lost:
         names = ", ".join(map(shown, listing.lost))
-        warnings.warn(f"{folder}: no video, and so no class, in {names}; .report says why", stacklevel=3)
+        warnings.warn(
+            f"{folder}: there is no video in {names}, so these are left out as classes; .report says why", stacklevel=3
+        )
 
 
 def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:

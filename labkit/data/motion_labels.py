@@ -1,4 +1,4 @@
-"""Other labels for the videos of the motion dataset: what moves, what it wears, or shape and motion together."""
+"""Other labels for the videos of the motion dataset: shape, texture, colour, or shape and motion together."""
 
 import csv
 import difflib

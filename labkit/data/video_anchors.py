@@ -1,4 +1,4 @@
-"""Where reading may begin: keyframes to which a seek really leads, found by trying each."""
+"""The anchors of a video: keyframes that a seek really leads to, found by trying each. Reading may begin there."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ MARGINS = (0, 16)  # tried in turn: nearly every file; files with packed B-frame
 
 
 def with_anchors(container: InputContainer, stream: VideoStream, table: PacketTable) -> PacketTable:
-    """Seek to each keyframe and decode: those whose frames come out right become anchors."""
+    """Seek to each keyframe and decode. A keyframe becomes an anchor if its frames come out right."""
     seek, anchor = table.seek.copy(), table.anchor.copy()
     tried, last = 0, -APART
     for row in np.flatnonzero(table.keyframe & (table.frame >= 0)).tolist():
@@ -38,8 +38,8 @@ def with_anchors(container: InputContainer, stream: VideoStream, table: PacketTa
 def margin_of(container: InputContainer, stream: VideoStream, table: PacketTable) -> int | None:
     """The smallest margin with which frames come out right although those between them are skipped.
 
-    With packed B-frames a frame's data is found only while the one before it is decoded, so skipping up to the very
-    frame loses it; a little away from it there is no harm.
+    With packed B-frames a frame's data is found only while the frame before it is decoded. Skipping right up to a frame
+    would lose it; skipping that ends a few frames earlier does no harm.
     """
     rows = table.anchors[:: max(1, len(table.anchors) // 3)][:3].tolist()
     for margin in MARGINS if rows else ():

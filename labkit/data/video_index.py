@@ -1,8 +1,8 @@
-"""What is in a video file, learnt by decoding it once: how many frames, and where reading may begin.
+"""The index of a video file, made by decoding it once: the number of frames, and the places where reading may begin.
 
 The index is a table of packets with the number of the frame that each became, a fingerprint of that frame, and the
 *anchors*: keyframes to which a seek really leads, found by trying. It is kept as an Arrow file in labkit's cache
-folder, and made again when the video changes or the file is not what it should be.
+folder, and made again when the video changes or the Arrow file is damaged.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ VERSION = 4  # of the file's layout and of the way frames are counted; a new num
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file holds. Width and height are in pixels, after rotation."""
+    """The facts about a file. Width and height are in pixels, after rotation."""
 
     frames: int  # frames that can be read, counted by decoding
     fps: float  # frames per second, the mean where the rate varies
@@ -44,12 +44,13 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """Everything that exact reading needs. Without anchors a file is read from its beginning each time."""
+    """The data for exact reading. Without anchors a file is read from its beginning each time."""
 
     info: VideoInfo
     orientation: Orientation
     table: PacketTable
-    margin: int | None  # how far before a wanted frame others may be left undecoded; None: none may
+    # Frames up to this many before a wanted one are decoded, others may be skipped; None: all are decoded.
+    margin: int | None
     tick: float  # seconds, the unit of the table's timestamps
 
     @property
@@ -59,7 +60,7 @@ class VideoIndex:
 
 
 def index_video(path: str | Path) -> VideoInfo:
-    """Make the index of one video, or find it in the cache, and say what is in the file. Fit for worker processes.
+    """Make the index of one video, or find it in the cache, and return the facts. Fit for worker processes.
 
     Raises `VideoError` where nothing can be read.
     """
@@ -132,7 +133,7 @@ def _true_rate(times: np.ndarray | None, rate: float) -> float | None:
 
 
 def _cache_file(path: Path) -> Path | None:
-    """Where the index of this state of this file is kept; None where there is no such file or no cache folder."""
+    """The file that keeps the index of this state of this video; None if the video or the cache folder is missing."""
     try:
         about = path.stat()
         key = os.fsencode(f"{VERSION}\0{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}")
@@ -169,7 +170,7 @@ def _keep(index: VideoIndex, kept: Path) -> None:
 
 
 def _read(kept: Path) -> VideoIndex | None:
-    """The index kept in this file; None if there is none or it is broken. Mapped into memory, not read."""
+    """The index kept in this file; None if it is missing or broken. It is mapped into memory, not read."""
     import pyarrow as pa
 
     if not kept.is_file():
@@ -195,7 +196,7 @@ def _read(kept: Path) -> VideoIndex | None:
 
 
 def _checksum(about: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> int:
-    """Of all that an index file holds: 0.3 ms for 30,000 packets."""
+    """A checksum of all content of an index file: 0.3 ms for 30,000 packets."""
     value = zlib.crc32(json.dumps(about, sort_keys=True).encode())
     for name in COLUMNS:
         value = zlib.crc32(np.ascontiguousarray(columns[name]).data, value)

@@ -21,15 +21,15 @@ from labkit.data.video_file import Orientation, checksum, explain, fingerprint, 
 AFTERMATH = 32  # packets read on after damage, to see which frames it reached
 HELD = 8  # frames kept from the decoder in a second walk, so that it draws each into other memory than before
 
-# Decoders that mark damage, tried with 60 broken files each. The others (MJPEG, FFV1, VP8, HEVC, ...) may leave a part
-# of a damaged frame undrawn and say nothing, so that what stood in the memory before shows: they are asked twice.
+# Decoders that mark damage, tried with 60 broken files each. The others (MJPEG, FFV1, VP8, HEVC, ...) may leave a part of
+# a damaged frame undrawn without an error, and older content of the memory shows. Their files are decoded twice.
 MARKING = frozenset(
     ("flv", "h263", "h263p", "h264", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4", "msmpeg4v2", "theora")
 ) | {"vp9", "wmv1", "wmv2"}
 
 
 class Walk:
-    """One decode from beginning to end: what it meets, packets and frames, in order.
+    """One decode from beginning to end: all packets and frames, in order.
 
     With `whole` it keeps a checksum of each whole frame; with `hold` it keeps so many frames from their decoder.
     """
@@ -79,7 +79,7 @@ class Walk:
         return chain(first, packets)
 
     def repeat(self, path: Path) -> None:
-        """Walk again with other memory under the frames; where one comes out differently, it is damaged."""
+        """Walk again with other memory under the frames. A frame that comes out differently is damaged."""
         other = Walk(whole=True, hold=HELD)
         container, stream = open_video(path)
         with container:
@@ -122,14 +122,14 @@ class Walk:
         self._held.append(frame)
 
     def _damage(self, row: int, reason: str) -> None:
-        """Note damage; what comes before the first keyframe is none, but a recording joined midway."""
+        """Note damage. Errors before the first keyframe do not count: the recording begins there in the middle."""
         begun = any(keyframe for *_, keyframe in self.packets[: row + 1])
         if begun and (self.hurt is None or row < self.hurt):
             self.hurt, self.reason = row, reason
 
     @property
     def good(self) -> int:
-        """Frames before the first that comes from the damaged packet or one read after it, and may refer to it."""
+        """The number of good frames: those before the first frame from the damaged packet or a later one."""
         if self.hurt is None:
             return len(self.rows)
         return next((n for n, row in enumerate(self.rows) if row >= self.hurt or n == self.steady), len(self.rows))

@@ -2,7 +2,7 @@
 
 From Tran, Bourdev, Fergus, Torresani, Paluri, "Learning Spatiotemporal Features with 3D Convolutional Networks"
 (ICCV 2015), section 3.3 and Figure 3, and Carreira, Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017),
-section 2.2. The two differ in what stands around a convolution and in which pools halve the time: both are given.
+section 2.2. The two differ in the layers around a convolution and in the pools that halve time: see `Design`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ from labkit.models.network import Network, at_least_one
 
 @dataclass(frozen=True)
 class Design:
-    """What tells one C3D from another."""
+    """The differences between C3D and the 3D ConvNet."""
 
-    conv: Callable[[int, int], nn.Module]  # channels in and out -> a 3x3x3 convolution and what follows it
-    linear: Callable[[int, int], nn.Module]  # features in and out -> a linear layer and what follows it
+    conv: Callable[[int, int], nn.Module]  # channels in and out -> a 3x3x3 convolution, its norm and its ReLU
+    linear: Callable[[int, int], nn.Module]  # features in and out -> a linear layer, its norm and its ReLU
     halve_time: tuple[bool, ...]  # which of the five pools halve T; all halve H and W
 
 
@@ -86,7 +86,7 @@ class C3D(Network):
 
     fc6 has a weight for each position of pool5, so the network reads clips of one size only, or of sizes that the
     pools round to the same: for 16x112x112 that is 16 to 31 frames and 96 to 127 pixels. Longer videos are cut into
-    clips. Another size is asked for by `clip`.
+    clips. `clip` chooses another size.
 
     The pool5 of the Caffe files rounds up where ours pads on both sides: as many windows, one position apart.
 
@@ -139,9 +139,9 @@ class C3D(Network):
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw the weights before each ReLU by He's rule, without which eight layers and no batch norm fade out."""
+        """Draw the weights before each ReLU by He's rule. Without it the signal fades out over eight layers."""
         if self.fc8.weight.is_meta:
-            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
+            return  # no numbers there, and torch's stand-in for drawing them takes a second to import
         for module in self.modules():
             if isinstance(module, nn.Conv3d) or (isinstance(module, nn.Linear) and module is not self.fc8):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
@@ -167,7 +167,7 @@ class C3D(Network):
             )
 
     def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """What follows pool5: two hidden layers and the classifier."""
+        """The layers after pool5: two hidden layers and the classifier."""
         x = self.fc6(x.flatten(1))  # (B, 4096)
         yield "fc6", x
         x = self.fc7(self.dropout(x))  # (B, 4096)

@@ -1,4 +1,4 @@
-"""DenseNet-BC in 2D and in 3D: every layer reads all that came before it in its block.
+"""DenseNet-BC in 2D and in 3D: every layer reads the outputs of all layers before it in its block.
 
 From Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks" (CVPR 2017), Table 1, in 3D as
 in Hara, Kataoka, Satoh (CVPR 2018), Table 1. B is the narrow 1x1x1 convolution before each 3x3x3 one, C the
@@ -20,7 +20,7 @@ from labkit.models.network import Network, at_least_one, one_of
 
 
 class DenseLayer(nn.Module):
-    """Adds `growth` channels to those it reads (Hara et al. 2018, Figure 3).
+    """A layer that adds `growth` channels to its input (Hara et al. 2018, Figure 3).
 
         x ─ BN ─ ReLU ─ conv 1³ ─ BN ─ ReLU ─ conv 3³ ─ concatenate
         └──────────────────────────────────────────────────┘
@@ -57,7 +57,7 @@ class HalvingPool2d(nn.AvgPool2d):
 class HalvingPool3d(nn.AvgPool3d):
     """The mean of each 2x2x2 cube, an odd last frame, row or column left out; a size of 1 stays 1.
 
-    The published network would refuse a clip whose time is used up before the last transition.
+    The published network refuses a clip that has one frame left before the last transition.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ HALVING = {2: HalvingPool2d, 3: HalvingPool3d}
 
 
 class Transition(nn.Sequential):
-    """Between two blocks: half the channels, half the time, height and width.
+    """The layer between two blocks: it halves channels, time, height and width.
 
     x ─ BN ─ ReLU ─ conv 1³ ─ mean 2³
     """
@@ -177,5 +177,5 @@ class DenseNet(Network):
         return self.maxpool(x)
 
     def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """What follows the last block: BN, ReLU, and the usual classifier."""
+        """The layers after the last block: BN, ReLU, and the usual classifier."""
         return super().answer(self.relu(self.bn2(x)))

@@ -1,4 +1,4 @@
-"""One row of the zoo: what a network is called, how it is built, how it wants its clips, and where it comes from.
+"""One row of the zoo: a network's name, its builder, its clips, and its paper.
 
 Plain data, without torch: the module that builds the network is imported when it is built.
 """
@@ -26,13 +26,13 @@ class ModelEntry:
     architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
     defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
     clip: ClipSpec = field(default_factory=ClipSpec)
-    flow: ClipSpec | None = None  # what a two-stream network reads beside it
+    flow: ClipSpec | None = None  # the flow that a two-stream network reads beside the clip
     paper: str = "hara-2018-retrace"  # a folder of summaries/
     table: str = "Table 1"  # where in that paper
     note: str = ""
     renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
-    releases: tuple[Release, ...] = ()  # published weights that want other pixels than `clip` says
-    published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
+    releases: tuple[Release, ...] = ()  # published weights that need other pixels than `clip` says
+    published: Mapping[str, Any] = field(default_factory=dict)  # arguments for `survey.cite`, which finds its accuracy
 
     @property
     def source(self) -> str:
@@ -77,7 +77,7 @@ class ModelEntry:
         usual, flow = self.specs(overrides.get("stack"))
         clip = chosen or usual
         channels = overrides.get("in_channels", clip.channels)
-        if channels != clip.channels:  # flow, say: no published mean belongs to such input
+        if channels != clip.channels:  # flow, say: there is no published mean for it
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
         if "flow" in self.overrides:  # a network of two streams
@@ -93,7 +93,7 @@ class ModelEntry:
         return network
 
     def _check(self, overrides: Mapping[str, Any]) -> None:
-        """Raises for overrides that the builder would not take, or that would break something else first."""
+        """Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
         from labkit.models.network import at_least_one  # loads torch, which the table does without
 
         for name in overrides:

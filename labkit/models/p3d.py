@@ -1,7 +1,7 @@
-"""P3D: a residual network whose 3×3×3 convolutions are a 2D one in space and a 1D one in time, arranged in three ways.
+"""P3D: a residual network that splits 3×3×3 convolutions into a 2D one in space and a 1D one in time, in three ways.
 
 From Qiu, Yao, Mei, "Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks" (ICCV 2017), section 3
-and Figures 2 to 4. What the paper leaves open (strides, pools in time, the last stage) is that of the authors'
+and Figures 2 to 4. The paper leaves strides, pools in time and the last stage open. Here they are those of the authors'
 published Caffe network, which the PyTorch port at github.com/qijiezhao/pseudo-3d-pytorch follows.
 """
 
@@ -161,7 +161,7 @@ class P3D(Network):
             raise ValueError(f"P3D halves time {len(self.stages)} times: it needs {least} frames, not {x.shape[2]}")
 
     def part(self, name: str, x: Tensor) -> Tensor:
-        """One of `.parts`, applied. A pool follows each stage but the last, which reads every frame by itself."""
+        """Apply one of `.parts`. A pool follows each stage but the last. The last stage reads every frame by itself."""
         if name == self.stages[-1]:
             images = x.transpose(1, 2).flatten(0, 1)  # (B T/16, 1024, H/16, W/16)
             return super().part(name, images).unflatten(0, (len(x), x.shape[2])).transpose(1, 2)

@@ -25,7 +25,7 @@ class ConvNetLSTM(Network):
 
         Conv3d_1a_7x7 ... Mixed_5c    as in `Inception`, T frames
         pool      1024 x T            average over space, batch norm
-        features   512 x T            what the LSTM says at each step
+        features   512 x T            output of the LSTM at each step
         Logits       K x T            logits at each step: the training loss is taken on all
         logits       K                those of the last step
 

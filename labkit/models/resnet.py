@@ -1,4 +1,4 @@
-"""One residual network for all of them: block, convolution, shortcut, stem and dimension are given, never asked about.
+"""One class for all residual networks: block, convolution, shortcut, stem and dimension are arguments.
 
 From Hara, Kataoka, Satoh, "Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?" (CVPR 2018),
 Table 1, with the (2+1)D networks of Tran et al. (CVPR 2018). Tensor names are those of the published 3D-ResNets
@@ -44,7 +44,7 @@ BlockBuilder = Callable[..., Block]
 
 @dataclass(frozen=True)
 class Stem:
-    """The first convolution and what follows it. A pair is (time, space)."""
+    """The first convolution and the pool after it. A pair is (time, space)."""
 
     kernel: Size = 7
     stride: Size = (1, 2)
@@ -59,7 +59,7 @@ TORCHVISION = Stem(kernel=(3, 7), pool=False)  # torchvision's video networks, a
 
 @dataclass(frozen=True)
 class Plan:
-    """What makes one residual network another: everything but its size and its dimension.
+    """The design of a residual network: everything but its size and its dimension.
 
     `strides` and `convs` hold one value a stage, and the last holds for all stages after it. A stage's stride sits in
     its first block.
@@ -140,16 +140,16 @@ class ResNet(Network):
     For ResNeXt-101 the table prints N = 3 24 36 3. That would make 200 layers: an erratum, and not what was published.
 
     Args:
-        plan: what makes it the network it is: a `Plan`, or the name of one in `PLANS`.
+        plan: the design: a `Plan`, or the name of one in `PLANS`.
         dims: 3 for `(B, C, T, H, W)`, 2 for `(B, C, H, W)`.
         num_classes: K.
         in_channels: C; 3 for RGB, 2 for flow.
         width: channels of the stem, which all others are multiples of.
-        shortcut: what stands beside a block that changes the shape, a key of `SHORTCUTS`.
+        shortcut: the shortcut of a block that changes the shape, a key of `SHORTCUTS`.
         dropout: share of features dropped before the classifier while training.
         clip: how this network wants its clips; kept as `.clip`.
 
-    Raises `ValueError` for a plan or shortcut that is not there, and for numbers below 1.
+    Raises `ValueError` for an unknown plan or shortcut, and for numbers below 1.
     """
 
     def __init__(
@@ -197,8 +197,8 @@ class ResNet(Network):
         return self.relu(self.bn1(self.conv1(x)))
 
     def pool(self, x: Tensor) -> Tensor:
-        """`(B, width, T, H/2, W/2)` to `(B, width, T/2, H/4, W/4)`."""
-        return self.maxpool(x)
+        """`(B, width, T, H/2, W/2)` to `(B, width, T/2, H/4, W/4)`; `x` itself where the stem has no pool."""
+        return x if self.maxpool is None else self.maxpool(x)
 
 
 def _stage(

@@ -1,4 +1,4 @@
-"""Networks of two streams: one sees the pixels, the other the motion (optical flow), and both have a say.
+"""Networks of two streams: one reads the pixels, the other the motion (optical flow), and their answers are combined.
 
 From Carreira, Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017), section 2.3 and 2.4, Figure 2 c to e; the idea is
 that of Simonyan and Zisserman, "Two-Stream Convolutional Networks for Action Recognition in Videos" (NIPS 2014). All
@@ -31,7 +31,7 @@ def as_images(x: Tensor, *, stack: int = 1) -> Tensor:
 
 
 def as_video(x: Tensor, *, batch: int) -> Tensor:
-    """What a 2D network gave for the images of `as_images`, as maps over time: `(B * n, C, ...)` to `(B, C, n, ...)`."""
+    """The output of a 2D network for the images of `as_images`, as maps over time: `(B * n, C, ...)` to `(B, C, n, ...)`."""
     return x.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
@@ -49,9 +49,9 @@ def check_pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
 
 
 def check_stacks(x: Tensor, stack: int) -> None:
-    """Raises `ValueError` where the frames of a clip are no whole stacks."""
+    """Raises `ValueError` where the frames of a clip do not fill whole stacks."""
     if x.shape[2] % stack:
-        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} are no whole stacks")
+        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} do not fill whole stacks")
 
 
 def check_stack_per_frame(rgb: Tensor, flow: Tensor, stack: int) -> None:
@@ -85,7 +85,7 @@ class ImageStream(Inception):
 
 @dataclass(frozen=True)
 class Design:
-    """What tells one network of two separate streams from another."""
+    """The differences between networks of two separate streams."""
 
     rgb: Callable[..., Inception]
     flow: Callable[..., Inception]

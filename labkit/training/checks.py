@@ -36,20 +36,23 @@ def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recip
     A model that has learnt before (`recipe.trained`) gets a new classifier where the classes differ. Raises
     `ValueError` for what does not fit.
     """
-    if recipe.trained is not None:
-        if recipe.trained != ALL:
-            check_stage(model, recipe.trained)
-        _fit_head(model, len(train.classes), seed=seed)
-    check_dataset(model.eval(), train, "training set", batch_size=recipe.batch_size)
+    learnt = recipe.trained is not None
+    if recipe.trained not in (None, ALL):
+        check_stage(model, recipe.trained)
+    check_dataset(model.train(not learnt), train, "training set", batch_size=recipe.batch_size, any_classes=learnt)
+    if val is not None:
+        check_same_classes(train, val)
     if recipe.name:
         _check_cut(recipe, train)
+    if learnt:
+        _fit_head(model, len(train.classes), seed=seed)
     batch = min(recipe.batch_size, len(train))
-    part = Part(model, recipe.trained, _example(batch_shape(model, train, batch)))
-    part.train()
-    _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
+    part = Part(model, recipe.trained, example(model, train, batch))
+    if learnt:  # frozen batch norms read batches of one clip, others do not
+        part.train()
+        _output_shape(unwrapped(model), train, "training set", batch=batch)
     if val is not None:
         check_dataset(model.eval(), val, "validation set", batch_size=recipe.batch_size)
-        check_same_classes(train, val)
     return part
 
 
@@ -80,8 +83,12 @@ def _check_cut(recipe: Protocol, train: ClipDataset) -> None:
         )
 
 
-def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
+def check_dataset(
+    model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int, any_classes: bool = False
+) -> None:
     """Check that the model can read the dataset's clips and has its classes. `role` is its name: "training set", say.
+
+    `any_classes` is for a model whose classifier will be replaced where the classes differ.
 
     Raises `ValueError` if not. Warns where the model was made for other clips, but can read these.
     """
@@ -100,10 +107,10 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
     for name, found in (("clip", dataset.spec), ("flow", flow_spec(dataset))):
         _compare_specs(name, getattr(model, name, None), found)
     outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
-    if outputs is not None and outputs[-1] != len(dataset.classes):
+    if outputs is not None and not any_classes and outputs[-1] != len(dataset.classes):
         raise ValueError(
             f"the model answers with {counted(outputs[-1], 'class', 'classes')}, the {role} has {len(dataset.classes)}: "
-            f"create_model(..., num_classes={len(dataset.classes)})"
+            f'create_model(..., num_classes={len(dataset.classes)}), or fit(..., trained="all") for a model with weights'
         )
 
 
@@ -163,50 +170,47 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
     """The shape of the model's answer, from a pass without values; None for a model that needs values."""
-    shape, frames = batch_shape(model, dataset, batch), dataset.spec.frames
+    clips, frames = example(model, dataset, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
     try:
-        return _shape_of_answer(model, shape)
+        return _shape_of_answer(model, clips)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
-        if batch == 1 and model.training and _can_read(model, batch_shape(model, dataset, 2)):
+        if batch == 1 and model.training and _can_read(model, example(model, dataset, 2)):
             few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
             raise ValueError(
                 f"{few}, and this network needs two clips to learn from: its batch normalisation compares the values of a "
                 "batch, and at the end of the network one clip has a single value in each channel"
             ) from error
+        shape = tuple(clips.shape) if isinstance(clips, Tensor) else tuple(tuple(each.shape) for each in clips)
         raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
 
 
-def batch_shape(model: nn.Module, dataset: ClipDataset, batch: int) -> tuple[Any, ...]:
-    """The shape of a batch as the model reads it: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network.
+def example(model: nn.Module, dataset: ClipDataset, batch: int) -> Any:
+    """A batch without values (on the meta device) as the model reads it: `(B, C, T, H, W)`; for images `(B, C, H, W)`.
 
-    Of a dataset of pairs it is a pair of shapes.
+    Of a dataset of pairs it is a pair of tensors.
     """
     if (flow := flow_spec(dataset)) is not None:
-        return ((batch, *dataset.spec.shape), (batch, *flow.shape))
+        return tuple(torch.empty((batch, *spec.shape), device="meta") for spec in (dataset.spec, flow))
     channels, frames, size, _ = dataset.spec.shape
-    return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    return torch.empty(shape, device="meta")
 
 
-def _example(shape: tuple[Any, ...]) -> Any:
-    """A tensor of this shape on the meta device; of a pair of shapes a pair of tensors."""
-    return tuple(map(_example, shape)) if isinstance(shape[0], tuple) else torch.empty(shape, device="meta")
-
-
-def _shape_of_answer(model: nn.Module, shape: tuple[Any, ...]) -> torch.Size:
+def _shape_of_answer(model: nn.Module, clips: Any) -> torch.Size:
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
     }
     with torch.no_grad():
-        return functional_call(model, state, (_example(shape),)).shape
+        return functional_call(model, state, (clips,)).shape
 
 
-def _can_read(model: nn.Module, shape: tuple[Any, ...]) -> bool:
+def _can_read(model: nn.Module, clips: Any) -> bool:
     try:
-        _shape_of_answer(model, shape)
+        _shape_of_answer(model, clips)
     except (RuntimeError, ValueError, IndexError):
         return False
     return True

@@ -1,7 +1,7 @@
-"""A 2D network that has learnt to name shapes in single frames of the embedded dataset: what one inflates offline.
+"""A 2D network that names shapes in single frames of the embedded dataset, for inflation without a download.
 
-It stands in where no ImageNet weights can be had. It trains in under a minute on a CPU, and is kept: the same
-settings, data and code give the kept network at once.
+It takes the place of ImageNet weights on a machine that is offline. It trains in under a minute on a CPU, and its
+weights are kept: the same settings, data and code (its own and all that it imports) give them at once.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ EPOCHS, BATCH, RATE = 6, 64, 0.1
 
 
 class ShapeNetwork(NamedTuple):
-    """What `shape_network` gives."""
+    """The result of `shape_network`."""
 
     network: nn.Module  # in evaluation mode, on the CPU
-    clip: ClipSpec  # how it wants its images
+    clip: ClipSpec  # the images that it reads
     categories: tuple[str, ...]
     accuracy: float  # share in 0-1 of test frames named right (clip level, one frame of each video)
     path: Path  # where the weights are kept
-    trained: bool  # now; False if it was found kept
+    trained: bool  # whether it was trained now; False if its weights were kept
 
 
 def shape_network(
@@ -80,7 +80,7 @@ def _frames(subset: Any, root: str | Path, seed: int, progress: bool, **options:
 
 
 def _kept_accuracy(network: nn.Module, path: Path) -> float | None:
-    """Load the kept weights and say how good they are; None if there are none, or the file is damaged."""
+    """Load the kept weights and return their accuracy; None if there are none, or the file is damaged."""
     if not path.is_file():
         return None
     try:

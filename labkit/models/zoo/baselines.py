@@ -8,12 +8,12 @@ from labkit.models.releases import Release
 
 
 def _printed(model: str) -> dict[str, str]:
-    """Where Hara et al. print its accuracy beside their own."""
+    """Its accuracy as Hara et al. print it beside their own."""
     about = {"paper": "hara-2018-retrace", "model": model, "source": "Table 5"}
     return {**about, "dataset": "UCF-101", "metric": "top-1"}
 
 
-# Both were converted from Caffe, which reads BGR: no clip says so, and the loader does.
+# Both were converted from Caffe, which reads BGR. A clip cannot say so; the advice does.
 C3D_PORT = Release(
     name="a PyTorch port of C3D, converted from the authors' Caffe network",
     sign=r"(^|\.)conv3a\.weight$",
