@@ -52,7 +52,7 @@ def _look(check: tuple[str, Callable[[], Line]]) -> Line:
 
 def python() -> Line:
     """The interpreter's version."""
-    seen = f"{platform.python_version()} at {sys.executable}"
+    seen = f"{platform.python_version()} at {_short(sys.executable)}"
     if sys.version_info < OLDEST_PYTHON:
         return Line("Python", "error", seen, "install Python 3.11 or newer")
     return Line("Python", "ok", seen)
@@ -174,7 +174,7 @@ def kernel() -> Line:
     to_do = (
         f"notebooks would run without the packages installed here: {sys.executable} -m ipykernel install --sys-prefix"
     )
-    return Line("kernel", "warning", f"python3 starts {command}", to_do)
+    return Line("kernel", "warning", f"python3 starts {_short(command)}", to_do)
 
 
 def cache() -> Line:
@@ -188,7 +188,7 @@ def cache() -> Line:
             file.write(b"labkit")
     except OSError as error:
         return Line("cache folder", "error", f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), to_do)
-    return Line("cache folder", "ok", str(folder))
+    return Line("cache folder", "ok", _short(folder))
 
 
 def disk() -> Line:
@@ -200,7 +200,7 @@ def disk() -> Line:
     except OSError:
         folder = Path.home() if Path.home().exists() else Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
-    seen = f"{free / 1e9:.1f} GB free at {folder}"
+    seen = f"{free / 1e9:.1f} GB free at {_short(folder)}"
     if free < DISK_NEEDED:
         return Line("disk", "error", seen, "make room, or set LABKIT_CACHE to another disk: the course needs 0.5 GB")
     if free < DISK_WANTED:
@@ -211,7 +211,8 @@ def disk() -> Line:
 def ffmpeg() -> Line:
     """The ffmpeg program. Only some tests of the decoder use it."""
     found = shutil.which("ffmpeg")
-    return Line("ffmpeg", "ok", found or "not installed (only tests of the decoder use the program)")
+    seen = _short(found) if found else "not installed (only tests of the decoder use the program)"
+    return Line("ffmpeg", "ok", seen)
 
 
 CHECKS: dict[str, Callable[[], Line]] = {
@@ -235,6 +236,19 @@ def _python(program: str, *, seconds: float) -> subprocess.CompletedProcess[str]
         return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"no answer after {seconds:.0f} s")
+
+
+def _short(path: str | Path) -> str:
+    """A path as one would type it: from the folder one stands in or from its checkout, else from home (`~`), else whole.
+
+    A notebook stands in its run's folder, so the checkout is looked for upwards.
+    """
+    here = Path.cwd()
+    checkouts = (folder for folder in here.parents if (folder / "notebooks" / "course.toml").is_file())
+    for start, sign in ((here, ""), (next(checkouts, here), ""), (Path.home(), "~")):
+        if start != Path(start.anchor) and Path(path).is_relative_to(start):  # in a container the home may be "/"
+            return str(Path(sign) / Path(path).relative_to(start))
+    return str(path)
 
 
 def _installed(package: str) -> str:

@@ -5,7 +5,6 @@
 (seed, epoch, index): the same on every machine, for every number of workers, after every resume.
 """
 
-import difflib
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +34,7 @@ from labkit.data.splits import Subset, Validation
 from labkit.data.transforms import Box, Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
+from labkit.names import meant_or_all
 
 Sampling = Literal["random", "centre", "windows", "spaced", "whole"]
 OnError = Literal["skip", "raise"]
@@ -547,7 +547,5 @@ def _warn_of_forbidden_flip(transform: Transform | None, rule: Flip) -> None:
 
 def _choose(value: str, valid: Sequence[str], what: str) -> str:
     if value not in valid:
-        near = difflib.get_close_matches(str(value), valid, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(valid[:20])}"
-        raise ValueError(f"no {what} {value!r}: {hint}")
+        raise ValueError(f"no {what} {value!r}{meant_or_all(value, valid)}")
     return value

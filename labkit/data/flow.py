@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 
 Method = Literal["dis", "tvl1"]
 
@@ -44,8 +44,7 @@ class FlowSettings:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            hint = did_you_mean(self.method, METHODS)
-            raise ValueError(f"unknown flow method {self.method!r}{hint} There are {' and '.join(METHODS)}.")
+            raise ValueError(f"unknown flow method {self.method!r}{meant_or_all(self.method, METHODS)}")
         if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not 0 < self.bound < 1e4:
             raise ValueError(f"the bound of the flow must be a number of pixels above 0, not {self.bound!r}")
         if isinstance(self.short_side, bool) or not isinstance(self.short_side, int) or self.short_side < 1:

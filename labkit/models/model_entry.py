@@ -6,12 +6,12 @@ Plain data, without torch: the module that builds the network is imported when i
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from labkit.clip import ClipSpec
 from labkit.models.releases import Release
+from labkit.names import meant_or_all
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,7 +102,7 @@ class ModelEntry:
                     f"{self.name} is what it is by its {name}={self.architecture[name]!r}; choose another model"
                 )
             if name not in self.overrides:
-                raise TypeError(f"{self.name} takes no {name!r}{nearest(name, self.overrides)}")
+                raise TypeError(f"{self.name} takes no {name!r}{meant_or_all(name, self.overrides)}")
         for name in ("clip", "flow"):
             if not isinstance(overrides.get(name), ClipSpec | None):
                 raise ValueError(f"{name} must be a ClipSpec, not {overrides[name]!r}")
@@ -110,9 +110,3 @@ class ModelEntry:
         if not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
             raise ValueError(f"dropout must be a share from 0 to 1, not {dropout!r}")
         at_least_one(in_channels=overrides.get("in_channels", 1))
-
-
-def nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:
-    """How a message about an unknown name ends: the nearest valid one, or all of them."""
-    close = get_close_matches(name, valid, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(valid)}"

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -23,6 +22,7 @@ from torch import nn
 from labkit.clip import ClipSpec
 from labkit.models.weights import Loaded, WeightsError, class_count, load_weights
 from labkit.models.zoo import entry, list_models
+from labkit.names import did_you_mean
 
 PATIENCE = 10.0  # seconds without a sign of life after which a download is given up
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -93,9 +93,8 @@ def _source(name: str, options: Mapping[str, Any]) -> Source:
         return _torchvision(name, options)
     if name in list_models("*_2d"):
         return _from_the_zoo(name, options)
-    close = get_close_matches(name, pretrained_names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "labkit.models.pretrained.pretrained_names() lists them"
-    raise ValueError(f"unknown 2D network {name!r}: {hint}")
+    hint = did_you_mean(name, pretrained_names())
+    raise ValueError(f"unknown 2D network {name!r}{hint} labkit.models.pretrained.pretrained_names() lists them")
 
 
 def _torchvision(name: str, options: Mapping[str, Any]) -> Source:

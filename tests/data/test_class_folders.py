@@ -267,5 +267,5 @@ def test_that_validation_is_the_test_folder_is_described_with_the_way_out(tmp_pa
     ds = opened(tmp_path, "val", val="split")
     assert "held out" in ds.describe()
     assert ds.table["video"].str.startswith("train/a/").all()
-    with pytest.raises(ValueError, match="no way to validate 'splt': did you mean 'split'"):
+    with pytest.raises(ValueError, match="no way to validate 'splt'; did you mean 'split'"):
         opened(tmp_path, "val", val="splt")

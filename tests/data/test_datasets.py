@@ -252,7 +252,7 @@ def test_a_class_whose_mirror_image_is_left_out_is_never_flipped(tiny_ucf101, mo
 
 @pytest.mark.parametrize("rule", [{"clap": "jmup"}, {0: 3}, "forbiden"])
 def test_a_flip_rule_that_names_no_class_is_refused(tiny_ucf101, rule):
-    with pytest.raises(ValueError, match=r"no class 'jmup': did you mean 'jump'|label 3 is outside|'forbidden'"):
+    with pytest.raises(ValueError, match=r"no class 'jmup'; did you mean 'jump'|label 3 is outside|'forbidden'"):
         open_dataset("ucf101", tiny_ucf101, spec=SPEC, flip=rule, progress=False)
 
 
@@ -334,12 +334,12 @@ def test_hmdb51_opens_with_its_own_lists(write_numbered, tmp_path, read_numbers)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "ucf10"}, "no dataset 'ucf10': did you mean 'ucf101'"),
-        ({"name": "zzz"}, "no dataset 'zzz': there are motion, ucf101"),
+        ({"name": "ucf10"}, "no dataset 'ucf10'; did you mean 'ucf101'"),
+        ({"name": "zzz"}, "no dataset 'zzz'; there are motion, ucf101"),
         ({"subset": "tain"}, "did you mean 'train'"),
         ({"sampling": "window"}, "did you mean 'windows'"),
         ({"on_error": "stop"}, "there are skip, raise"),
-        ({"classes": ["wavee"]}, "no class 'wavee': did you mean 'wave'"),
+        ({"classes": ["wavee"]}, "no class 'wavee'; did you mean 'wave'"),
         ({"classes": ["wave", "wave"]}, "each once"),
         ({"classes": []}, "at least one class"),
         ({"limit": 0}, "at least 1"),

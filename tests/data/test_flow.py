@@ -109,7 +109,7 @@ def test_a_wheel_without_tvl1_is_told_by_the_missing_function(monkeypatch):
     ("wrong", "message"),
     [
         ({"method": "tv-l1"}, "unknown flow method 'tv-l1'; did you mean 'tvl1'"),
-        ({"method": "farneback"}, "unknown flow method 'farneback'. There are dis and tvl1"),
+        ({"method": "farneback"}, "unknown flow method 'farneback'; there are dis, tvl1"),
         ({"bound": 0}, "must be a number of pixels above 0, not 0"),
         ({"bound": float("nan")}, "must be a number of pixels above 0, not nan"),
         ({"short_side": 0}, "must be a whole number of at least 1, not 0"),

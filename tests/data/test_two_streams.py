@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_refused_before_any_flow_is_computed(videos, option
 
 
 def test_streams_have_names(videos):
-    with pytest.raises(ValueError, match="no stream 'flo': did you mean 'flow'"):
+    with pytest.raises(ValueError, match="no stream 'flo'; did you mean 'flow'"):
         opened(videos).stream("flo")
 
 

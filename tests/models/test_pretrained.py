@@ -178,7 +178,7 @@ def test_a_local_file_of_something_else_is_one_line(tmp_path, write, message):
 
 
 def test_unknown_names_suggest_the_nearest():
-    with pytest.raises(ValueError, match="unknown 2D network 'resnet81': did you mean 'resnet18'"):
+    with pytest.raises(ValueError, match="unknown 2D network 'resnet81'; did you mean 'resnet18'"):
         pretrained_2d("resnet81")
     with pytest.raises(WeightsError, match="squeezenet1_0_caffe: its weights are not for download here: pass a file"):
         pretrained_2d("squeezenet1_0_caffe")

@@ -7,10 +7,11 @@ when it is built.
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from labkit.models.model_entry import ModelEntry, nearest
+from labkit.models.model_entry import ModelEntry
 from labkit.models.zoo.baselines import BASELINES
 from labkit.models.zoo.quo_vadis import QUO_VADIS
 from labkit.models.zoo.residual import RESIDUAL
+from labkit.names import meant_or_all
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +27,7 @@ def list_models(pattern: str = "*") -> list[str]:
 def entry(name: str) -> ModelEntry:
     """One row of the zoo. Raises `ValueError`, with the nearest name, for an unknown name."""
     if name not in _ENTRIES:
-        raise ValueError(f"unknown model {name!r}{nearest(name, list(_ENTRIES))}")
+        raise ValueError(f"unknown model {name!r}{meant_or_all(name, _ENTRIES)}")
     return _ENTRIES[name]
 
 
