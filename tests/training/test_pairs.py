@@ -166,7 +166,7 @@ def test_flow_that_makes_no_whole_stacks_is_refused_before_training():
     model = two_streams("two_stream", flow=FLOW.but(frames=3), stack=3)
     with (
         pytest.warns(UserWarning, match="frames 3 there, 8 here"),
-        pytest.raises(ValueError, match="stacks of 3 flow fields: 8 are no whole stacks"),
+        pytest.raises(ValueError, match="stacks of 3 flow fields: 8 do not fill whole stacks"),
     ):
         fit(model, Pairs(4), epochs=1, batch_size=2, progress=False)
 
