@@ -1,4 +1,4 @@
-"""The folder for files that labkit can make again: video indices, generated data, decoded frames."""
+"""The folder for files that labkit can make again: video indices, generated data, decoded frames, optical flow."""
 
 import os
 from pathlib import Path

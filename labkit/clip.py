@@ -5,6 +5,8 @@ from typing import Any, Self
 
 # Mean pixel of ActivityNet, 0-255, subtracted without division (Hara et al. 2018, published code).
 ACTIVITYNET_MEAN = (114.7748, 107.7354, 99.4750)
+# Flow is kept as bytes: 128 is no movement, and 128 ± 127 the bound. So scaled, it lies between -1 and 1.
+FLOW_MEAN, FLOW_STD = (128.0, 128.0), (127.0, 127.0)
 
 
 @dataclass(frozen=True, kw_only=True)

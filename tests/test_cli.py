@@ -340,3 +340,38 @@ def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
     assert done.returncode == 0
     assert "passed over, since they are not videos: 1 file or folder" in done.stdout
     assert "a picture" in done.stdout
+
+
+def test_the_flow_of_a_folder_is_computed_once_and_a_video_without_it_shows_in_the_exit_code(tmp_path, monkeypatch):
+    pytest.importorskip("cv2")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "set" / "train" / "wave"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        write_video(folder / f"{number}.mp4", np.full((4, 32, 32, 3), 60 * number, np.uint8))
+    command = ("data", "flow", "folder", tmp_path / "set", "--bound", 4)
+    first = labkit(*command)
+    assert first.returncode == 0
+    assert first.stdout.splitlines() == [
+        "folder train: flow of 3 videos (dis, up to ±4 pixels)",
+        f"0.0 MB in {tmp_path / 'cache' / 'flow'}",
+    ]
+    made = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache" / "flow").iterdir()}
+    (folder / "empty.mp4").touch()
+    again = labkit(*command)
+    assert (again.returncode, again.stdout) == (1, first.stdout)
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache" / "flow").iterdir()} == made
+
+
+def test_an_unknown_flow_method_is_answered_with_the_nearest(tmp_path):
+    done = labkit("data", "flow", "folder", tmp_path, "--method", "tvl")
+    assert done.returncode == 2
+    assert done.stderr == "labkit: unknown flow method 'tvl'; did you mean 'tvl1'?\n"
+
+
+def test_a_network_of_two_streams_is_shown_with_another_stack():
+    done = labkit("model", "fused_two_stream", "-p", "stack=4", "-p", "width=8", "--size", 32, "--no-layers")
+    assert done.returncode == 0
+    assert "fused_two_stream reads 5×32² + 20×32² and tells" in done.stdout
+    wrong = labkit("model", "fused_two_stream", "-p", "stack=0", "--size", 32)
+    assert wrong.stderr == "labkit: stack must be at least 1, not 0\n"

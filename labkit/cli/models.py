@@ -79,7 +79,7 @@ def model(
     for key, option in (("num_classes", "--classes"), ("clip", "--frames and --size"), ("flow", "--size")):
         if key in overrides:
             raise ValueError(f"{key} is chosen by {option}")
-    resized = _resized(entry(name), frames, size)
+    resized = _resized(entry(name), frames, size, overrides.get("stack"))
     with torch.device("meta"):
         network = cast("Network", create_model(name, num_classes=classes, **overrides, **resized))
     one = replace(entry(name), clip=network.clip, flow=network.flow)
@@ -114,12 +114,13 @@ def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tu
         yield one, costs(network, one.shape)
 
 
-def _resized(one: "ModelEntry", frames: int | None, size: int | None) -> dict[str, "ClipSpec"]:
+def _resized(one: "ModelEntry", frames: int | None, size: int | None, stack: Any) -> dict[str, "ClipSpec"]:
     """The builder's arguments for other frames and another size: the clip, and the flow of a network of two streams."""
     if frames is not None and (one.flow is not None or len(one.shape) == 3):
         which = "two streams of their own lengths" if one.flow is not None else "single frames"
         raise ValueError(f"{one.name} reads {which}; --frames cannot be chosen")
-    specs = {"clip": one.clip if frames is None else one.clip.but(frames=frames), "flow": one.flow}
+    clip, flow = one.specs(stack)
+    specs = {"clip": clip if frames is None else clip.but(frames=frames), "flow": flow}
     return {key: spec if size is None else spec.but(size=size) for key, spec in specs.items() if spec is not None}
 
 

@@ -22,14 +22,16 @@ from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
 from labkit.counting import counted
-from labkit.data import clips, layouts
+from labkit.data import clips, layouts, two_streams
 from labkit.data.clips import Leftover
 from labkit.data.dataset_kinds import KINDS, Flip, dataset_folder
 from labkit.data.dataset_table import REPORT, limited, readable
+from labkit.data.flow import FlowSettings, Method
+from labkit.data.flow_cache import FlowCache, cache_flow
 from labkit.data.frame_cache import FrameCache, cache_frames, reduced
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
-from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
+from labkit.data.transforms import Box, Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
 from labkit.names import meant_or_all
@@ -59,6 +61,9 @@ class VideoDataset(Dataset):
     `flip` says what a mirror image does to a label: nothing ("safe"), another label (a mapping; labels that it lacks
     are never flipped), or "forbidden". Items that cannot be read raise `VideoError`, which names the file; `on_error`
     tells `fit` and `evaluate` whether to leave such items out and count them ("skip") or to end there ("raise").
+
+    With optical flow (`with_flow`), `clip` is the pair `(rgb, flow)` of the same moment, crop and flip: uint8
+    `(T, 3, H, W)` and `(T', 2, H', W')`, the second as `.flow` says. `stream("flow")` gives the flow alone.
     """
 
     def __init__(
@@ -75,6 +80,8 @@ class VideoDataset(Dataset):
         flip: Flip = "safe",
         seed: int = 0,
         cache: FrameCache | None = None,
+        fields: FlowCache | None = None,
+        flow: ClipSpec | None = None,
         report: pd.DataFrame | None = None,
         on_error: OnError = "skip",
         name: str = "videos",
@@ -102,6 +109,15 @@ class VideoDataset(Dataset):
         self.on_error = on_error
         self.name, self.note = name, note
         self._cache = cache
+        # Fields without `flow` are shown alone, as clips of `spec`.
+        self._fields, self.flow = fields, flow
+        self._moment = spec if flow is None else two_streams.moment(spec, flow)
+        if fields is not None:
+            two_streams.check_flow(flow or spec, spec)
+            if self._drawing is None:
+                raise ValueError(
+                    "flow is cut as the frames are: give a transform that draws a box, as TrainTransform does"
+                )
         self._readers: OrderedDict[str, VideoReader] = OrderedDict()
 
     # ------------------------------------------------------------------ what there is
@@ -131,6 +147,11 @@ class VideoDataset(Dataset):
             f"{self.name}: {videos} of {classes}, {counted(len(self), 'clip')} ({self.sampling})",
             f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
         ]
+        if self._fields is not None:
+            how, flow = self._fields.settings, self.flow or spec
+            beside = f"beside it: {counted(flow.frames, 'flow field')}" if self.flow else "each frame: its flow field"
+            apart = f", every {flow.stride} frames" if self.flow and flow.stride > 1 else ""
+            lines.append(f"{beside}{apart} ({how.method}, up to ±{how.bound:g} pixels)")
         if self.note:
             lines.append(shown(self.note))
         if missing:
@@ -156,7 +177,7 @@ class VideoDataset(Dataset):
 
     # ------------------------------------------------------------------ one item
 
-    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, int, int]:
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Any, int, int]:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         if not -len(self) <= index < len(self):
             raise IndexError(f"no item {index}: the dataset has {len(self)}")
@@ -176,11 +197,16 @@ class VideoDataset(Dataset):
             mirrored = self._mirrored(label)
             box, label = (replace(box, flip=False), label) if mirrored is None else (box, mirrored)
         size = self._drawing.spec.size
-        frames = self._read(path, row, numbers, box.short_side(size))
-        return apply(torch.from_numpy(frames).permute(0, 3, 1, 2), box, size), label, row
+        if self._fields is None:
+            return self._show(path, row, numbers, box, size), label, row
+        if self.flow is None:
+            return self._show_flow(path, numbers, box, size), label, row
+        frames, fields = two_streams.split(numbers, self.spec, self.flow, whole=self.sampling == "whole")
+        rgb, flow = self._show(path, row, frames, box, size), self._show_flow(path, fields, box, self.flow.size)
+        return (rgb, flow), label, row
 
     def frame_numbers(self, index: int, epoch: int = 0) -> NDArray[np.int64]:
-        """The frames of the file that item `index` shows in `epoch`, int64 `(T,)`."""
+        """The frames of the file that item `index` shows in `epoch`, int64 `(T,)`; of a pair, all that its moment holds."""
         rng = np.random.default_rng((self.seed, epoch, index))
         row = int(np.searchsorted(self._firsts, index, side="right")) - 1
         return self._numbers(row, index - int(self._firsts[row]), rng)
@@ -191,15 +217,15 @@ class VideoDataset(Dataset):
         uneven = self._reader(self._path(row)).times if self.spec.fps and self._columns["varies"][row] else None
         times = None if uneven is None else uneven[start:end]
         if self.sampling == "random":
-            numbers = clips.random_clip(length, self.spec, rng, fps=fps, times=times)
+            numbers = clips.random_clip(length, self._moment, rng, fps=fps, times=times)
         elif self.sampling == "centre":
-            numbers = clips.centre_clip(length, self.spec, fps, times)
+            numbers = clips.centre_clip(length, self._moment, fps, times)
         elif self.sampling == "whole":
-            numbers = clips.whole(length, self.spec, fps, times)
+            numbers = clips.whole(length, self._moment, fps, times)
         elif self.sampling == "windows":
-            numbers = clips.window(length, self.spec, part, fps, times, leftover=self.leftover)
+            numbers = clips.window(length, self._moment, part, fps, times, leftover=self.leftover)
         else:
-            numbers = clips.spaced_clips(length, self.spec, self.k, fps, times)[part]
+            numbers = clips.spaced_clips(length, self._moment, self.k, fps, times)[part]
         return numbers + start
 
     def _mirrored(self, label: int) -> int | None:
@@ -228,6 +254,18 @@ class VideoDataset(Dataset):
             raise VideoError(path, f"it could be read when the index was built, but not now: {error}") from error
         return frames if len(order) == len(numbers) and (order == numbers).all() else frames[back]
 
+    def _show(self, path: str, row: int, numbers: NDArray[np.int64], box: Box, size: int) -> Tensor:
+        """The box of these frames, uint8 `(T, 3, size, size)`."""
+        frames = self._read(path, row, numbers, box.short_side(size))
+        return apply(torch.from_numpy(frames).permute(0, 3, 1, 2), box, size)
+
+    def _show_flow(self, path: str, numbers: NDArray[np.int64], box: Box, size: int) -> Tensor:
+        """The same box of these fields, uint8 `(T, 2, size, size)`; values stay as they were computed."""
+        assert self._fields is not None
+        fields = torch.from_numpy(self._fields.read(path, numbers)).permute(0, 3, 1, 2)
+        shown = apply(fields, box, size)
+        return two_streams.mirrored(shown) if box.flip else shown
+
     def _reader(self, path: str) -> VideoReader:
         if path in self._readers:
             self._readers.move_to_end(path)
@@ -254,7 +292,7 @@ class VideoDataset(Dataset):
         if self.sampling == "windows":
             lengths = (self.table["end"] - self.table["start"]).tolist()
             counts = [
-                clips.window_count(length, self.spec, fps, leftover=self.leftover)
+                clips.window_count(length, self._moment, fps, leftover=self.leftover)
                 for length, fps in zip(lengths, self.table["fps"].tolist(), strict=True)
             ]
         else:
@@ -288,12 +326,56 @@ class VideoDataset(Dataset):
 
     def cut_like(self, other: "VideoDataset") -> Self:
         """These videos, cut as `other` cuts its own (clip, sampling, transform), so that both are measured alike."""
-        changes = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover, "transform": other._given}
+        changes: dict[str, Any] = {"sampling": other.sampling, "k": other.k, "leftover": other.leftover}
+        changes["transform"] = other._given
+        if self.flow is not None:
+            changes["flow"] = other.flow or two_streams.flow_of(other.spec)
         return self._but(spec=other.spec, **changes)
 
-    def with_spec(self, spec: ClipSpec) -> Self:
-        """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays."""
-        return self._but(spec=spec, augment=replace(self.augment, spec=spec))
+    def with_spec(self, spec: ClipSpec, flow: ClipSpec | None = None) -> Self:
+        """The same videos in clips of another kind: other frames or stride, say. A transform that was given stays.
+
+        `flow` is the other kind of flow of a dataset of pairs; if None, the flow stays as it is.
+        """
+        return self._but(spec=spec, augment=replace(self.augment, spec=spec), flow=flow or self.flow)
+
+    def with_flow(
+        self,
+        settings: FlowSettings | Method = "dis",
+        *,
+        spec: ClipSpec | None = None,
+        workers: int | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Pairs `(rgb, flow)`: beside each clip the optical flow of the same moment, computed now or found computed.
+
+        `settings` are a method, "dis" (fast) or "tvl1" (the papers'), or all of them. `spec` says which fields and how
+        large, a two-stream network's `.flow` for example; if None, there is one field for each frame of the clip.
+        Raises as `cache_flow` does, with the dataset's `on_error`, and `ValueError` for a `spec` that does not fit.
+        """
+        if self._fields is not None and self.flow is None:
+            raise ValueError("this dataset shows flow alone already")
+        chosen = settings if isinstance(settings, FlowSettings) else FlowSettings(settings)
+        flow = spec or two_streams.flow_of(self.spec)
+        empty = self._but(fields=FlowCache(chosen, {}), flow=flow)  # what does not fit is said before work starts
+        kept = cache_flow(self.table, chosen, on_error=self.on_error, workers=workers, progress=progress)
+        return empty._but(fields=kept)
+
+    def stream(self, name: Literal["rgb", "flow"]) -> Self:
+        """One stream of a dataset of pairs, as clips: for a network that reads frames alone, or flow alone."""
+        _choose(name, ("rgb", "flow"), "stream")
+        if self.flow is None:
+            raise ValueError(
+                "this dataset gives no pairs: with_flow() adds the flow, and stream() then takes one of the two"
+            )
+        if name == "rgb":
+            return self._but(fields=None, flow=None)
+        return self._but(spec=self.flow, augment=replace(self.augment, spec=self.flow), flow=None)
+
+    @property
+    def flow_settings(self) -> FlowSettings | None:
+        """How the flow of these items was computed; None where they show none."""
+        return None if self._fields is None else self._fields.settings
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
         """The same videos with other labels, one per row of the table, and the labels of their mirror images."""
@@ -313,7 +395,8 @@ class VideoDataset(Dataset):
     def _but(self, **changes: Any) -> Self:
         same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
         same |= {name: getattr(self, name) for name in ("leftover", "seed", "report", "on_error", "name", "note")}
-        return type(self)(**(same | {"cache": self._cache, "transform": self._given} | changes))
+        same |= {"cache": self._cache, "fields": self._fields, "flow": self.flow, "transform": self._given}
+        return type(self)(**(same | changes))
 
 
 # ---------------------------------------------------------------------- opening
@@ -336,6 +419,8 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     limit: int | None = None,
     cached: bool = False,
+    flow: FlowSettings | Method | None = None,
+    flow_spec: ClipSpec | None = None,
     on_error: OnError = "skip",
     workers: int | None = None,
     progress: bool = True,
@@ -350,6 +435,8 @@ def open_dataset(
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
     `leftover` say how videos are cut into clips (see `VideoDataset`).
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
+    With `flow`, "dis" or "tvl1", items are pairs `(rgb, flow)`; the flow is computed once and kept, and `flow_spec` says
+    which fields an item has (see `VideoDataset.with_flow`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
     raise `VideoError`. The same holds in training and evaluation for files that go bad later. Files that are not videos
     are listed in `.report` too, as passed over.
@@ -362,6 +449,7 @@ def open_dataset(
     _choose(val, get_args(Validation), "way to validate")
     _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
+    flow = _flow_settings(flow, spec, flow_spec)
     folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
@@ -384,7 +472,20 @@ def open_dataset(
         name=f"{name} {subset}",
         note=listing.note,
     )
-    return dataset.cached(workers=workers, progress=progress) if cached else dataset
+    dataset = dataset.cached(workers=workers, progress=progress) if cached else dataset
+    return dataset if flow is None else dataset.with_flow(flow, spec=flow_spec, workers=workers, progress=progress)
+
+
+def _flow_settings(
+    flow: FlowSettings | Method | None, spec: ClipSpec, flow_spec: ClipSpec | None
+) -> FlowSettings | None:
+    """The flow that is asked for, checked. Raises `ValueError` where it does not fit the clips."""
+    if flow is None:
+        if flow_spec is not None:
+            raise ValueError('flow_spec says which flow an item has, so it needs flow="dis" or flow="tvl1"')
+        return None
+    two_streams.check_flow(flow_spec or two_streams.flow_of(spec), spec)
+    return flow if isinstance(flow, FlowSettings) else FlowSettings(flow)
 
 
 def _check_settings(sampling: str, k: int, seed: int, limit: int | None = None) -> None:

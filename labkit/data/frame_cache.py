@@ -74,7 +74,7 @@ class FrameCache:
         byte, frames, height, width, first = self.rows[path]
         stop = byte + frames * height * width * 3
         clip = self._bytes[byte:stop].reshape(frames, height, width, 3)[numbers]
-        if (_sums_of(clip) == self._sums[first + numbers]).all():
+        if (sums_of(clip) == self._sums[first + numbers]).all():
             return clip
         return self._decode_again(path, numbers)
 
@@ -82,7 +82,7 @@ class FrameCache:
         place = self.rows[path]
         order, back = np.unique(numbers, return_inverse=True)
         with VideoReader(path) as reader:
-            _check_length(path, reader, place.frames)
+            check_length(path, reader, place.frames)
             frames = reader.at(order, size=(place.height, place.width))
         warnings.warn(
             f"kept frames of {path} are lost or broken: the video is read instead. {self.file} is removed, so that "
@@ -119,12 +119,12 @@ def cache_frames(
     if file.exists() and file.stat().st_size == total:
         return FrameCache(file, rows)
     remove_left_behind(file.parent)
-    free = shutil.disk_usage(file.parent).free
-    if total > free:
-        raise OSError(
-            f"{counted(len(rows), 'video')} decoded to short side {short_side} take {total / 1e6:,.0f} MB, and {file.parent} has "
-            f"{free / 1e6:,.0f} MB free: take fewer videos or cached=False, or set LABKIT_CACHE to a larger disk"
-        )
+    check_room(
+        file.parent,
+        total,
+        f"{counted(len(rows), 'video')} decoded to short side {short_side} take",
+        "take fewer videos or cached=False",
+    )
     _decode_into(file, rows, total, on_error=on_error, workers=workers, progress=progress)
     return FrameCache(file, rows)
 
@@ -139,14 +139,24 @@ def reduced(height: int, width: int, short_side: int) -> tuple[int, int]:
     return (short_side, longer) if height <= width else (longer, short_side)
 
 
+def check_room(folder: Path, size: int, what: str, instead: str) -> None:
+    """Raise `OSError` where so many bytes do not fit on the folder's disk. `what` and `instead` are parts of its message."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise OSError(
+            f"{what} {size / 1e6:,.0f} MB, and {folder} has {free / 1e6:,.0f} MB free: {instead}, "
+            "or set LABKIT_CACHE to a larger disk"
+        )
+
+
 def _sums_at(rows: dict[str, Place]) -> int:
     """The byte at which the sums begin: the first multiple of 8 behind the frames."""
     end = max((place.byte + place.frames * place.height * place.width * 3 for place in rows.values()), default=0)
     return -(-end // 8) * 8
 
 
-def _sums_of(frames: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """A number for each frame, uint64 `(T,)`: the sum of all its bytes, eight at a time, and 1, for zeros have none."""
+def sums_of(frames: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A number for each frame, uint64 `(T,)`: the sum of all its bytes, eight at a time, plus 1, so that zeros differ."""
     flat = frames.reshape(len(frames), -1)
     wide = next(kind for kind in (np.uint64, np.uint32, np.uint16, np.uint8) if flat.shape[1] % kind().nbytes == 0)
     return flat.view(wide).sum(axis=1, dtype=np.uint64) + np.uint64(1)
@@ -158,7 +168,7 @@ def _decode_into(
     failed: list[VideoError] = []
 
     def fill(temporary: Path) -> None:
-        _reserve(temporary, total)
+        reserve(temporary, total)
         tasks = [(temporary, path, place, _sums_at(rows)) for path, place in rows.items()]
         for _, error in map_files(_decode, tasks, label="decoding videos", workers=workers, progress=progress):
             if error is not None and on_error == "raise":
@@ -174,7 +184,7 @@ def _decode_into(
         )
 
 
-def _reserve(file: Path, size: int) -> None:
+def reserve(file: Path, size: int) -> None:
     """Make the file so large, and take its blocks now where the system can.
 
     A disk that fills up while they are taken one by one ends a process that writes through a memory map without a word.
@@ -196,16 +206,17 @@ def _decode(task: tuple[Path, str, Place, int]) -> VideoError | None:
     sums = np.memmap(file, dtype=np.uint64, mode="r+", offset=sums_at + 8 * number, shape=(frames,))
     try:
         with VideoReader(path) as reader:
-            _check_length(path, reader, frames)
+            check_length(path, reader, frames)
             for start in range(0, frames, AT_ONCE):
                 part = reader.frames(start, min(start + AT_ONCE, frames), size=(height, width))
-                place[start : start + len(part)], sums[start : start + len(part)] = part, _sums_of(part)
+                place[start : start + len(part)], sums[start : start + len(part)] = part, sums_of(part)
     except VideoError as error:
         return error
     return None
 
 
-def _check_length(path: str, reader: VideoReader, frames: int) -> None:
+def check_length(path: str, reader: VideoReader, frames: int) -> None:
+    """Raise `VideoError` where the video has another number of frames than when it was indexed."""
     if reader.info.frames != frames:
         raise VideoError(
             path, f"it had {counted(frames, 'frame')} when the index was built and has {reader.info.frames} now"

@@ -48,6 +48,16 @@ class ModelEntry:
             return (self.clip.channels, self.clip.size, self.clip.size)
         return self.clip.shape
 
+    def specs(self, stack: int | None = None) -> tuple[ClipSpec, ClipSpec | None]:
+        """How it wants its clips and its flow; with another stack, that many fields lie along each frame."""
+        if stack is None or self.flow is None:
+            return self.clip, self.flow
+        from labkit.models.network import at_least_one  # loads torch, which the table does without
+
+        at_least_one(stack=stack)
+        flow = self.flow.but(frames=self.flow.frames // self.defaults["stack"] * stack)
+        return self.clip.but(stride=self.clip.stride if self.clip.frames == 1 else stack * flow.stride), flow
+
     @property
     def function(self) -> Callable[..., "nn.Module"]:
         """The function that builds it; imports torch."""
@@ -64,13 +74,14 @@ class ModelEntry:
         """The network, freshly initialised. Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
         self._check(overrides)
         chosen = overrides.pop("clip", None)
-        clip = chosen or self.clip
+        usual, flow = self.specs(overrides.get("stack"))
+        clip = chosen or usual
         channels = overrides.get("in_channels", clip.channels)
         if channels != clip.channels:  # flow, say: there is no published mean for it
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
         if "flow" in self.overrides:  # a network of two streams
-            settings["flow"] = overrides.get("flow") or self.flow
+            settings["flow"] = overrides.get("flow") or flow
         network = self.function(num_classes=num_classes, clip=clip, **settings)
         about = {
             "renames": self.renames or getattr(network, "renames", ()),

@@ -124,8 +124,8 @@ class MultiplierNetwork(Network):
         logits   K                       the mean of the two streams' logits
 
     Reads the pair `(rgb, flow)`: `(B, 3, T, H, W)` and `(B, 2, 10 T, H, W)`, where fields 10 t to 10 t + 9 belong to
-    frame t. Any T from 1, any height and width. Each endpoint of a stream has its name in front, as in
-    `"flow.layer2"`; `"rgb.logits"` and `"flow.logits"` are there for a loss on each.
+    frame t, or `stack` fields in place of ten. Any T from 1, any height and width. Each endpoint of a stream has its name
+    in front, as in `"flow.layer2"`; `"rgb.logits"` and `"flow.logits"` are there for a loss on each.
 
     Args:
         depths: units per stage, at least two each.
@@ -136,6 +136,7 @@ class MultiplierNetwork(Network):
             stream has none.
         clip: how this network wants its frames; kept as `.clip`.
         flow: how it wants its flow; kept as `.flow`.
+        stack: flow fields of each frame; ten in the paper.
     """
 
     head = ("rgb_stream.fc", "flow_stream.fc")
@@ -151,19 +152,21 @@ class MultiplierNetwork(Network):
         dropout: float = 0.8,
         clip: ClipSpec | None = None,
         flow: ClipSpec | None = None,
+        stack: int = STACK,
     ) -> None:
         super().__init__()
-        at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
+        at_least_one(num_classes=num_classes, in_channels=in_channels, width=width, stack=stack)
         if min(depths) < 2:
             raise ValueError(
                 f"the gate sits before the second unit of each stage: depths must be at least 2 each, not {tuple(depths)}"
             )
         self.clip = clip or ClipSpec(frames=5, size=224)
-        self.flow = flow or self.clip.but(frames=STACK * self.clip.frames, mean=(0.0, 0.0), std=(1.0, 1.0))
+        self.stack = stack
+        self.flow = flow or self.clip.but(frames=stack * self.clip.frames, mean=(0.0, 0.0), std=(1.0, 1.0))
         self.channels = (in_channels, self.flow.channels)
         stream = partial(Stream, depths, num_classes=num_classes, width=width)
         self.rgb_stream = stream(in_channels=in_channels)
-        self.flow_stream = stream(in_channels=self.flow.channels * STACK)
+        self.flow_stream = stream(in_channels=self.flow.channels * stack)
         self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
         self.parts = tuple(f"{stream}.{name}" for name in ("stem", *self.stages) for stream in ("rgb", "flow"))
         self.dropout = nn.Dropout(dropout)
@@ -179,8 +182,9 @@ class MultiplierNetwork(Network):
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
         rgb, flow = check_pair(x, self.channels)
-        check_stack_per_frame(rgb, flow)
-        a, m = self.rgb_stream.stem(rgb), self.flow_stream.stem(fields_as_channels(flow))  # (B, 64, T, H/4, W/4) each
+        check_stack_per_frame(rgb, flow, self.stack)
+        fields = fields_as_channels(flow, self.stack)  # (B, 20, T, H, W)
+        a, m = self.rgb_stream.stem(rgb), self.flow_stream.stem(fields)  # (B, 64, T, H/4, W/4) each
         yield "rgb.stem", a
         yield "flow.stem", m
         for name in self.stages:
@@ -195,7 +199,7 @@ class MultiplierNetwork(Network):
         yield "logits", (a + m) / 2
 
 
-def fields_as_channels(flow: Tensor) -> Tensor:
+def fields_as_channels(flow: Tensor, stack: int = STACK) -> Tensor:
     """`(B, 2, 10 T, H, W)` to `(B, 20, T, H, W)`: x and y of a frame's first field, then of its second, and so on."""
-    each = flow.unflatten(2, (-1, STACK))  # (B, 2, T, 10, H, W)
+    each = flow.unflatten(2, (-1, stack))  # (B, 2, T, 10, H, W)
     return each.permute(0, 3, 1, 2, 4, 5).flatten(1, 2)  # (B, 10, 2, T, H, W) -> (B, 20, T, H, W)

@@ -7,17 +7,16 @@ read the pair `(rgb, flow)` of `(B, 3, T, H, W)` and `(B, 2, T', H, W)`; the two
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import Tensor, cat, nn
 
-from labkit.clip import ClipSpec
+from labkit.clip import FLOW_MEAN, FLOW_STD, ClipSpec
 from labkit.models.blocks import kaiming
 from labkit.models.inception import LAYERS, Inception, Trunk, Unit, same_ops
 from labkit.models.network import Network, at_least_one, check_input, one_of
 
-STACK = 10  # flow fields that the flow stream of a 2D design sees at once
+STACK = 10  # flow fields that the flow stream of a 2D design sees at once, in the papers
 Pair = tuple[Tensor, Tensor]  # (rgb, flow)
 
 
@@ -55,11 +54,11 @@ def check_stacks(x: Tensor, stack: int) -> None:
         raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} do not fill whole stacks")
 
 
-def check_stack_per_frame(rgb: Tensor, flow: Tensor) -> None:
+def check_stack_per_frame(rgb: Tensor, flow: Tensor, stack: int) -> None:
     """Raises `ValueError` where flow has not one stack of fields for each RGB frame."""
-    if flow.shape[2] != rgb.shape[2] * STACK:
+    if flow.shape[2] != rgb.shape[2] * stack:
         raise ValueError(
-            f"each RGB frame goes with {STACK} flow fields: {rgb.shape[2]} frames need {rgb.shape[2] * STACK} "
+            f"each RGB frame goes with {stack} flow fields: {rgb.shape[2]} frames need {rgb.shape[2] * stack} "
             f"fields, not {flow.shape[2]}"
         )
 
@@ -92,12 +91,12 @@ class Design:
     flow: Callable[..., Inception]
     frames: int  # RGB frames in a clip
     fields: int  # flow fields in a clip
-    stack: int = 1  # flow fields that the flow stream sees at once
+    stack: int = 1  # flow fields that the flow stream sees at once; of more than one, the number can be chosen
 
 
 DESIGNS = {
     # Figure 2 c. More frames and stacks are welcome: their logits are averaged, 25 and 250 fields in the paper's test.
-    "images": Design(ImageStream, partial(ImageStream, stack=STACK), frames=1, fields=STACK, stack=STACK),
+    "images": Design(ImageStream, ImageStream, frames=1, fields=STACK, stack=STACK),
     # Figure 2 e. Published weights load stream by stream: `model.rgb_stream`.
     "clips": Design(Inception, Inception, frames=64, fields=64),
 }
@@ -106,7 +105,7 @@ DESIGNS = {
 def _specs(clip: ClipSpec | None, flow: ClipSpec | None, frames: int, fields: int) -> tuple[ClipSpec, ClipSpec]:
     """The clip and flow specs given, or plain ones of so many RGB frames and flow fields."""
     plain = ClipSpec(frames=frames, size=224)
-    return clip or plain, flow or plain.but(frames=fields, mean=(127.5,) * 2, std=(127.5,) * 2)
+    return clip or plain, flow or plain.but(frames=fields, mean=FLOW_MEAN, std=FLOW_STD)
 
 
 class TwoStream(Network):
@@ -122,8 +121,9 @@ class TwoStream(Network):
     code; it ranks the classes as the average of the logits does.
 
     Args:
-        design: `"images"` for Inception-V1 on RGB frames and on stacks of ten flow fields (Figure 2 c), `"clips"` for
-            I3D on both (Figure 2 e).
+        design: `"images"` for Inception-V1 on RGB frames and on stacks of flow fields (Figure 2 c), `"clips"` for I3D
+            on both (Figure 2 e).
+        stack: flow fields in a stack; ten in the paper. I3D reads field by field, and has none.
         num_classes: K.
         in_channels: channels of the RGB stream; flow has as many as `flow` says.
         width: channels of each stream's first convolution.
@@ -139,6 +139,7 @@ class TwoStream(Network):
         self,
         design: str,
         *,
+        stack: int | None = None,
         num_classes: int = 400,
         in_channels: int = 3,
         width: int = 64,
@@ -149,12 +150,16 @@ class TwoStream(Network):
     ) -> None:
         super().__init__()
         built = one_of(DESIGNS, design=design)
-        self.stack = built.stack
-        self.clip, self.flow = _specs(clip, flow, built.frames, built.fields)
+        self.stack = built.stack if stack is None else stack
+        at_least_one(stack=self.stack)
+        if built.stack == 1 < self.stack:
+            raise ValueError(f"the design {design!r} reads flow field by field, so its stack is 1, not {stack}")
+        stacked = {"stack": self.stack} if built.stack > 1 else {}
+        self.clip, self.flow = _specs(clip, flow, built.frames, built.fields // built.stack * self.stack)
         self.channels = (in_channels, self.flow.channels)
         options = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
         self.rgb_stream = built.rgb(in_channels=in_channels, clip=self.clip, **options)
-        self.flow_stream = built.flow(in_channels=self.flow.channels, clip=self.flow, **options)
+        self.flow_stream = built.flow(in_channels=self.flow.channels, clip=self.flow, **stacked, **options)
         streams = {"rgb": self.rgb_stream, "flow": self.flow_stream}
         self.parts = tuple(f"{name}.{endpoint}" for name, stream in streams.items() for endpoint in stream.endpoints)
 
@@ -185,7 +190,7 @@ class FusedTwoStream(Network):
         features   512                 mean over time and space
         logits       K
 
-    Each frame needs its own stack, so flow has ten times as many fields as RGB has frames; the 25 frames and 250
+    Each frame needs its own stack, so flow has `stack` times as many fields as RGB has frames; the 25 frames and 250
     fields of the paper's test go through in one piece.
 
     The paper's text leaves three things open, and its 39M parameters decide two of them. Both trunks have 11.25M; the
@@ -195,7 +200,7 @@ class FusedTwoStream(Network):
     table cuts to 39, as it cuts the 79.65M of its 3D ConvNet to 79. The stride of the pool changes no count: 2 is that
     of the network's other 3x3x3 pool.
 
-    Its arguments are those of `TwoStream`.
+    Its arguments are those of `TwoStream` but for the design.
     """
 
     parts = (*(f"{stream}.{name}" for stream in ("rgb", "flow") for name in LAYERS), "fusion", "pool")
@@ -203,6 +208,7 @@ class FusedTwoStream(Network):
     def __init__(
         self,
         *,
+        stack: int = STACK,
         num_classes: int = 400,
         in_channels: int = 3,
         width: int = 64,
@@ -212,12 +218,13 @@ class FusedTwoStream(Network):
         flow: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        at_least_one(num_classes=num_classes)
-        self.clip, self.flow = _specs(clip, flow, 5, 5 * STACK)
+        at_least_one(num_classes=num_classes, stack=stack)
+        self.stack = stack
+        self.clip, self.flow = _specs(clip, flow, 5, 5 * stack)
         self.channels = (in_channels, self.flow.channels)
         flat, deep = same_ops(2, momentum=momentum), same_ops(3, momentum=momentum)
         self.rgb_trunk = Trunk(flat, in_channels=self.channels[0], width=width)
-        self.flow_trunk = Trunk(flat, in_channels=self.channels[1] * STACK, width=width)
+        self.flow_trunk = Trunk(flat, in_channels=self.channels[1] * stack, width=width)
         out = max(1, 512 * width // 64)
         self.fusion = Unit(deep, 2 * self.rgb_trunk.out_channels, out, kernel=(3, 3))
         self.pool = deep.max_pool(kernel_size=3, stride=2)
@@ -227,12 +234,12 @@ class FusedTwoStream(Network):
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
-        rgb, flow = check_pair(x, self.channels, stack=STACK)
-        check_stack_per_frame(rgb, flow)
+        rgb, flow = check_pair(x, self.channels, stack=self.stack)
+        check_stack_per_frame(rgb, flow, self.stack)
         maps = []
         for name, trunk, images in (
             ("rgb", self.rgb_trunk, as_images(rgb)),
-            ("flow", self.flow_trunk, as_images(flow, stack=STACK)),
+            ("flow", self.flow_trunk, as_images(flow, stack=self.stack)),
         ):
             for endpoint, out in trunk.walk(images):
                 out = as_video(out, batch=len(rgb))

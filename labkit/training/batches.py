@@ -19,7 +19,8 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
 
-Loaded = tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[VideoError]]
+Clips = Tensor | Sequence[Tensor]  # uint8 `(B, T, C, H, W)`, or a pair of those: frames and flow
+Loaded = tuple[Clips | None, Tensor | None, Tensor | None, Sequence[VideoError]]
 
 
 class ClipDataset(Protocol):
@@ -30,9 +31,24 @@ class ClipDataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: Any) -> tuple[torch.Tensor, int, int]:
-        """`(epoch, i)` or `i` gives a uint8 clip `(T, C, H, W)`, its label, and its row in the dataset's table."""
+    def __getitem__(self, index: Any) -> tuple[Any, int, int]:
+        """`(epoch, i)` or `i` gives a uint8 clip `(T, C, H, W)`, its label, and its row in the dataset's table.
+
+        A dataset of pairs `(rgb, flow)` has the second one's `ClipSpec` as `.flow`, and gives two such clips as one.
+        """
         ...
+
+
+def split(clips: Clips, parts: int) -> Sequence[Clips]:
+    """A batch in so many parts; of a pair each part is a pair."""
+    if isinstance(clips, Tensor):
+        return clips.tensor_split(parts)
+    return list(zip(*(stream.tensor_split(parts) for stream in clips), strict=True))
+
+
+def flow_spec(dataset: Any) -> ClipSpec | None:
+    """How the flow of a dataset of pairs is cut; None for a dataset of single clips."""
+    return getattr(dataset, "flow", None)
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
@@ -136,7 +152,7 @@ class Reading:
         self.batches = self.clips = 0  # taken from the loader; clips given on
         self.errors: list[VideoError] = []
 
-    def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Clips, Tensor, Tensor]]:
         """The batches. Raises `VideoError` as `on_error` says, and where no clip at all can be read."""
         for clips, labels, rows, errors in loader:
             self.errors += errors

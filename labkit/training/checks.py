@@ -1,7 +1,7 @@
 """Checks before a long training starts. Every message says what does not fit, and what would."""
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.transforms import TrainTransform
 from labkit.models.head import head_layers, new_head
+from labkit.models.network import Network
 from labkit.models.weights import nan_tensors, unwrapped
 from labkit.names import meant_or_all
-from labkit.training.batches import ClipDataset
+from labkit.training.batches import ClipDataset, flow_spec
 from labkit.training.device import input_dims
 from labkit.training.protocol import Protocol
 from labkit.training.stages import ALL, Part, check_stage
@@ -47,7 +48,7 @@ def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recip
     if learnt:
         _fit_head(model, len(train.classes), seed=seed)
     batch = min(recipe.batch_size, len(train))
-    part = Part(model, recipe.trained, example(model, train.spec, batch))
+    part = Part(model, recipe.trained, example(model, train, batch))
     if learnt:  # frozen batch norms read batches of one clip, others do not
         part.train()
         _output_shape(unwrapped(model), train, "training set", batch=batch)
@@ -103,24 +104,48 @@ def check_dataset(
             f"{len(spoilt)} of the model's tensors hold NaN, {spoilt[0]} first, and so would every answer: "
             "its training had failed. Make it anew, or load other weights"
         )
-    spec, asked = dataset.spec, getattr(model, "clip", None)
-    if asked is not None and asked != dataset.spec:
-        differences = [
-            f"{name} {getattr(asked, name)} there, {getattr(spec, name)} here"
-            for name in ("frames", "stride", "size", "mean", "std", "fps")
-            if getattr(asked, name) != getattr(spec, name)
-        ]
-        warnings.warn(
-            f"the model was made for other clips than these ({'; '.join(differences)}). "
-            "Give both the same ClipSpec, so that the model's says how to use it: create_model(..., clip=spec).",
-            stacklevel=3,
-        )
+    _check_streams(model, dataset, role)
+    for name, found in (("clip", dataset.spec), ("flow", flow_spec(dataset))):
+        _compare_specs(name, getattr(model, name, None), found)
     outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
     if outputs is not None and not any_classes and outputs[-1] != len(dataset.classes):
         raise ValueError(
             f"the model answers with {counted(outputs[-1], 'class', 'classes')}, the {role} has {len(dataset.classes)}: "
             f'create_model(..., num_classes={len(dataset.classes)}), or fit(..., trained="all") for a model with weights'
         )
+
+
+def _check_streams(model: nn.Module, dataset: ClipDataset, role: str) -> None:
+    """Check that pairs meet a network of two streams, and clips another network. A network from elsewhere does not say."""
+    if not isinstance(model, Network) or (model.flow is None) == (flow_spec(dataset) is None):
+        return
+    kind = type(model).__name__
+    if model.flow is None:
+        raise ValueError(
+            f"{kind} reads clips, and the {role} gives pairs (rgb, flow): take one of the two, as in "
+            'dataset.stream("flow"), or a network of two streams, such as two_stream_i3d'
+        )
+    raise ValueError(
+        f"{kind} reads pairs (rgb, flow), and the {role} gives clips: add the flow, as in "
+        "dataset.with_flow(spec=model.flow), or train a stream by itself, such as model.rgb_stream"
+    )
+
+
+def _compare_specs(name: str, asked: ClipSpec | None, found: ClipSpec | None) -> None:
+    """Warn where a dataset's clips, or its flow, differ from those that the model was made for."""
+    if asked is None or found is None or asked == found:
+        return
+    differences = [
+        f"{field.name} {getattr(asked, field.name)} there, {getattr(found, field.name)} here"
+        for field in fields(ClipSpec)
+        if getattr(asked, field.name) != getattr(found, field.name)
+    ]
+    what = {"clip": "clips", "flow": "flow"}[name]
+    warnings.warn(
+        f"the model was made for other {what} than these ({'; '.join(differences)}). "
+        f"Give both the same ClipSpec, so that the model's says how to use it: create_model(..., {name}=spec).",
+        stacklevel=4,
+    )
 
 
 def check_same_classes(train: ClipDataset, val: ClipDataset) -> None:
@@ -146,7 +171,7 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
     """The shape of the model's answer, from a pass without values; None for a model that needs values."""
-    clips, frames = example(model, dataset.spec, batch), dataset.spec.frames
+    clips, frames = example(model, dataset, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
     try:
@@ -154,23 +179,29 @@ def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: i
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
-        if batch == 1 and model.training and _can_read(model, example(model, dataset.spec, 2)):
+        if batch == 1 and model.training and _can_read(model, example(model, dataset, 2)):
             few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
             raise ValueError(
                 f"{few}, and this network needs two clips to learn from: its batch normalisation compares the values of a "
                 "batch, and at the end of the network one clip has a single value in each channel"
             ) from error
-        raise ValueError(f"the model cannot read a batch {tuple(clips.shape)} of the {role}: {error}") from error
+        shape = tuple(clips.shape) if isinstance(clips, Tensor) else tuple(tuple(each.shape) for each in clips)
+        raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
 
 
-def example(model: nn.Module, spec: ClipSpec, batch: int) -> Tensor:
-    """A batch without values (on the meta device) as the model reads it: `(B, C, T, H, W)`; for images `(B, C, H, W)`."""
-    channels, frames, size, _ = spec.shape
+def example(model: nn.Module, dataset: ClipDataset, batch: int) -> Any:
+    """A batch without values (on the meta device) as the model reads it: `(B, C, T, H, W)`; for images `(B, C, H, W)`.
+
+    Of a dataset of pairs it is a pair of tensors.
+    """
+    if (flow := flow_spec(dataset)) is not None:
+        return tuple(torch.empty((batch, *spec.shape), device="meta") for spec in (dataset.spec, flow))
+    channels, frames, size, _ = dataset.spec.shape
     shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
     return torch.empty(shape, device="meta")
 
 
-def _shape_of_answer(model: nn.Module, clips: Tensor) -> torch.Size:
+def _shape_of_answer(model: nn.Module, clips: Any) -> torch.Size:
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
     }
@@ -178,7 +209,7 @@ def _shape_of_answer(model: nn.Module, clips: Tensor) -> torch.Size:
         return functional_call(model, state, (clips,)).shape
 
 
-def _can_read(model: nn.Module, clips: Tensor) -> bool:
+def _can_read(model: nn.Module, clips: Any) -> bool:
     try:
         _shape_of_answer(model, clips)
     except (RuntimeError, ValueError, IndexError):

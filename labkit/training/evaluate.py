@@ -60,7 +60,7 @@ def _scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores `(N, K)`, label and row of every clip that can be read; `shown` is the level, for the progress bar."""
     model.to(where).to(memory_format=memory_format(model, how))
-    forward = Forward(model, dataset.spec, device=where, precision=how)
+    forward = Forward(model, dataset, device=where, precision=how)
     batches = EpochBatches(len(dataset), batch_size, shuffle=False)
     scores, labels, rows = [], [], []
     bar = tqdm(total=len(dataset), unit="clip", disable=not shown, desc=f"evaluate, {shown} level")

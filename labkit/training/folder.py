@@ -21,6 +21,7 @@ from labkit.counting import counted
 from labkit.models.weights import nan_tensors
 from labkit.records import History
 from labkit.training import checkpoint
+from labkit.training.batches import flow_spec
 from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
@@ -198,6 +199,13 @@ def fingerprint(dataset: Any) -> str:
         if table is not None and column in table:
             digest.update("\n".join(map(str, table[column])).encode())
     return digest.hexdigest()[:12]
+
+
+def described_flow(dataset: Any) -> dict[str, Any] | None:
+    """How the dataset's flow was computed and is cut; None where it shows none."""
+    settings, spec = getattr(dataset, "flow_settings", None), flow_spec(dataset)
+    described = {**asdict(settings)} if settings else {}
+    return {**described, **(asdict(spec) if spec else {})} or None
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from labkit.training.device import (
     pick_precision,
 )
 from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
-from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
+from labkit.training.folder import Position, RunFolder, State, described_flow, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import Measurement
 from labkit.training.meter import Forward, Meter
@@ -194,7 +194,7 @@ class _Training:
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
         wrapped, optimiser, self.loader = self.accelerator.prepare(part.model, optimiser, loader)
-        forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
+        forward = Forward(model, train, device=self.device, precision=settings.precision, call=wrapped)
         self.watch = LossWatch(self.device, self._diverged)
         self.update = Update(forward, optimiser, part, self.state.meter, self.watch, self.accelerator, recipe)
         seen = self.total * settings.batch_size
@@ -207,6 +207,7 @@ class _Training:
         """Keep history and checkpoints in `folder`; nowhere, if None."""
         data = {
             "clip": asdict(self.train.spec),
+            "flow": described_flow(self.train),
             "classes": list(self.train.classes),
             "training set": f"{len(self.train)} clips ({fingerprint(self.train)})",
             "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",

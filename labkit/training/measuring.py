@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
-from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
+from labkit.training.batches import ClipDataset, Clips, EpochBatches, Reading, make_loader
 from labkit.training.meter import Forward, measure
 from labkit.training.settings import Settings
 
@@ -43,7 +43,7 @@ def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def take_statistics(
-    forward: Forward, batches: Iterable[tuple[Tensor, Tensor, Tensor]], *, stop: Callable[[], bool]
+    forward: Forward, batches: Iterable[tuple[Clips, Tensor, Tensor]], *, stop: Callable[[], bool]
 ) -> bool:
     """Set the running statistics of the batch norms in training mode to the mean over `batches`; False if `stop()` came.
 
@@ -60,10 +60,10 @@ def take_statistics(
         norm.momentum = None  # the mean of all batches alike
     largest = 0
     try:
-        for clips, _, _ in batches:
-            largest = max(largest, len(clips))
+        for clips, labels, _ in batches:
+            largest = max(largest, len(labels))
             # One clip alone may be a single value for a batch norm, which has no spread.
-            if len(clips) > 1 or largest == 1:
+            if len(labels) > 1 or largest == 1:
                 forward(clips)
             if stop():
                 return False
@@ -114,7 +114,7 @@ class Measurement:
         return measured
 
     def _forward(self, dataset: ClipDataset) -> Forward:
-        return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
+        return Forward(self.model, dataset, device=self.device, precision=self.settings.precision)
 
     @cached_property
     def seen(self) -> ClipDataset:

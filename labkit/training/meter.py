@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from labkit.clip import ClipSpec
 from labkit.data.transforms import normalise
+from labkit.training.batches import ClipDataset, Clips, flow_spec
 from labkit.training.device import autocast, input_dims, memory_format
 
 
@@ -36,27 +37,44 @@ class Meter:
 class Forward:
     """uint8 clips in, logits out: normalised on the device, in the model's layout, at the chosen precision.
 
-    `Forward(model, ...)(clips)` takes uint8 `(B, T, C, H, W)` and gives float logits `(B, K)`. `call` is a wrapper of
-    the model (for several processes, say) that is called in its place.
+    `Forward(model, dataset, ...)(clips)` takes uint8 `(B, T, C, H, W)`, or a pair of those where the dataset gives frames
+    and flow, and gives float logits `(B, K)`. `call` is a wrapper of the model (for several processes, say) that is called
+    in its place.
     """
 
     def __init__(
-        self, model: nn.Module, spec: ClipSpec, *, device: torch.device, precision: str, call: nn.Module | None = None
+        self,
+        model: nn.Module,
+        dataset: ClipDataset,
+        *,
+        device: torch.device,
+        precision: str,
+        call: nn.Module | None = None,
     ) -> None:
         self.call = model if call is None else call  # a compiled network has no truth value
-        self.spec, self.device, self.precision = spec, device, precision
+        self.spec, self.flow = dataset.spec, flow_spec(dataset)
+        self.device, self.precision = device, precision
         self.dims, self.layout = input_dims(model), memory_format(model, precision)
 
-    def __call__(self, clips: Tensor) -> Tensor:  # noqa: D102 (the class says)
-        batch = normalise(clips.to(self.device, non_blocking=True), self.spec)  # (B, C, T, H, W)
-        batch = batch.squeeze(2) if self.dims == 4 else batch  # an image network reads (B, C, H, W)
+    def __call__(self, clips: Clips) -> Tensor:  # noqa: D102 (the class says)
+        batch: Any
+        if self.flow is None:
+            batch = self._ready(clips, self.spec)
+        else:
+            batch = tuple(map(self._ready, clips, (self.spec, self.flow)))
         with autocast(self.device, self.precision):
-            return self.call(batch.contiguous(memory_format=self.layout)).float()
+            return self.call(batch).float()
+
+    def _ready(self, clips: Any, spec: ClipSpec) -> Tensor:
+        """uint8 `(B, T, C, H, W)` as the network reads it."""
+        batch = normalise(clips.to(self.device, non_blocking=True), spec)  # (B, C, T, H, W)
+        batch = batch.squeeze(2) if self.dims == 4 else batch  # an image network reads (B, C, H, W)
+        return batch.contiguous(memory_format=self.layout)
 
 
 @torch.no_grad()
 def measure(
-    forward: Forward, batches: Iterable[tuple[Tensor, Tensor, Tensor]], *, classes: int, stop: Callable[[], bool]
+    forward: Forward, batches: Iterable[tuple[Clips, Tensor, Tensor]], *, classes: int, stop: Callable[[], bool]
 ) -> Meter | None:
     """Loss and accuracy over all batches, the model in evaluation mode; None if `stop()` came true on the way."""
     meter = Meter(forward.device, classes)

@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional as F
 
+from labkit.training.batches import Clips, split
 from labkit.training.failures import LossWatch
 from labkit.training.meter import Forward, Meter
 from labkit.training.protocol import Protocol
@@ -34,10 +35,13 @@ class Update:
         self.forward, self.optimiser, self.part = forward, optimiser, part
         self.meter, self.watch, self.accelerator, self.recipe = meter, watch, accelerator, recipe
 
-    def __call__(self, clips: Tensor, labels: Tensor, rows: Tensor, *, number: int) -> None:
-        """Update number `number`, from uint8 clips `(B, T, C, H, W)`, labels `(B,)` and rows of the dataset `(B,)`."""
+    def __call__(self, clips: Clips, labels: Tensor, rows: Tensor, *, number: int) -> None:
+        """Update number `number`, from uint8 clips `(B, T, C, H, W)`, labels `(B,)` and rows of the dataset `(B,)`.
+
+        The clips may be a pair of tensors, frames and flow.
+        """
         parts = max(1, min(self.recipe.accumulate, len(labels) // 2))
-        for some, answers in zip(clips.tensor_split(parts), labels.tensor_split(parts), strict=True):
+        for some, answers in zip(split(clips, parts), labels.tensor_split(parts), strict=True):
             logits = self.forward(some)
             loss = F.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)
             self.watch.add(loss, number, rows)

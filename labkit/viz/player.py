@@ -35,11 +35,20 @@ def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False
     _, height, width, _ = clip.shape
     rows, columns, gap, head = _grid(clip, columns, above=above)
     picture = np.zeros((rows * (head + height), columns * (width + gap) - gap, 4), np.uint8)
-    for number, frame in enumerate(clip):
-        top, left = (number // columns) * (head + height) + head, (number % columns) * (width + gap)
+    for (left, top), frame in zip(corners(clip, columns, above=above), clip, strict=True):
         picture[top : top + height, left : left + width, :3] = frame
         picture[top : top + height, left : left + width, 3] = 255
     return picture
+
+
+def corners(clip: np.ndarray, columns: int | None = None, *, above: bool = False) -> list[tuple[int, int]]:
+    """The upper left corner of each frame in `montage`'s picture: pixels from its left and from its top."""
+    _, height, width, _ = clip.shape
+    _, columns, gap, head = _grid(clip, columns, above=above)
+    return [
+        ((number % columns) * (width + gap), (number // columns) * (head + height) + head)
+        for number in range(len(clip))
+    ]
 
 
 def _narrowest(columns: int) -> int:
@@ -163,14 +172,13 @@ def _checked(clip: np.ndarray) -> np.ndarray:
 def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None, wide: int = WIDE) -> int:
     """Add the frames as one image with a line of text above each. Returns their height in pixels at a width of `wide`."""
     picture = montage(clip, columns, above=any(above))
-    _, height, width, _ = clip.shape
-    rows, columns, gap, head = _grid(clip, columns, above=any(above))
+    width, rows = clip.shape[2], _grid(clip, columns, above=any(above))[0]
     fig.add_image(source=data_uri(picture), hoverinfo="skip", name="frames")
-    for number, text in enumerate(above):
+    for (left, upper), text in zip(corners(clip, columns, above=any(above)), above, strict=True):
         if text:
             fig.add_annotation(
-                x=(number % columns) * (width + gap) + width / 2,
-                y=(number // columns) * (head + height) + head - 1,
+                x=left + width / 2,
+                y=upper - 1,
                 text=wrapped(text, width=20),
                 showarrow=False,
                 yanchor="bottom",

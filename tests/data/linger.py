@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from labkit.atomic import write_atomically
-from labkit.data import dataset_index, frame_cache, motion, processes
+from labkit.data import dataset_index, flow_cache, frame_cache, motion, processes
 from labkit.data.datasets import open_dataset
 
 
@@ -32,6 +32,15 @@ def decode_and_linger(task: tuple) -> None:
         linger(os.environ["LINGER"])
 
 
+def compute_and_linger(task: tuple) -> object:
+    if multiprocessing.parent_process() is not None:  # the first video is done by the parent
+        flow_cache.compute_flow = lambda *_: linger(os.environ["LINGER"])
+    return COMPUTE(task)
+
+
+COMPUTE = flow_cache._compute
+
+
 def main(what: str, folder: str) -> None:
     os.environ["LINGER"] = folder
     processes.TRIAL_SECONDS = processes.WORTH_SECONDS = -1.0
@@ -43,6 +52,9 @@ def main(what: str, folder: str) -> None:
         paths = [str(path) for path in Path(folder).rglob("*.mp4")]
         table = pd.DataFrame({"path": paths, "frames": 10, "height": 32, "width": 32})
         frame_cache.cache_frames(table, 32, workers=2, progress=False)
+    elif what == "flow":
+        flow_cache._compute = compute_and_linger
+        open_dataset("folder", folder, spec=motion.CLIP, flow="dis", workers=2, progress=False)
     elif what == "motion":
         motion._write_lists = lambda *_: linger(folder)
         motion.generate(Path(folder) / "motion", videos=24, workers=1, progress=False)

@@ -73,13 +73,13 @@ def test_one_block_of_zeros_anywhere_is_found_and_read_from_the_video(videos, le
 def test_frames_of_any_size_are_told_from_zeros_and_from_each_other():
     for shape in ((2, 3, 5, 3), (2, 4, 5, 3), (2, 4, 6, 3), (2, 8, 8, 3)):
         pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        sums = frame_cache._sums_of(pixels)
+        sums = frame_cache.sums_of(pixels)
         assert len(set(sums.tolist()) | {0}) == 3
-        assert (frame_cache._sums_of(np.zeros(shape, np.uint8)) != 0).all()
+        assert (frame_cache.sums_of(np.zeros(shape, np.uint8)) != 0).all()
         for at in range(pixels[0].size):
             changed = pixels.copy()
             changed[0].flat[at] ^= 1
-            assert (frame_cache._sums_of(changed) != sums).tolist() == [True, False]
+            assert (frame_cache.sums_of(changed) != sums).tolist() == [True, False]
 
 
 def test_a_video_that_goes_bad_before_its_frames_are_kept_takes_no_other_with_it(videos):

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkit.clip import ClipSpec
+from labkit.clip import FLOW_MEAN, ClipSpec
 from labkit.models.inception import LAYERS
-from labkit.models.streams import as_images, as_video
+from labkit.models.streams import TwoStream, as_images, as_video
 from labkit.models.zoo import create_model, entry
 
 NAMES = ("two_stream", "fused_two_stream", "two_stream_i3d")
@@ -224,3 +224,31 @@ def test_numbers_below_1_are_refused_by_name(name):
         create_model(name, width=0)
     with pytest.raises(ValueError, match="num_classes must be at least 1, not 0"):
         create_model(name, num_classes=0, width=8)
+
+
+@pytest.mark.parametrize("stack", [2, 3, 4])
+@pytest.mark.parametrize("name", ["two_stream", "fused_two_stream", "st_multiplier"])
+def test_the_stack_of_flow_fields_can_be_chosen_and_the_specs_follow(name, stack):
+    network = small(name, stack=stack).eval()
+    clip, flow = network.clip, network.flow
+    assert (network.stack, flow.frames) == (stack, clip.frames * stack)
+    assert clip.frames == 1 or clip.stride == stack * flow.stride
+    shapes = [(2, spec.channels, spec.frames, 32, 32) for spec in (clip, flow)]
+    assert network(tuple(torch.randn(shape) for shape in shapes)).shape == (2, 5)
+    with pytest.raises(ValueError, match=f"{stack} flow fields"):
+        network((torch.randn(2, 3, 2, 32, 32), torch.randn(2, 2, 2 * stack + 1, 32, 32)))
+
+
+def test_a_stack_is_a_whole_number_of_at_least_1_and_i3d_has_none():
+    for wrong, message in ((0, "stack must be at least 1, not 0"), (2.5, "stack must be a whole number, not 2.5")):
+        with pytest.raises(ValueError, match=message):
+            small("fused_two_stream", stack=wrong)
+    with pytest.raises(TypeError, match="two_stream_i3d is what it is by its stack=1"):
+        small("two_stream_i3d", stack=4)
+    with pytest.raises(ValueError, match="'clips' reads flow field by field, so its stack is 1, not 4"):
+        TwoStream("clips", stack=4)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "st_multiplier"])
+def test_flow_as_bytes_is_scaled_so_that_no_movement_is_zero(name):
+    assert entry(name).flow.mean == FLOW_MEAN

@@ -84,6 +84,7 @@ ST_MULTIPLIER = ModelEntry(
     name="st_multiplier",
     builder="multiplier:MultiplierNetwork",
     architecture={"depths": (3, 4, 6, 3)},
+    defaults={"stack": 10},
     clip=ClipSpec(frames=5, stride=10, size=224, mean=(123.675, 116.28, 103.53)),  # published: 5 to 35 apart
     flow=ClipSpec(frames=50, size=224, mean=(128.0, 128.0), std=(1.0, 1.0)),
     paper="feichtenhofer-2017-multiplier",

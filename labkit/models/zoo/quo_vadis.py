@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from labkit.clip import ClipSpec
+from labkit.clip import FLOW_MEAN, FLOW_STD, ClipSpec
 from labkit.models.model_entry import ModelEntry
 
 # Carreira & Zisserman 2017, Table 1: Inception-V1 in 2D and 3D, and the designs made of it. Pixels go to [-1, 1]; so
-# does flow, which is clipped to ±20 pixels and kept as bytes around 127.5.
+# does flow, which is clipped to ±20 pixels and kept as bytes around 128.
 INCEPTION = ClipSpec(frames=64, size=224, fps=25.0, mean=(127.5,) * 3, std=(127.5,) * 3)
-FLOW = INCEPTION.but(mean=(127.5,) * 2, std=(127.5,) * 2)
+FLOW = INCEPTION.but(mean=FLOW_MEAN, std=FLOW_STD)
 
 
 def _quo_vadis(name: str, builder: str, printed: str = "", *, reads: str = "RGB + flow", **more: Any) -> ModelEntry:
@@ -51,6 +51,7 @@ QUO_VADIS = (
         "streams:TwoStream",
         "two-stream",
         architecture={"design": "images"},
+        defaults={"stack": 10},
         clip=INCEPTION.but(frames=1),
         flow=FLOW.but(frames=10),
     ),
@@ -58,6 +59,7 @@ QUO_VADIS = (
         "fused_two_stream",
         "streams:FusedTwoStream",
         "3D-fused",
+        defaults={"stack": 10},
         clip=INCEPTION.but(frames=5, stride=10),
         flow=FLOW.but(frames=50),
     ),
@@ -65,7 +67,7 @@ QUO_VADIS = (
         "two_stream_i3d",
         "streams:TwoStream",
         "I3D",
-        architecture={"design": "clips"},
+        architecture={"design": "clips", "stack": 1},
         clip=INCEPTION,
         flow=FLOW,
     ),
