@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
 from labkit.models.releases import Release
+from labkit.names import meant_or_all
 
 
 class Network(nn.Module):
@@ -64,7 +65,7 @@ class Network(nn.Module):
     def forward_features(self, x: Any, endpoint: str = "features") -> Tensor:
         """The tensor at one of `.endpoints`; nothing after it is computed. Raises `ValueError` for another name."""
         if endpoint not in self.endpoints:
-            raise ValueError(f"unknown endpoint {endpoint!r}: choose from {', '.join(self.endpoints)}")
+            raise ValueError(f"unknown endpoint {endpoint!r}{meant_or_all(endpoint, self.endpoints)}")
         return next(out for name, out in self.walk(x) if name == endpoint)
 
     def forward(self, x: Any) -> Tensor:
@@ -79,7 +80,7 @@ def one_of(table: Mapping[Any, V], **choice: Any) -> V:
     """The value of a table under a key, as in `one_of(SHORTCUTS, shortcut="A")`. Raises `ValueError` listing the keys."""
     ((name, key),) = choice.items()
     if key not in table:
-        raise ValueError(f"unknown {name} {key!r}: choose from {', '.join(map(str, table))}")
+        raise ValueError(f"unknown {name} {key!r}{meant_or_all(str(key), map(str, table))}")
     return table[key]
 
 

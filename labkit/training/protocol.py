@@ -10,7 +10,7 @@ from labkit.data.clips import Leftover
 from labkit.data.datasets import Sampling
 from labkit.data.splits import Subset
 from labkit.data.transforms import AREA, RATIO, SHARE, Crop, TrainTransform
-from labkit.names import did_you_mean
+from labkit.names import did_you_mean, meant_or_all
 from labkit.training.schedule import ScheduleName, find_schedule
 
 HARA_CLIP = ClipSpec()
@@ -103,7 +103,7 @@ class Protocol:
             return {"spec": self.clip, "sampling": "centre"}
         if subset == "test":
             return {"spec": self.clip, "sampling": self.inference, "leftover": self.leftover, "k": self.views}
-        raise ValueError(f"unknown subset {subset!r}: choose from train, val, test")
+        raise ValueError(f"unknown subset {subset!r}{meant_or_all(subset, ('train', 'val', 'test'))}")
 
     def rows(self) -> list[tuple[str, str, str]]:
         """The table: what, value, source."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from labkit.names import meant_or_all
 from labkit.training.protocol import Protocol
 
 Statistics = Literal["fresh", "running"]  # of batch norms, where they are measured: `labkit.training.measuring`
@@ -55,4 +56,4 @@ class Settings:
 def check_statistics(statistics: str) -> None:
     """Raises `ValueError` for an unknown choice."""
     if statistics not in get_args(Statistics):
-        raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")
+        raise ValueError(f"unknown statistics {statistics!r}{meant_or_all(statistics, get_args(Statistics))}")

@@ -346,7 +346,7 @@ def test_numbers_below_1_are_refused_by_name(override):
 
 
 def test_a_dimension_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="unknown dims 4: choose from 2, 3"):
+    with pytest.raises(ValueError, match="unknown dims 4; there are 2, 3"):
         Inception(dims=4)
 
 

@@ -212,7 +212,7 @@ def test_an_average_over_an_even_number_of_frames_begins_at_its_own():
 
 
 def test_an_unknown_preset_is_refused_with_those_that_are_there():
-    with pytest.raises(ValueError, match="unknown preset 'i4d': choose from i3d, hara"):
+    with pytest.raises(ValueError, match="unknown preset 'i4d'; did you mean 'i3d'"):
         inflate(nn.Sequential(), "i4d")
 
 

@@ -76,7 +76,7 @@ def test_the_kinds_take_turns_through_three_stages_and_the_last_is_2d():
 
 def test_a_mixture_of_one_kind_is_asked_for_by_name():
     assert {block.kind for block in small(kinds=("B",)).layer2} == {"B"}
-    with pytest.raises(ValueError, match="unknown kind 'D': choose from A, B, C, 2D"):
+    with pytest.raises(ValueError, match="unknown kind 'D'; "):
         small(kinds=("D",))
 
 

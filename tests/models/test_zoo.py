@@ -78,7 +78,7 @@ def test_what_makes_a_network_cannot_be_overridden():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ({"shortcut": "C"}, "unknown shortcut 'C': choose from A"),
+        ({"shortcut": "C"}, "unknown shortcut 'C'; there are A"),
         ({"width": 0}, "width must be at least 1, not 0"),
         ({"width": "16"}, "width must be a whole number, not '16'"),
         ({"in_channels": 2.5}, "in_channels must be a whole number, not 2.5"),
