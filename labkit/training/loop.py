@@ -26,7 +26,7 @@ from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
-from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.device import Precision, memory_format, pick_device, pick_precision, wait_for
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
@@ -267,6 +267,8 @@ class _Training:
             if stop():
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        wait_for(self.device)
+        position.seconds = time.perf_counter() - began
         reading.warn(f"epoch {position.epoch}, training")
         return True
 
