@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
+from labkit.training.sharing import ALONE, Share
 
 Loaded = tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[VideoError]]
 
@@ -39,18 +40,26 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Batches of `(epoch, index)` pairs, every clip once an epoch, in an order drawn from (seed, epoch) alone.
 
     `begin(epoch, first)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
-    A last batch of one clip is left out, since batch normalisation has nothing to compare a single clip with;
-    the order changes with the epoch, so it is another clip each time.
+    One clip that remains joins the batch before it, since batch normalisation has nothing to compare a single clip with.
+    Of several processes each gets its `share` of every batch, which may be empty.
 
-    With `shuffle=False` every pass is the same: all clips in order, or those that `only` names, in its order.
+    With `shuffle=False` every pass is the same: all clips in order, or those that `only` names, in its order. Such a pass
+    measures, and each process gets whole batches.
     """
 
     def __init__(
-        self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, only: NDArray[np.int64] | None = None
+        self,
+        clips: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        only: NDArray[np.int64] | None = None,
+        share: Share = ALONE,
     ):
         self.order = np.arange(clips) if only is None else only
         self.clips, self.batch_size, self.seed, self.shuffle = len(self.order), batch_size, seed, shuffle
-        self.drop_last = False  # accelerate asks for it
+        self.share = share
         self.epoch, self.first, self.end = 0, 0, len(self)
 
     def __len__(self) -> int:
@@ -63,16 +72,16 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.epoch, self.first, self.end = epoch, first, len(self) if end is None else min(end, len(self))
 
     def clips_before(self, batch: int) -> int:
-        """How many clips of an epoch come before its batch number `batch`."""
-        return min(batch * self.batch_size, self.clips)  # a clip left out comes after all batches
+        """How many clips of an epoch come before its batch number `batch`, over all processes."""
+        return self.clips if batch >= len(self) else batch * self.batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = self.order.copy()
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        for batch in range(self.first, self.end):
-            start = batch * self.batch_size
-            yield [(self.epoch, int(i)) for i in order[start : start + self.batch_size]]
+        for batch in range(self.first, self.end) if self.shuffle else self.share.of_batches(len(self)):
+            clips = order[self.clips_before(batch) : self.clips_before(batch + 1)]
+            yield [(self.epoch, int(i)) for i in (self.share.of_batch(clips) if self.shuffle else clips)]
 
 
 def make_loader(
@@ -126,29 +135,31 @@ def _collate(fetched: Any) -> Loaded:
 class Reading:
     """One pass over a loader: its batches without the clips that cannot be read, which are counted.
 
-    `on_error` is the dataset's: `raise` ends the pass with the first error. A batch of which fewer than `least` clips
-    are left is left out whole, but not among several `processes`, which must make the same number of steps.
+    `on_error` is the dataset's: `raise` ends the pass with the first error. A batch without any clip is left out, unless
+    `empty` ones are wanted: several processes must make the same number of steps.
     """
 
-    def __init__(self, dataset: Any, *, least: int = 1, processes: int = 1) -> None:
+    def __init__(self, dataset: Any, *, empty: bool = False) -> None:
         self.on_error = getattr(dataset, "on_error", "raise")
-        self.least, self.processes = least, processes
+        self.spec, self.empty = dataset.spec, empty
         self.batches = self.clips = 0  # taken from the loader; clips given on
         self.errors: list[VideoError] = []
 
     def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The batches. Raises `VideoError` as `on_error` says, and where no clip at all can be read."""
+        """The batches. Raises `VideoError` as `on_error` says, and, unless empty ones are wanted, where no clip can be read."""
         for clips, labels, rows, errors in loader:
             self.errors += errors
             self.batches += 1
             if errors and self.on_error == "raise":
                 raise errors[0]
-            if clips is not None and labels is not None and rows is not None and len(labels) >= self.least:
+            if clips is not None and labels is not None and rows is not None:
                 self.clips += len(labels)
                 yield clips, labels, rows
-            elif errors and self.processes > 1:
-                raise errors[0]
-        if self.errors and not self.clips:
+            elif self.empty:
+                channels, frames, size, _ = self.spec.shape
+                none = torch.zeros(0, dtype=torch.int64)
+                yield torch.zeros((0, frames, channels, size, size), dtype=torch.uint8), none, none
+        if self.errors and not self.clips and not self.empty:
             raise self.errors[0]
 
     def warn(self, where: str) -> None:

@@ -1,5 +1,6 @@
 """Where a network runs, and how precisely: one device by name, and bf16 where that device gains from it."""
 
+import os
 import platform
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -26,10 +27,14 @@ def available_devices() -> list[str]:
 def pick_device(name: str | torch.device = "auto") -> torch.device:
     """`auto` is the best device at hand; otherwise `cpu`, `cuda`, `cuda:1`, `mps`.
 
+    Under `torchrun`, `auto` and `cuda` give each process of a machine a GPU of its own.
+
     Raises `ValueError` for a name that means nothing and `RuntimeError` for a device that is not there;
     both name what is.
     """
     available = available_devices()
+    if str(name) in ("auto", "cuda") and available[0].startswith("cuda"):
+        return torch.device("cuda", _own_gpu(len(available) - 1))
     if str(name) == "auto":
         return torch.device(available[0])
     here = f"this machine has {', '.join(available)}"
@@ -42,6 +47,17 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if not any(each == str(name) or (each.startswith(kind) and not index) for each in available):
         raise RuntimeError(f"no {kind.upper()} device{f' number {index}' if index else ''}: {here}")
     return torch.device(str(name))
+
+
+def _own_gpu(gpus: int) -> int:
+    """The number of this process's GPU: 0, or what torchrun says."""
+    own = int(os.environ.get("LOCAL_RANK", "0"))
+    if own >= gpus:
+        there = "is 1" if gpus == 1 else f"are {gpus}"
+        raise RuntimeError(
+            f"process {own + 1} of this machine needs a GPU of its own, and there {there}: start {gpus} here"
+        )
+    return own
 
 
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:

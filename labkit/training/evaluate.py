@@ -12,6 +12,7 @@ from labkit.training.batches import EpochBatches, Reading, make_loader
 from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.meter import Forward
+from labkit.training.processes import these_processes
 
 
 def evaluate(
@@ -36,6 +37,8 @@ def evaluate(
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
     dataset of `on_error="raise"`, the first raises `VideoError`.
 
+    Under `torchrun`, call it in every process: each scores its own part of the clips, and all get all predictions.
+
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
     as soon as an answer is NaN.
     """
@@ -47,9 +50,12 @@ def evaluate(
     check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)
     model.to(where).to(memory_format=memory_format(model, how))
     forward = Forward(model, dataset.spec, device=where, precision=how)
-    batches = EpochBatches(len(dataset), batch_size, shuffle=False)
-    scores, labels, rows = [], [], []
-    bar = tqdm(total=len(dataset), unit="clip", disable=not progress, desc=f"evaluate, {level} level")
+    crew = these_processes(where)
+    batches = EpochBatches(len(dataset), batch_size, shuffle=False, share=crew)
+    scores = [np.empty((0, len(dataset.classes)), np.float32)]
+    labels, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    own = sum(len(batch) for batch in batches)
+    bar = tqdm(total=own, unit="clip", disable=not (progress and crew.first), desc=f"evaluate, {level} level")
     reading = Reading(dataset)
     with torch.no_grad(), bar:
         for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
@@ -60,7 +66,7 @@ def evaluate(
             bar.update(len(answers))
     reading.warn("evaluate")
     model.train(trained)
-    score, label, row = (np.concatenate(each) for each in (scores, labels, rows))
+    score, label, row = (crew.gathered(np.concatenate(each)) for each in (scores, labels, rows))
     counts = np.ones(len(row), dtype=np.int64)
     if level == "video":
         score, label, row, counts = mean_by_row(score, label, row)

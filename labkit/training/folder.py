@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
+from labkit.training.processes import ONE_PROCESS, Processes
 
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
@@ -55,7 +57,8 @@ class RunFolder:
     """The files of one run; without a folder, nothing is kept and every call does nothing.
 
     `settings` decide the result, so going on with others is refused; `surroundings` (threads, workers, versions) may
-    decide its last bits, so going on with others is warned of. Of several processes one `writes`.
+    decide its last bits, so going on with others is warned of. Of several processes (`crew`) the first alone touches the
+    folder; it tells the others what its checkpoint held. They all call the same methods at the same update.
     """
 
     def __init__(
@@ -65,12 +68,12 @@ class RunFolder:
         settings: Mapping[str, Any],
         surroundings: Mapping[str, Any],
         every: int | None,
-        writes: bool = True,
+        crew: Processes = ONE_PROCESS,
     ) -> None:
-        self.path, self.writes = None if folder is None else Path(folder), writes
+        self.path, self.crew, self.writes = None if folder is None else Path(folder), crew, crew.first
         self.settings, self.surroundings, self.every = _plain(settings), _plain(surroundings), every
         self._saved_at, self._saved_updates = time.monotonic(), 0
-        if self.path is not None:
+        if self.path is not None and self.writes:
             self.path.mkdir(parents=True, exist_ok=True)
 
     def alone(self) -> AbstractContextManager[None]:
@@ -81,28 +84,39 @@ class RunFolder:
         """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""
         if self.path is None:
             return False
-        if resume and (self.path / CHECKPOINT).exists():
-            self._resume(state)
+        file = self.path / CHECKPOINT
+        if self.crew.told_values(resume and self.writes and file.exists()):
+            self._resume(state, file)
             return True
-        for name in (CHECKPOINT, HISTORY, BEST):
-            (self.path / name).unlink(missing_ok=True)
+        if self.writes:
+            for name in (CHECKPOINT, HISTORY, BEST):
+                (self.path / name).unlink(missing_ok=True)
         return False
 
-    def _resume(self, state: State) -> None:
-        assert self.path is not None
-        found = checkpoint.load(self.path / CHECKPOINT)
-        self._compare(found)
+    def _resume(self, state: State, file: Path) -> None:
+        found, rows = self._found(file) if self.writes else (None, [])
+        # The others may be on another machine, and see no folder: they get the file itself.
+        content = self.crew.told(file.read_bytes() if self.writes and self.crew.several else b"")
+        rows = self.crew.told_values(rows)
+        found = found or _load(content)
         position = Position(**found.about["position"])
-        rows = self._rows(position.rows)
-        if nan_tensors(found.section("model")):
-            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=5)
         checkpoint.restore(found, state.model, state.optimiser, state.scheduler)
-        state.meter.sums.copy_(found.tensors["more.meter"])
+        if self.writes:  # it keeps the sums of all; the others go on from nothing
+            state.meter.sums.copy_(found.tensors["more.meter"])
         state.position, state.history = position, rows
+        self._saved_updates = position.updates
+
+    def _found(self, file: Path) -> tuple[Checkpoint, list[dict[str, Any]]]:
+        """The checkpoint, compared with what is asked for, and its rows of the history, which the file then holds alone."""
+        found = checkpoint.load(file)
+        self._compare(found)
+        rows = self._rows(Position(**found.about["position"]).rows)
+        if nan_tensors(found.section("model")):
+            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=6)
         # Rows written after the checkpoint are of updates that will be made again.
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.path / HISTORY, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-        self._saved_updates = position.updates
+        write_atomically(file.with_name(HISTORY), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return found, rows
 
     def _rows(self, count: int) -> list[dict[str, Any]]:
         assert self.path is not None
@@ -122,13 +136,17 @@ class RunFolder:
                 f"{found.path} is of a run with other settings: {other}. "
                 "Go on with those, choose another folder, or pass resume=False to start over."
             )
-        other = _differences(found.about["surroundings"], self.surroundings)
+        other = _differences({"processes": 1, **found.about["surroundings"]}, self.surroundings)
         if other:
-            warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=5)
+            warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=6)
 
     def save(self, state: State) -> None:
         """Write a checkpoint now."""
-        if self.path is None or not self.writes:
+        if self.path is None:
+            return
+        sums = self.crew.sum(state.meter.sums)
+        self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
+        if not self.writes:
             return
         about = {
             "position": asdict(state.position),
@@ -141,9 +159,8 @@ class RunFolder:
             state.optimiser,
             state.scheduler,
             about=about,
-            tensors={"meter": state.meter.sums},
+            tensors={"meter": sums},
         )
-        self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
 
     def save_if_due(self, state: State, *, after: float) -> None:
         """Write a checkpoint if `every` updates have passed since the last; with no such number, `after` seconds."""
@@ -151,7 +168,7 @@ class RunFolder:
             due = time.monotonic() - self._saved_at >= after
         else:
             due = state.position.updates - self._saved_updates >= self.every
-        if due:
+        if self.crew.anyone(due and self.writes):
             self.save(state)
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -167,14 +184,23 @@ class RunFolder:
             checkpoint.save_best(self.path / BEST, state.model)
 
 
-def surroundings(device: torch.device, workers: int) -> dict[str, Any]:
+def surroundings(device: torch.device, workers: int, processes: int) -> dict[str, Any]:
     """What changes the last bits of the same computation."""
     return {
+        "processes": processes,
         "torch": torch.__version__,
         "device": device.type,
         "threads": torch.get_num_threads(),
         "workers": workers,
     }
+
+
+def _load(content: bytes) -> Checkpoint:
+    """A checkpoint from the content of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, CHECKPOINT)
+        file.write_bytes(content)
+        return checkpoint.load(file)
 
 
 def fingerprint(dataset: Any) -> str:

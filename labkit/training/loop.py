@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DataLoaderConfiguration
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -24,6 +23,7 @@ from tqdm.auto import tqdm
 from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
+from labkit.training.board import check_board, close_board, open_board, write_board
 from labkit.training.checkpoint import random_state, restore_random_state
 from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision, wait_for
@@ -31,7 +31,9 @@ from labkit.training.folder import Position, RunFolder, State, fingerprint, surr
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
 from labkit.training.meter import Forward, Meter, measure
+from labkit.training.processes import check_batch, check_sync_batchnorm, these_processes
 from labkit.training.schedule import ScheduleName, find_schedule, step
+from labkit.training.sharing import at_least
 
 MINUTE = 60.0  # inside an epoch, a checkpoint this often
 NOT_MEASURED = dict.fromkeys(("loss", "top1", "top5", "live_loss", "live_top1"), math.nan)
@@ -63,6 +65,8 @@ def fit(
     progress: bool = True,
     val_every: int = 1,
     statistics: Statistics = "fresh",
+    sync_batchnorm: bool = False,
+    tensorboard: bool = False,
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
@@ -93,13 +97,20 @@ def fit(
     counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`. A model in `nn.DataParallel`
     or from `torch.compile` is trained as it is; its files are those of the model inside.
 
+    Started by `torchrun` or `labkit.training.launch`, several processes train one network: `batch_size` counts the clips
+    of all of them, and only the first touches the folder (`docs/processes.md`). `sync_batchnorm` then lets batch
+    norms compare the clips of all processes, on GPUs alone; the network holds `SyncBatchNorm` layers afterwards, of the
+    same names. `tensorboard` writes the history's numbers to `folder/tensorboard` too.
+
     Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not, and
-    `FolderInUseError` where another training is at work in the folder.
+    `FolderInUseError` where another training is at work in the folder, `ProcessLostError` where another process has ended.
     """
     check_numbers(
         epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
     )
     check_statistics(statistics)
+    check_sync_batchnorm(sync_batchnorm, pick_device(device))
+    check_board(tensorboard, folder)
     check_dataset(model.train(), train, "training set", batch_size=batch_size)
     if val is not None:
         check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
@@ -127,6 +138,8 @@ def fit(
         device=pick_device(device),
         workers=workers,
         name=name,
+        sync_batchnorm=sync_batchnorm,
+        board=folder if tensorboard else None,
     )
     training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
     if training.run(resume=resume, progress=progress):
@@ -166,18 +179,25 @@ class _Training:
         device: torch.device,
         workers: int,
         name: str,
+        sync_batchnorm: bool,
+        board: str | Path | None,
     ) -> None:
         self.schedule = find_schedule(settings.schedule)
         self.settings = settings
         self.train, self.val, self.workers, self.name = train, val, workers, name
-        self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed)
+        self.crew = these_processes(device)
+        check_batch(settings.batch_size, self.crew.processes)
+        self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed, share=self.crew)
         self.total = updates or (epochs or 1) * len(self.batches)  # updates in all
         self.epochs = math.ceil(self.total / len(self.batches))  # the last may be a part of one
 
-        self.accelerator = _accelerator(device)
+        self.accelerator = _accelerator(device, board)
         self.device = self.accelerator.device
         # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
         self.given, model = model, unwrapped(model)
+        self.sync_batchnorm = sync_batchnorm
+        if sync_batchnorm:
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place, with the same parameters
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
         optimiser = torch.optim.SGD(
             model.parameters(),
@@ -190,8 +210,8 @@ class _Training:
         )
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
-        loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, self.optimiser, self.loader = self.accelerator.prepare(self.given, optimiser, loader)
+        self.loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
+        wrapped, self.optimiser = self.accelerator.prepare(self.given, optimiser)
         self.forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
         self.keep_in(None, every=None)
 
@@ -204,18 +224,26 @@ class _Training:
             "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",
             # A schedule stretched to the run's length is another one when the run gets longer.
             "updates": self.total if self.schedule.needs_length else None,
+            "sync_batchnorm": self.sync_batchnorm or None,
         }
         self.keep = RunFolder(
             folder,
             settings={**asdict(self.settings), **data},
-            surroundings=surroundings(self.device, self.workers),
+            surroundings=surroundings(self.device, self.workers, self.crew.processes),
             every=every,
-            writes=self.accelerator.is_main_process,
+            crew=self.crew,
         )
 
     @property
     def history(self) -> History:
         return History.of(self.state.history)
+
+    @property
+    def advice(self) -> str:
+        """How to go on after another process was lost."""
+        if self.keep.path is None:
+            return "No folder was given, so nothing was kept."
+        return f"The last checkpoint is in {self.keep.path}: start the same command again to go on from there."
 
     @property
     def farewell(self) -> str:
@@ -229,16 +257,24 @@ class _Training:
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
         own = _own_random_state(self.settings.seed)
-        with self.keep.alone(), own, interrupts() as stop, _fast_convolutions(self.device):
+        with (
+            self.crew.together(self.advice),
+            self.keep.alone(),
+            own,
+            interrupts() as stop,
+            _fast_convolutions(self.device),
+        ):
             resumed = self.keep.start(self.state, resume=resume)
+            open_board(self.accelerator, epoch=self.state.position.epoch)
             with self._bar(progress) as bar:
-                if resumed and progress:
+                if resumed and not bar.disable:
                     bar.write(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
                 while self.state.position.epoch <= self.epochs:
                     if not (self._train_epoch(bar, stop) and self._end_epoch(bar, stop)):
                         self.keep.save(self.state)
                         return False
             self.keep.save(self.state)
+            close_board(self.accelerator)
         return True
 
     def _train_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
@@ -248,29 +284,47 @@ class _Training:
         self.batches.begin(position.epoch, position.batch, position.batch + left)
         self.model.train()
         began = time.perf_counter() - position.seconds
-        least, first = min(2, self.settings.batch_size), position.batch  # batch normalisation compares clips
-        reading = Reading(self.train, least=least, processes=self.accelerator.num_processes)
+        reading, first, trained = Reading(self.train, empty=True), position.batch, 0
         for clips, labels, _ in reading.of(self.loader):
-            logits = self.forward(clips)
-            loss = F.cross_entropy(logits, labels)
-            self.accelerator.backward(loss)
-            self.optimiser.step()
-            self.optimiser.zero_grad()
-            if self.schedule.every == "update":
-                step(state.scheduler, None)
-            state.meter.add(loss, logits, labels)
+            read = self.crew.total(len(labels))  # by all processes, for this update
+            if read < self.least:
+                continue
+            self._update(clips, labels, read)
+            trained += read
             position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
-            bar.update(len(labels) * self.accelerator.num_processes)
+            bar.update(read)
             self._show(bar)
-            if stop():
+            if self.crew.anyone(stop()):
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        if reading.errors and not trained:
+            raise reading.errors[0]
         wait_for(self.device)
         position.seconds = time.perf_counter() - began
         reading.warn(f"epoch {position.epoch}, training")
         return True
+
+    def _update(self, clips: Tensor, labels: Tensor, read: int) -> None:
+        """One update from this process's clips, of all that were `read` for it."""
+        state, own = self.state, len(labels)
+        self.crew.draw_apart(self.settings.seed, state.position.updates)
+        labels = labels.to(self.device, non_blocking=True)
+        logits = self.forward(at_least(clips, self.least))[:own]
+        loss = F.cross_entropy(logits, labels) if own else logits.sum()  # nothing, which still has a gradient
+        self.accelerator.backward(loss * self.crew.weight(own, read) if self.crew.several else loss)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.schedule.every == "update":
+            step(state.scheduler, None)
+        if own:
+            state.meter.add(loss, logits, labels)
+
+    @property
+    def least(self) -> int:
+        """The fewest clips of an update: batch normalisation compares them."""
+        return min(2, self.settings.batch_size)
 
     def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
         """Validate, write the epoch's rows, and go to the next; False if it was interrupted."""
@@ -281,9 +335,9 @@ class _Training:
             "level": "clip",
             "lr": state.optimiser.param_groups[0]["lr"],
         }
-        train = state.meter.means(self.accelerator.reduce(state.meter.sums))
+        train = state.meter.means(self.crew.sum(state.meter.sums))
         measured = self._measure(stop) if self._measures else {}
-        if stop():
+        if self.crew.anyone(stop()):
             return False
         live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
         row = {**NOT_MEASURED, **common, "split": "train", **measured.get("train", {}), **live}
@@ -301,6 +355,7 @@ class _Training:
             step(state.scheduler, loss)
         state.history += rows
         self.keep.append(rows)
+        write_board(self.accelerator, rows)
         self.keep.keep_best(state)
         self._show(bar, now=True)
         state.position = Position(epoch=position.epoch + 1, updates=position.updates, rows=len(state.history))
@@ -324,8 +379,9 @@ class _Training:
         def forward(dataset: ClipDataset) -> Forward:
             return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
 
-        seen = Reading(self.seen).of(self.seen_loader)
-        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop):
+        self.crew.same_buffers(unwrapped(self.model))
+        seen, together = Reading(self.seen).of(self.seen_loader), {"least": self.least, "crew": self.crew}
+        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop, **together):
             return {}
         if self.val is None:
             return {}
@@ -334,9 +390,9 @@ class _Training:
             began = time.perf_counter()
             reading = Reading(dataset)
             meter = measure(forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
-            if meter is None:
+            if self.crew.anyone(meter is None) or meter is None:
                 return {}
-            measured[split] = {**meter.means(), "seconds": time.perf_counter() - began}
+            measured[split] = {**meter.means(self.crew.sum(meter.sums)), "seconds": time.perf_counter() - began}
             if split == "val":  # of the training clips it was said when they trained
                 reading.warn(f"epoch {self.state.position.epoch}, validation")
         return measured
@@ -356,14 +412,14 @@ class _Training:
         trained_on = self.total * self.settings.batch_size  # statistics cost no more than the training did
         most = min(ENOUGH, trained_on) if self.val is None else max(ENOUGH, len(self.val))
         only = some_clips(len(self.seen), most, seed=self.settings.seed)
-        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only)
+        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only, share=self.crew)
         return make_loader(self.seen, batches, workers=self.workers, device=self.device)
 
     @cached_property
     def val_loader(self) -> DataLoader[Any]:
-        """All validation clips in order; every process measures all of them."""
+        """All validation clips in order, of several processes to each its part."""
         assert self.val is not None
-        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False)
+        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False, share=self.crew)
         return make_loader(self.val, batches, workers=self.workers, device=self.device)
 
     def _bar(self, progress: bool) -> tqdm:
@@ -379,7 +435,7 @@ class _Training:
             initial=clips(self.state.position.updates),
             unit="clip",
             desc=self.name,
-            disable=not (progress and self.accelerator.is_main_process),
+            disable=not (progress and self.crew.first),
         )
 
     def _show(self, bar: tqdm, *, now: bool = False) -> None:
@@ -393,8 +449,8 @@ class _Training:
         bar.set_postfix_str(f"epoch {self.state.position.epoch}/{self.epochs}, loss {loss:.3f}{measured}")
 
 
-def _accelerator(device: torch.device) -> Accelerator:
-    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
+def _accelerator(device: torch.device, board: str | Path | None) -> Accelerator:
+    """An Accelerator on `device`, which writes a TensorBoard in the folder `board`, if any. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
     if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
         # accelerate keeps one device per process; a notebook may train on two, one after the other.
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -403,7 +459,8 @@ def _accelerator(device: torch.device) -> Accelerator:
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="no",
-        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+        log_with=None if board is None else "tensorboard",
+        project_dir=board,
     )
 
 

@@ -11,17 +11,19 @@ section 3, call it precise BatchNorm). In training mode the running statistics a
 no weight.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.training.batches import ClipDataset
 from labkit.training.meter import Forward
+from labkit.training.processes import ONE_PROCESS, Processes
 
 Statistics = Literal["fresh", "running"]
 ENOUGH = 512  # training clips to measure, where the validation set has fewer; their accuracy is then known to ±2 points
@@ -40,9 +42,17 @@ def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def take_statistics(
-    forward: Forward, batches: Iterable[tuple[Tensor, Tensor, Tensor]], *, stop: Callable[[], bool]
+    forward: Forward,
+    batches: Iterable[tuple[Tensor, Tensor, Tensor]],
+    *,
+    stop: Callable[[], bool],
+    least: int = 1,
+    crew: Processes = ONE_PROCESS,
 ) -> bool:
     """Set the running statistics of the batch norms in training mode to the mean over `batches`; False if `stop()` came.
+
+    Batches of fewer than `least` clips are passed over: a single clip may be a single value for a batch norm, of which it
+    can take nothing. Of several processes (`crew`) each reads its own batches, and the mean is over those of all.
 
     Everything else is in evaluation mode meanwhile, and left so. A batch norm in evaluation mode is frozen, and stays.
     """
@@ -50,25 +60,55 @@ def take_statistics(
     if not norms:
         return True
     forward.call.eval()
+    done, stopped = 0, False
+    with _averaging(norms, crew):
+        for clips, _, _ in batches:
+            if len(clips) >= least:
+                if not done:
+                    for norm in norms:
+                        norm.reset_running_stats()
+                forward(clips)
+                done += 1
+            if stopped := stop():
+                break
+    if crew.anyone(stopped):
+        return False
+    _average(norms, done, crew)
+    return True
+
+
+@contextmanager
+def _averaging(norms: Sequence[_BatchNorm], crew: Processes) -> Iterator[None]:
+    """Inside, the norms take the mean of all batches alike, each process of its own; afterwards they are in evaluation mode."""
     before = [norm.momentum for norm in norms]
+    synced = [norm for norm in norms if isinstance(norm, nn.SyncBatchNorm)]
+    groups = [norm.process_group for norm in synced]
     for norm in norms:
         norm.train()
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean of all batches alike
-    largest = 0
+        norm.momentum = None
+    for norm in synced:
+        norm.process_group = crew.apart()  # the number of batches differs: waiting for each other would never end
     try:
-        for clips, _, _ in batches:
-            largest = max(largest, len(clips))
-            # A rest of one clip may be a single value for a batch norm, of which it can take nothing.
-            if len(clips) > 1 or largest == 1:
-                forward(clips)
-            if stop():
-                return False
+        yield
     finally:
         for norm, momentum in zip(norms, before, strict=True):
             norm.momentum = momentum
             norm.eval()
-    return True
+        for norm, group in zip(synced, groups, strict=True):
+            norm.process_group = group
+
+
+def _average(norms: Sequence[_BatchNorm], done: int, crew: Processes) -> None:
+    """Make the statistics of `done` batches here those of all batches of all processes."""
+    total = crew.total(done)
+    if not crew.several or not total:
+        return
+    for norm in norms:
+        for value in (norm.running_mean, norm.running_var):
+            assert value is not None
+            value.copy_(crew.sum(value * done) / total)
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked.fill_(total)
 
 
 def check_statistics(statistics: str) -> None:
