@@ -2,7 +2,8 @@
 
 from labkit.training.device import pick_device
 from labkit.training.evaluate import evaluate
+from labkit.training.launch import launch
 from labkit.training.loop import fit
 from labkit.training.schedule import learning_rates
 
-__all__ = ["evaluate", "fit", "learning_rates", "pick_device"]
+__all__ = ["evaluate", "fit", "launch", "learning_rates", "pick_device"]
