@@ -7,7 +7,9 @@ It holds the model, the optimiser, the schedule, the random state of Python, Num
 
 import json
 import random
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,9 @@ def save(
     randoms, random_part = random_state()
     kept |= moments | {f"random.{key}": value for key, value in randoms.items()}
     kept |= {f"more.{key}": value for key, value in (tensors or {}).items()}
-    parts = {"optimiser": optimiser_part, "schedule": scheduler.state_dict(), "random": random_part}
+    # What never changes is built anew with the schedule: the steps of MultiStepLR are a Counter, which JSON cannot hold.
+    schedule = {key: value for key, value in scheduler.state_dict().items() if not isinstance(value, Counter)}
+    parts = {"optimiser": optimiser_part, "schedule": schedule, "random": random_part}
     header = json.dumps({"kind": KIND, "about": about, "parts": parts})
     return _write(Path(path), kept, {"labkit": header})
 
@@ -174,3 +178,16 @@ def restore_random_state(tensors: Mapping[str, Tensor], part: Mapping[str, Any])
     torch.set_rng_state(tensors["torch"])
     if "cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["cuda"])
+
+
+@contextmanager
+def own_random_state(seed: int) -> Iterator[None]:
+    """Inside, everything random starts from `seed`; afterwards the caller's random state is as it was."""
+    before = random_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one, whoever uses it)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        restore_random_state(*before)

@@ -1,6 +1,7 @@
 """What is checked before a long training starts: every message says what does not fit and what would."""
 
 import warnings
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from labkit.clip import ClipSpec
 from labkit.counting import counted
+from labkit.data.transforms import TrainTransform
+from labkit.models.head import head_layers, new_head
 from labkit.models.weights import nan_tensors, unwrapped
 from labkit.training.batches import ClipDataset
 from labkit.training.device import input_dims
+from labkit.training.protocol import Protocol
+from labkit.training.stages import ALL, Part, check_stage
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
@@ -21,6 +27,56 @@ def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: in
     for name, value in {"epochs": epochs, "updates": updates, **at_least_one}.items():
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recipe: Protocol, *, seed: int) -> Part:
+    """Check that all fits before a training starts, and give the part of the model that is trained.
+
+    A model that has learnt before (`recipe.trained`) gets a new classifier where the classes differ. Raises
+    `ValueError` for what does not fit.
+    """
+    if recipe.trained is not None:
+        if recipe.trained != ALL:
+            check_stage(model, recipe.trained)
+        _fit_head(model, len(train.classes), seed=seed)
+    check_dataset(model.eval(), train, "training set", batch_size=recipe.batch_size)
+    if recipe.name:
+        _check_cut(recipe, train)
+    batch = min(recipe.batch_size, len(train))
+    part = Part(model, recipe.trained, torch.empty(batch_shape(model, train.spec, batch), device="meta"))
+    part.train()
+    _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
+    if val is not None:
+        check_dataset(model.eval(), val, "validation set", batch_size=recipe.batch_size)
+        check_same_classes(train, val)
+    return part
+
+
+def _fit_head(model: nn.Module, classes: int, *, seed: int) -> None:
+    """A new classifier, where the model's own is for another number of classes."""
+    layers = head_layers(model)
+    if layers and len(layers[0].weight) != classes:  # type: ignore[arg-type]
+        before = new_head(model, classes, seed=seed)
+        said = f"the model's classifier was for {counted(before, 'class', 'classes')}, the training set has {classes}"
+        warnings.warn(f"{said}: it got a new one, which knows nothing until it is trained", stacklevel=4)
+
+
+def _check_cut(recipe: Protocol, train: ClipDataset) -> None:
+    """Warn where the training clips are not cut as the protocol says."""
+    found: dict[str, Any] = {**asdict(train.spec), "sampling": getattr(train, "sampling", recipe.sampling)}
+    wanted: dict[str, Any] = {**asdict(recipe.clip), "sampling": recipe.sampling}
+    transform = getattr(train, "transform", None)
+    if isinstance(transform, TrainTransform):
+        found |= {"crop": transform.crop, "flip": transform.flip}
+        wanted |= {"crop": recipe.crop, "flip": recipe.flip}
+    other = [f"{name} {wanted[name]} there, {found[name]} here" for name in wanted if wanted[name] != found[name]]
+    if other:
+        warnings.warn(
+            f"the training set is not cut as the protocol {recipe.name} says ({'; '.join(other)}). Open it with "
+            f"open_dataset(..., **protocol.clips('train')), where protocol = find_protocol({recipe.name!r}); other clips "
+            "are find_protocol(..., clip=spec)",
+            stacklevel=4,
+        )
 
 
 def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
@@ -82,8 +138,7 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
     """The shape of the model's answer, by a pass that computes no values; None where the model cannot do without."""
-    channels, frames, size, _ = dataset.spec.shape
-    shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    shape, frames = batch_shape(model, dataset.spec, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
     try:
@@ -98,6 +153,12 @@ def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: i
                 "batch, and at the end of the network one clip has a single value a channel"
             ) from error
         raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+
+
+def batch_shape(model: nn.Module, spec: ClipSpec, batch: int) -> tuple[int, ...]:
+    """The shape of a batch as the model reads it: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network."""
+    channels, frames, size, _ = spec.shape
+    return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
 
 
 def _shape_of_answer(model: nn.Module, shape: tuple[int, ...]) -> torch.Size:

@@ -5,9 +5,12 @@ import platform
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
 from torch import nn
 
 from labkit.counting import counted
@@ -123,3 +126,26 @@ def describe_device(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device.type.upper()} {platform.processor() or platform.machine()}, {counted(threads, 'thread')}"
+
+
+def accelerator_on(device: torch.device, *, board: str | Path | None = None) -> Accelerator:
+    """An Accelerator on `device`, with a TensorBoard in the folder `board`, if one is given.
+
+    Autocast is chosen per call (`Forward`), so it knows nothing of precision.
+    """
+    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
+        # accelerate keeps one device per process; a notebook may train on two, one after the other.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="no",
+        log_with=None if board is None else "tensorboard",
+        project_dir=board,
+    )
+
+
+def fast_convolutions(device: torch.device) -> AbstractContextManager:
+    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
+    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()

@@ -11,8 +11,10 @@ from labkit.records import Level, Predictions
 from labkit.training.batches import EpochBatches, Reading, make_loader
 from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
+from labkit.training.failures import enough_memory
 from labkit.training.meter import Forward
 from labkit.training.processes import these_processes
+from labkit.training.stages import evaluating
 
 
 def evaluate(
@@ -31,8 +33,8 @@ def evaluate(
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
     is `"windows"`, with `leftover="drop one"` to the letter of their code. Carreira and Zisserman 2017 run the network
     over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has what else
-    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode and back; in
-    `nn.DataParallel` or from `torch.compile` it is called as it is.
+    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode, and each of its layers
+    back into its own mode; in `nn.DataParallel` or from `torch.compile` it is called as it is.
 
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
     dataset of `on_error="raise"`, the first raises `VideoError`.
@@ -40,14 +42,26 @@ def evaluate(
     Under `torchrun`, call it in every process: each scores its own part of the clips, and all get all predictions.
 
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
-    as soon as an answer is NaN.
+    as soon as an answer is NaN; `TooLittleMemoryError` where a batch does not fit the device.
     """
     check_evaluation(dataset, level)
     if getattr(dataset, "sampling", "") == "whole":
         batch_size = 1
-    where, trained = pick_device(device), model.training
+    where = pick_device(device)
     how = pick_precision(precision, where)
-    check_dataset(model.eval(), dataset, "dataset", batch_size=batch_size)
+    with evaluating(model):
+        check_dataset(model, dataset, "dataset", batch_size=batch_size)
+        score, label, row = _scores(model, dataset, batch_size, workers, where, how, level if progress else "")
+    counts = np.ones(len(row), dtype=np.int64)
+    if level == "video":
+        score, label, row, counts = mean_by_row(score, label, row)
+    return Predictions(_videos(dataset, row), label.astype(np.int64), score, counts, tuple(dataset.classes), level)
+
+
+def _scores(
+    model: nn.Module, dataset: Any, batch_size: int, workers: int, where: torch.device, how: str, shown: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores `(N, K)`, label and row of every clip that can be read; `shown` is the level, for the progress bar."""
     model.to(where).to(memory_format=memory_format(model, how))
     forward = Forward(model, dataset.spec, device=where, precision=how)
     crew = these_processes(where)
@@ -55,22 +69,20 @@ def evaluate(
     scores = [np.empty((0, len(dataset.classes)), np.float32)]
     labels, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     own = sum(len(batch) for batch in batches)
-    bar = tqdm(total=own, unit="clip", disable=not (progress and crew.first), desc=f"evaluate, {level} level")
+    bar = tqdm(total=own, unit="clip", disable=not (shown and crew.first), desc=f"evaluate, {shown} level")
     reading = Reading(dataset)
+    asked = f"evaluate: a batch of {batch_size} clips"
     with torch.no_grad(), bar:
         for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
-            scores.append(forward(clips).softmax(1).cpu().numpy())
+            with enough_memory(asked, where, advice="Lower batch_size, or evaluate shorter or smaller clips"):
+                scores.append(forward(clips).softmax(1).cpu().numpy())
             _check_answers(scores[-1], of_rows.numpy(), dataset)
             labels.append(answers.numpy())
             rows.append(of_rows.numpy())
             bar.update(len(answers))
     reading.warn("evaluate")
-    model.train(trained)
     score, label, row = (crew.gathered(np.concatenate(each)) for each in (scores, labels, rows))
-    counts = np.ones(len(row), dtype=np.int64)
-    if level == "video":
-        score, label, row, counts = mean_by_row(score, label, row)
-    return Predictions(_videos(dataset, row), label.astype(np.int64), score, counts, tuple(dataset.classes), level)
+    return score, label, row
 
 
 def _videos(dataset: Any, rows: np.ndarray) -> tuple[str, ...]:

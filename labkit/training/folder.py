@@ -23,10 +23,13 @@ from labkit.models.weights import nan_tensors
 from labkit.records import History
 from labkit.training import checkpoint
 from labkit.training.checkpoint import Checkpoint, CheckpointError
+from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 from labkit.training.processes import ONE_PROCESS, Processes
 
+# What checkpoints from before these settings were made with.
+LACKING = {"accumulate": 1, "label_smoothing": 0.0, "processes": 1, "sync_batchnorm": False}
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
 
@@ -136,15 +139,17 @@ class RunFolder:
                 f"{found.path} is of a run with other settings: {other}. "
                 "Go on with those, choose another folder, or pass resume=False to start over."
             )
-        other = _differences({"processes": 1, **found.about["surroundings"]}, self.surroundings)
+        other = _differences(found.about["surroundings"], self.surroundings)
         if other:
             warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=6)
 
     def save(self, state: State) -> None:
-        """Write a checkpoint now."""
+        """Write a checkpoint now, unless the weights are spoilt: then the last good one stays."""
         if self.path is None:
             return
         sums = self.crew.sum(state.meter.sums)
+        if not is_finite(state.model):
+            return
         self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
         if not self.writes:
             return
@@ -161,6 +166,16 @@ class RunFolder:
             about=about,
             tensors={"meter": sums},
         )
+
+    @property
+    def last_good(self) -> str:
+        """Where the last checkpoint is, for somebody whose training has failed."""
+        if self.path is None:
+            return "No folder was given, so nothing was kept."
+        if not self._saved_updates:
+            return "No checkpoint had been written yet."
+        path = self.path / CHECKPOINT
+        return f"The last good checkpoint, after update {self._saved_updates}, is {path}: load_weights reads it."
 
     def save_if_due(self, state: State, *, after: float) -> None:
         """Write a checkpoint if `every` updates have passed since the last; with no such number, `after` seconds."""
@@ -184,14 +199,15 @@ class RunFolder:
             checkpoint.save_best(self.path / BEST, state.model)
 
 
-def surroundings(device: torch.device, workers: int, processes: int) -> dict[str, Any]:
-    """What changes the last bits of the same computation."""
+def surroundings(device: torch.device, workers: int, accumulate: int, processes: int) -> dict[str, Any]:
+    """What changes the last bits of the same computation; `accumulate` and `processes` change what batch norms compare, too."""
     return {
-        "processes": processes,
         "torch": torch.__version__,
         "device": device.type,
         "threads": torch.get_num_threads(),
         "workers": workers,
+        "accumulate": accumulate,
+        "processes": processes,
     }
 
 
@@ -219,5 +235,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    then = {**{name: LACKING[name] for name in LACKING if name in now}, **then}
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return ", ".join(f"{name} {then.get(name)} then and {now.get(name)} now" for name in names)

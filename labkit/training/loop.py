@@ -1,39 +1,48 @@
 """fit: the training loop, from a model and a dataset to a history. accelerate places it on devices and processes."""
 
 import math
-import random
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
+from labkit.counting import counted, named
+from labkit.data.video_file import shown
 from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.board import check_board, close_board, open_board, write_board
-from labkit.training.checkpoint import random_state, restore_random_state
-from labkit.training.checks import check_dataset, check_numbers, check_same_classes, fit_batch
-from labkit.training.device import Precision, memory_format, pick_device, pick_precision, wait_for
+from labkit.training.checkpoint import own_random_state
+from labkit.training.checks import check_numbers, fit_batch, prepare
+from labkit.training.device import (
+    Precision,
+    accelerator_on,
+    fast_convolutions,
+    memory_format,
+    pick_device,
+    pick_precision,
+    wait_for,
+)
+from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
 from labkit.training.meter import Forward, Meter, measure
-from labkit.training.processes import check_batch, check_sync_batchnorm, these_processes
+from labkit.training.processes import check_batch, check_sync_batchnorm, synced, these_processes
+from labkit.training.progress import Progress
+from labkit.training.protocol import Protocol
+from labkit.training.protocols import find_protocol
 from labkit.training.schedule import ScheduleName, find_schedule, step
-from labkit.training.sharing import at_least
+from labkit.training.settings import Settings
+from labkit.training.stages import Part
+from labkit.training.update import Update
 
 MINUTE = 60.0  # inside an epoch, a checkpoint this often
 NOT_MEASURED = dict.fromkeys(("loss", "top1", "top5", "live_loss", "live_top1"), math.nan)
@@ -45,15 +54,20 @@ def fit(
     train: ClipDataset,
     val: ClipDataset | None = None,
     *,
+    protocol: str | Protocol | None = None,
     epochs: int | None = None,
     updates: int | None = None,
-    batch_size: int = 32,
-    lr: float = 0.1,
-    momentum: float = 0.9,
+    batch_size: int | None = None,
+    accumulate: int | None = None,
+    lr: float | None = None,
+    momentum: float | None = None,
     dampening: float | None = None,
-    nesterov: bool = False,
-    weight_decay: float = 1e-3,
-    schedule: ScheduleName = "plateau",
+    nesterov: bool | None = None,
+    weight_decay: float | None = None,
+    schedule: ScheduleName | None = None,
+    label_smoothing: float | None = None,
+    clip_gradients: float | None = None,
+    trained: str | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "auto",
@@ -70,10 +84,17 @@ def fit(
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
-    The defaults are those of Hara et al. 2018 from scratch (section 3.3 and the published code): SGD with momentum 0.9,
-    dampening 0.9 (0 with `nesterov`, as their code has it), weight decay 1e-3, learning rate 0.1 divided by 10 when the
-    validation loss stays for 10 epochs. Their batch is 128; 32 fits a laptop. `schedule` is a row of
-    `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is judged by the training loss.
+    `protocol` names the defaults: a row of `labkit.training.protocols.PROTOCOLS`, such as "hara_finetune". Every keyword
+    that is given takes the place of the protocol's value. Without a protocol the defaults are those of Hara et al. 2018
+    from scratch (section 3.3 and the published code), with a batch of 32, which fits a laptop: SGD with momentum 0.9,
+    dampening 0.9 (0 with `nesterov`), weight decay 1e-3, learning rate 0.1 divided by 10 when the validation loss stays
+    for 10 epochs. `schedule` is a row of `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is
+    judged by the training loss. `accumulate` sends a batch through the network in so many parts, for lack of memory;
+    `clip_gradients` is the largest norm of all gradients together; `label_smoothing` a share of each answer.
+
+    `trained` says that the model has learnt before, and which part of it is trained now: "all", a stage such as
+    "layer4" and what follows, or "head", the classifier. The other layers are frozen, their batch norms too
+    (`labkit.training.stages`). Where the classes differ, the model gets a new classifier, and a warning says so.
 
     Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one).
     Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights changed
@@ -84,8 +105,8 @@ def fit(
     epoch); `seed` also starts dropout. The caller's random state is left as it was.
 
     `statistics="fresh"` takes the batch norms' statistics anew before it measures, and at the end; "running" leaves
-    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same under every schedule that does
-    not look at the validation loss (a plateau does).
+    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same under
+    every schedule that does not look at the validation loss (a plateau does).
 
     With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
     validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an
@@ -98,70 +119,61 @@ def fit(
     or from `torch.compile` is trained as it is; its files are those of the model inside.
 
     Started by `torchrun` or `labkit.training.launch`, several processes train one network: `batch_size` counts the clips
-    of all of them, and only the first touches the folder (`docs/processes.md`). `sync_batchnorm` then lets batch
-    norms compare the clips of all processes, on GPUs alone; the network holds `SyncBatchNorm` layers afterwards, of the
-    same names. `tensorboard` writes the history's numbers to `folder/tensorboard` too.
+    of all of them, and only the first touches the folder (`docs/processes.md`). `sync_batchnorm` then lets batch norms
+    compare the clips of all processes, on GPUs alone. `tensorboard` writes the history's numbers to `folder/tensorboard`
+    too.
 
-    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not, and
-    `FolderInUseError` where another training is at work in the folder, `ProcessLostError` where another process has ended.
+    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not,
+    `FolderInUseError` where another training is at work in the folder, `DivergedError` where the loss becomes NaN or
+    infinite, `TooLittleMemoryError` where a batch does not fit the device, and `ProcessLostError` where another process
+    has ended.
     """
-    check_numbers(
-        epochs=epochs, updates=updates, batch_size=batch_size, val_every=val_every, checkpoint_every=checkpoint_every
-    )
+    given = {
+        "epochs": epochs,
+        "updates": updates,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "lr": lr,
+        "momentum": momentum,
+        "dampening": dampening,
+        "nesterov": nesterov,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "label_smoothing": label_smoothing,
+        "clip_gradients": clip_gradients,
+        "trained": trained,
+    }
+    recipe = find_protocol(protocol, **{name: value for name, value in given.items() if value is not None})
+    check_numbers(epochs=recipe.epochs, updates=recipe.updates, val_every=val_every, checkpoint_every=checkpoint_every)
     check_statistics(statistics)
     check_sync_batchnorm(sync_batchnorm, pick_device(device))
     check_board(tensorboard, folder)
-    check_dataset(model.train(), train, "training set", batch_size=batch_size)
-    if val is not None:
-        check_dataset(model.eval(), val, "validation set", batch_size=batch_size)
-        check_same_classes(train, val)
-    settings = Settings(
-        batch_size=fit_batch(batch_size, len(train)),
-        lr=lr,
-        momentum=momentum,
-        dampening=(0.0 if nesterov else 0.9) if dampening is None else dampening,
-        nesterov=nesterov,
-        weight_decay=weight_decay,
-        schedule=schedule,
+    part = prepare(model, train, val, recipe, seed=seed)
+    settings = Settings.of(
+        recipe,
+        batch_size=fit_batch(recipe.batch_size, len(train)),
         seed=seed,
         precision=pick_precision(precision, pick_device(device)),
         val_every=val_every,
         statistics=statistics,
     )
-    training = _Training(
-        model,
-        train,
-        val,
-        settings,
-        epochs=epochs,
-        updates=updates,
-        device=pick_device(device),
-        workers=workers,
-        name=name,
-        sync_batchnorm=sync_batchnorm,
-        board=folder if tensorboard else None,
-    )
-    training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
-    if training.run(resume=resume, progress=progress):
-        return training.history
+    with part.frozen(), synced(model, sync_batchnorm):
+        training = _Training(
+            part,
+            train,
+            val,
+            settings,
+            recipe,
+            device=pick_device(device),
+            workers=workers,
+            name=name,
+            sync_batchnorm=sync_batchnorm,
+            board=folder if tensorboard else None,
+        )
+        training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
+        if training.run(resume=resume, progress=progress):
+            return training.history
     raise TrainingInterrupted(training.farewell, training.history, training.keep.path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What decides the result of a training, beside the model and the data."""
-
-    batch_size: int
-    lr: float
-    momentum: float
-    dampening: float
-    nesterov: bool
-    weight_decay: float
-    schedule: ScheduleName
-    seed: int
-    precision: str
-    val_every: int
-    statistics: Statistics
 
 
 class _Training:
@@ -169,13 +181,12 @@ class _Training:
 
     def __init__(
         self,
-        model: nn.Module,
+        part: Part,
         train: ClipDataset,
         val: ClipDataset | None,
         settings: Settings,
+        recipe: Protocol,
         *,
-        epochs: int | None,
-        updates: int | None,
         device: torch.device,
         workers: int,
         name: str,
@@ -183,24 +194,22 @@ class _Training:
         board: str | Path | None,
     ) -> None:
         self.schedule = find_schedule(settings.schedule)
-        self.settings = settings
+        self.settings, self.recipe, self.part = settings, recipe, part
         self.train, self.val, self.workers, self.name = train, val, workers, name
+        self.sync_batchnorm = sync_batchnorm
         self.crew = these_processes(device)
         check_batch(settings.batch_size, self.crew.processes)
         self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed, share=self.crew)
-        self.total = updates or (epochs or 1) * len(self.batches)  # updates in all
+        self.total = recipe.updates or (recipe.epochs or 1) * len(self.batches)  # updates in all
         self.epochs = math.ceil(self.total / len(self.batches))  # the last may be a part of one
 
-        self.accelerator = _accelerator(device, board)
+        self.accelerator = accelerator_on(device, board=board)
         self.device = self.accelerator.device
         # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
-        self.given, model = model, unwrapped(model)
-        self.sync_batchnorm = sync_batchnorm
-        if sync_batchnorm:
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place, with the same parameters
+        self.given, model = part.model, unwrapped(part.model)
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
         optimiser = torch.optim.SGD(
-            model.parameters(),
+            part.parameters,
             settings.lr,
             momentum=settings.momentum,
             dampening=settings.dampening,
@@ -211,8 +220,22 @@ class _Training:
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         self.loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, self.optimiser = self.accelerator.prepare(self.given, optimiser)
-        self.forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
+        wrapped, optimiser = self.accelerator.prepare(self.given, optimiser)
+        forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
+        self.watch = LossWatch(self.device, self._diverged)
+        self.update = Update(
+            forward,
+            optimiser,
+            part.parameters,
+            self.state.meter,
+            self.watch,
+            self.accelerator,
+            accumulate=recipe.accumulate,
+            clip_gradients=settings.clip_gradients,
+            label_smoothing=settings.label_smoothing,
+            least=self.least,
+            crew=self.crew,
+        )
         self.keep_in(None, every=None)
 
     def keep_in(self, folder: Path | None, *, every: int | None) -> None:
@@ -224,12 +247,12 @@ class _Training:
             "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",
             # A schedule stretched to the run's length is another one when the run gets longer.
             "updates": self.total if self.schedule.needs_length else None,
-            "sync_batchnorm": self.sync_batchnorm or None,
+            "sync_batchnorm": self.sync_batchnorm,
         }
         self.keep = RunFolder(
             folder,
             settings={**asdict(self.settings), **data},
-            surroundings=surroundings(self.device, self.workers, self.crew.processes),
+            surroundings=surroundings(self.device, self.workers, self.recipe.accumulate, self.crew.processes),
             every=every,
             crew=self.crew,
         )
@@ -239,7 +262,7 @@ class _Training:
         return History.of(self.state.history)
 
     @property
-    def advice(self) -> str:
+    def go_on(self) -> str:
         """How to go on after another process was lost."""
         if self.keep.path is None:
             return "No folder was given, so nothing was kept."
@@ -256,19 +279,17 @@ class _Training:
 
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
-        own = _own_random_state(self.settings.seed)
-        with (
-            self.crew.together(self.advice),
-            self.keep.alone(),
-            own,
-            interrupts() as stop,
-            _fast_convolutions(self.device),
-        ):
+        own = own_random_state(self.settings.seed)
+        alone, fast = self.keep.alone(), fast_convolutions(self.device)
+        with self.crew.together(self.go_on), alone, own, interrupts() as stop, fast:
             resumed = self.keep.start(self.state, resume=resume)
             open_board(self.accelerator, epoch=self.state.position.epoch)
-            with self._bar(progress) as bar:
-                if resumed and not bar.disable:
-                    bar.write(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
+            self.update.optimiser.zero_grad()  # what the caller's own backward passes have left
+            with self._progress(progress) as bar:
+                if self.settings.trained or self.part.fixed:
+                    bar.say(f"{self.name}: {self.part.describe()}")
+                if resumed:
+                    bar.say(f"{self.name}: resumed after update {self.state.position.updates} of {self.total}")
                 while self.state.position.epoch <= self.epochs:
                     if not (self._train_epoch(bar, stop) and self._end_epoch(bar, stop)):
                         self.keep.save(self.state)
@@ -277,58 +298,49 @@ class _Training:
             close_board(self.accelerator)
         return True
 
-    def _train_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+    def _train_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
         """The rest of the epoch under way; False if it was interrupted."""
         state, position = self.state, self.state.position
         left = self.total - position.updates
         self.batches.begin(position.epoch, position.batch, position.batch + left)
-        self.model.train()
+        self.part.train()
         began = time.perf_counter() - position.seconds
         reading, first, trained = Reading(self.train, empty=True), position.batch, 0
-        for clips, labels, _ in reading.of(self.loader):
+        for clips, labels, rows in reading.of(self.loader):
             read = self.crew.total(len(labels))  # by all processes, for this update
             if read < self.least:
                 continue
-            self._update(clips, labels, read)
+            self.crew.draw_apart(self.settings.seed, position.updates)
+            with enough_memory(self._asked, self.device, advice=self._advice):
+                self.update(clips, labels, rows, number=position.updates + 1, read=read)
+            if self.schedule.every == "update":
+                step(state.scheduler, None)
             trained += read
             position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
-            bar.update(read)
-            self._show(bar)
+            bar.done(read)
             if self.crew.anyone(stop()):
                 return False
             self.keep.save_if_due(state, after=MINUTE)
         if reading.errors and not trained:
             raise reading.errors[0]
+        self.watch.look()
         wait_for(self.device)
         position.seconds = time.perf_counter() - began
         reading.warn(f"epoch {position.epoch}, training")
         return True
-
-    def _update(self, clips: Tensor, labels: Tensor, read: int) -> None:
-        """One update from this process's clips, of all that were `read` for it."""
-        state, own = self.state, len(labels)
-        self.crew.draw_apart(self.settings.seed, state.position.updates)
-        labels = labels.to(self.device, non_blocking=True)
-        logits = self.forward(at_least(clips, self.least))[:own]
-        loss = F.cross_entropy(logits, labels) if own else logits.sum()  # nothing, which still has a gradient
-        self.accelerator.backward(loss * self.crew.weight(own, read) if self.crew.several else loss)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        if self.schedule.every == "update":
-            step(state.scheduler, None)
-        if own:
-            state.meter.add(loss, logits, labels)
 
     @property
     def least(self) -> int:
         """The fewest clips of an update: batch normalisation compares them."""
         return min(2, self.settings.batch_size)
 
-    def _end_epoch(self, bar: tqdm, stop: Callable[[], bool]) -> bool:
+    def _end_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
         """Validate, write the epoch's rows, and go to the next; False if it was interrupted."""
         state, position = self.state, self.state.position
+        if not is_finite(state.model):
+            self._diverged("weights that are not finite numbers", position.updates, ())
         common = {
             "run": self.name,
             "epoch": position.epoch,
@@ -346,9 +358,7 @@ class _Training:
         if self.val is not None:
             loss = measured["val"]["loss"] if measured else None
             rows += [{**NOT_MEASURED, **common, "split": "val", **measured["val"]}] if measured else []
-        if not math.isfinite(train["loss"]):
-            warnings.warn(f"the loss is {train['loss']} in epoch {position.epoch}: try a smaller lr", stacklevel=4)
-        elif loss is not None and not math.isfinite(loss) and all(math.isfinite(each) for each in self._val_losses):
+        if loss is not None and not math.isfinite(loss) and all(math.isfinite(each) for each in self._val_losses):
             said = f"the validation loss is {loss} in epoch {position.epoch}, which cannot be the best"
             warnings.warn(f"{said}: try a smaller lr", stacklevel=4)
         if self.schedule.every == "epoch":
@@ -357,7 +367,7 @@ class _Training:
         self.keep.append(rows)
         write_board(self.accelerator, rows)
         self.keep.keep_best(state)
-        self._show(bar, now=True)
+        bar.show(now=True)
         state.position = Position(epoch=position.epoch + 1, updates=position.updates, rows=len(state.history))
         state.meter.sums.zero_()
         self.keep.save_if_due(state, after=BETWEEN_EPOCHS)
@@ -380,8 +390,10 @@ class _Training:
             return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
 
         self.crew.same_buffers(unwrapped(self.model))
-        seen, together = Reading(self.seen).of(self.seen_loader), {"least": self.least, "crew": self.crew}
-        if self.settings.statistics == "fresh" and not take_statistics(forward(self.seen), seen, stop=stop, **together):
+        seen = Reading(self.seen).of(self.seen_loader)
+        if self.settings.statistics == "fresh" and not take_statistics(
+            forward(self.seen), seen, stop=stop, least=self.least, crew=self.crew
+        ):
             return {}
         if self.val is None:
             return {}
@@ -422,61 +434,42 @@ class _Training:
         batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False, share=self.crew)
         return make_loader(self.val, batches, workers=self.workers, device=self.device)
 
-    def _bar(self, progress: bool) -> tqdm:
-        """Clips done of all, from which tqdm tells clips/s and the time left."""
-
+    def _progress(self, shown: bool) -> Progress:
         def clips(updates: int) -> int:
             epochs, rest = divmod(updates, len(self.batches))
             return epochs * self.batches.clips_before(len(self.batches)) + self.batches.clips_before(rest)
 
-        self._shown = 0.0
-        return tqdm(
+        return Progress(
+            self.state,
+            name=self.name,
+            epochs=self.epochs,
             total=clips(self.total),
             initial=clips(self.state.position.updates),
-            unit="clip",
-            desc=self.name,
-            disable=not (progress and self.crew.first),
+            shown=shown and self.crew.first,
         )
 
-    def _show(self, bar: tqdm, *, now: bool = False) -> None:
-        """Loss and accuracy beside the bar, twice a second: asking for them waits for the device."""
-        if bar.disable or not (now or time.monotonic() - self._shown > 0.5):
-            return
-        self._shown = time.monotonic()
-        known = {row["split"]: row["top1"] for row in self.state.history if not math.isnan(row["top1"])}
-        measured = "".join(f", {split} {top1:.0%}" for split, top1 in known.items())
-        loss = self.state.meter.means()["loss"]
-        bar.set_postfix_str(f"epoch {self.state.position.epoch}/{self.epochs}, loss {loss:.3f}{measured}")
+    # ------------------------------------------------------------------ failures
 
+    @property
+    def _asked(self) -> str:
+        """What an update computes, for a message."""
+        channels, frames, size, _ = self.train.spec.shape
+        parts = f" in {self.recipe.accumulate} parts" if self.recipe.accumulate > 1 else ""
+        return f"{self.name}: a batch of {self.settings.batch_size} clips of {channels}×{frames}×{size}×{size}{parts}"
 
-def _accelerator(device: torch.device, board: str | Path | None) -> Accelerator:
-    """An Accelerator on `device`, which writes a TensorBoard in the folder `board`, if any. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
-    if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
-        # accelerate keeps one device per process; a notebook may train on two, one after the other.
-        AcceleratorState._reset_state(reset_partial_state=True)
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision="no",
-        log_with=None if board is None else "tensorboard",
-        project_dir=board,
-    )
+    @property
+    def _advice(self) -> str:
+        """What to lower where memory is short."""
+        return (
+            f"Give fit accumulate={2 * self.recipe.accumulate} for the same batch in smaller parts, or lower batch_size, "
+            "the frames or the size of the clip, or the width of the network"
+        )
 
-
-@contextmanager
-def _own_random_state(seed: int) -> Iterator[None]:
-    """Inside, everything random starts from `seed`; afterwards the caller's random state is as it was."""
-    before = random_state()
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global one, whoever uses it)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        restore_random_state(*before)
-
-
-def _fast_convolutions(device: torch.device) -> AbstractContextManager:
-    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
-    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()
+    def _diverged(self, what: str, update: int, rows: Sequence[int]) -> NoReturn:
+        """Raise `DivergedError`; `rows` are those of the batch, where it is known."""
+        videos = videos_of(self.train, rows)
+        names = named([shown(video) for video in videos], most=8)
+        batch = f", in a batch of {counted(len(videos), 'video')}: {names}" if videos else ""
+        where = f"{self.name}: {what} in epoch {self.state.position.epoch}, update {update}"
+        message = f"{where}{batch}. {self.keep.last_good} Try a smaller lr, or clip_gradients=1"
+        raise DivergedError(message, self.history, videos, self.keep.path)

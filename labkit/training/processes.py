@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from accelerate.state import PartialState
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from labkit.training.sharing import Share
 
@@ -140,6 +141,21 @@ def check_sync_batchnorm(wanted: bool, device: torch.device) -> None:
             f"sync_batchnorm=True works on GPUs (CUDA) alone, not on {device.type}: torch's SyncBatchNorm has no other "
             "implementation. Leave it out; frozen batch norms need none (docs/processes.md)"
         )
+
+
+@contextmanager
+def synced(model: nn.Module, wanted: bool) -> Iterator[None]:
+    """Inside, the batch norms of `model` are torch's `SyncBatchNorm`, if that is wanted: the same layers, of another class."""
+    norms: list[Any] = [module for module in model.modules() if wanted and isinstance(module, _BatchNorm)]
+    before = [type(norm) for norm in norms]
+    for norm in norms:
+        norm.__class__, norm.process_group = nn.SyncBatchNorm, None
+    try:
+        yield
+    finally:
+        for norm, kind in zip(norms, before, strict=True):
+            norm.__class__ = kind
+            del norm.process_group
 
 
 @functools.cache

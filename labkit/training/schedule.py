@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+)
 
-ScheduleName = Literal["plateau", "onecycle", "constant"]
+from labkit.names import did_you_mean
+
+ScheduleName = Literal["plateau", "onecycle", "constant", "cosine", "warmup", "steps"]
+WARM = 0.05  # share of the updates in which the rate rises
+STEPS = (97 / 115, 108 / 115)  # shares of the updates after which the rate is divided
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,27 @@ SCHEDULES: Mapping[str, Schedule] = {
         every="update",
         needs_length=True,
     ),
+    "cosine": Schedule(
+        "lr at first, then down to nothing along a cosine",
+        "Loshchilov and Hutter 2017, without restarts",
+        lambda optimiser, lr, updates: CosineAnnealingLR(optimiser, T_max=updates),
+        every="update",
+        needs_length=True,
+    ),
+    "warmup": Schedule(
+        "from a tenth of lr up to lr in the first 5 % of the updates, then down to nothing along a cosine",
+        "Goyal et al. 2017, section 2.2, for the warm-up",
+        lambda optimiser, lr, updates: _warm_then_cosine(optimiser, updates),
+        every="update",
+        needs_length=True,
+    ),
+    "steps": Schedule(
+        "lr, divided by 10 after 84 % of the updates and again after 94 %",
+        "README of the published code of Carreira and Zisserman 2017: after 97k and 108k of 115k steps",
+        lambda optimiser, lr, updates: MultiStepLR(optimiser, [round(updates * share) for share in STEPS]),
+        every="update",
+        needs_length=True,
+    ),
     "constant": Schedule(
         "lr, all the way",
         "",
@@ -46,12 +79,17 @@ SCHEDULES: Mapping[str, Schedule] = {
 }
 
 
+def _warm_then_cosine(optimiser: Optimizer, updates: int) -> LRScheduler:
+    warm = max(1, round(WARM * updates))
+    rise = LinearLR(optimiser, start_factor=0.1, total_iters=warm)
+    fall = CosineAnnealingLR(optimiser, T_max=max(1, updates - warm))
+    return SequentialLR(optimiser, [rise, fall], milestones=[warm])
+
+
 def find_schedule(name: str) -> Schedule:
-    """A row of `SCHEDULES`. Raises `ValueError`, naming the nearest, for one that is not there."""
+    """A row of `SCHEDULES`. Raises `ValueError`, naming the nearest, for an unknown name."""
     if name not in SCHEDULES:
-        close = get_close_matches(name, SCHEDULES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(SCHEDULES)}"
-        raise ValueError(f"unknown schedule {name!r}: {hint}")
+        raise ValueError(f"unknown schedule {name!r}{did_you_mean(name, SCHEDULES)} There are {', '.join(SCHEDULES)}")
     return SCHEDULES[name]
 
 

@@ -19,6 +19,7 @@ from labkit.records import History
 from labkit.training import evaluate, fit, launch
 from labkit.training.checkpoint import load
 from labkit.training.launch import LaunchError
+from labkit.training.update import Update
 
 SCRIPT = Path(tiny_training.__file__)
 QUIET = {"batch_size": 4, "lr": 0.02, "device": "cpu", "progress": False}
@@ -35,7 +36,7 @@ def torchrun(processes: int, folder: Path, **options) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the_folder(tmp_path, processes):
+def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the_folder(tmp_path, monkeypatch, processes):
     report, folder = tmp_path / "report", tmp_path / "run"
     report.mkdir()
     # Ten clips in batches of four: the last batch has two, of three processes one gets none.
@@ -43,6 +44,7 @@ def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the
     done = torchrun(processes, folder, report=str(report), **options)
     assert done.returncode == 0, done.stderr
     model = freeze_norms(tiny_model(dropout=0.0))
+    monkeypatch.setattr(Update, "__call__", Update.__call__)  # set back afterwards
     alone = tiny_training.losses_of_updates()
     history = fit(model, Tiny(10), Tiny(12, seed=1, sampling="centre"), updates=40, **QUIET).table
 
@@ -103,7 +105,7 @@ def test_a_killed_process_ends_the_run_with_one_message_and_the_next_launch_goes
 def test_an_error_of_the_script_is_the_message_of_the_launch(tmp_path, capfd):
     with pytest.raises(LaunchError, match="process 0 of 1 failed: ValueError: epochs must be at least 1, not 0"):
         launch(SCRIPT, str(tmp_path), json.dumps({"epochs": 0}), processes=1)
-    assert "in check_numbers" in capfd.readouterr().err
+    assert "tiny_training.py" in capfd.readouterr().err  # where it happened
 
 
 def test_the_stop_button_ends_a_launch_with_its_one_line(tmp_path):

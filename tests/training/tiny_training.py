@@ -14,7 +14,8 @@ from torch import nn
 
 from labkit.clip import ClipSpec
 from labkit.models import create_model
-from labkit.training import evaluate, fit, loop
+from labkit.training import evaluate, fit
+from labkit.training.update import Update
 
 SPEC = ClipSpec(frames=4, size=16, mean=(127.5,) * 3, std=(60.0,) * 3)
 CLASSES = ("dark", "medium", "bright")
@@ -60,15 +61,15 @@ def freeze_norms(model: nn.Module) -> nn.Module:
 
 def losses_of_updates() -> list[tuple[float, int]]:
     """A list that fills with each update's sum of losses and number of clips, both of this process alone."""
-    kept, update = [], loop._Training._update
+    kept, make = [], Update.__call__
 
-    def record(training, *batch):
-        before = training.state.meter.sums.clone()
-        update(training, *batch)
-        loss, _, _, clips = (training.state.meter.sums - before).tolist()
+    def record(update, *batch, **options):
+        before = update.meter.sums.clone()
+        make(update, *batch, **options)
+        loss, _, _, clips = (update.meter.sums - before).tolist()
         kept.append((loss, int(clips)))
 
-    loop._Training._update = record
+    Update.__call__ = record
     return kept
 
 

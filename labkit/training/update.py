@@ -1,0 +1,63 @@
+"""One update of the weights from one batch of clips."""
+
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labkit.training.failures import LossWatch
+from labkit.training.meter import Forward, Meter
+from labkit.training.processes import Processes
+from labkit.training.sharing import at_least
+
+
+class Update:
+    """Forward, backward and one step of the optimiser, counted by the meter.
+
+    With `accumulate` above 1 the batch goes through the network in so many parts of two clips or more, and the gradients
+    of the parts add up to those of the batch. Batch norms then compare the clips of a part. `clip_gradients` is the
+    largest norm of all gradients together. The loss is the cross-entropy, with `label_smoothing`.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        optimiser: Any,
+        parameters: list[nn.Parameter],
+        meter: Meter,
+        watch: LossWatch,
+        accelerator: Accelerator,
+        *,
+        accumulate: int,
+        clip_gradients: float | None,
+        label_smoothing: float,
+        least: int,
+        crew: Processes,
+    ) -> None:
+        self.forward, self.optimiser, self.parameters = forward, optimiser, parameters
+        self.meter, self.watch, self.accelerator = meter, watch, accelerator
+        self.accumulate, self.clip_gradients, self.label_smoothing = accumulate, clip_gradients, label_smoothing
+        self.least, self.crew = least, crew
+
+    def __call__(self, clips: Tensor, labels: Tensor, rows: Tensor, *, number: int, read: int) -> None:
+        """Update number `number`, from uint8 clips `(B, T, C, H, W)`, labels `(B,)` and rows of the dataset `(B,)`.
+
+        They are this process's share, maybe none, of the clips that were `read` for it; alone, `read` is B.
+        """
+        labels = labels.to(self.forward.device, non_blocking=True)
+        parts = max(1, min(self.accumulate, read // (2 * self.crew.processes)))  # the same number in all processes
+        for some, answers in zip(clips.tensor_split(parts), labels.tensor_split(parts), strict=True):
+            logits = self.forward(at_least(some, self.least))[: len(answers)]
+            if len(answers):
+                loss = F.cross_entropy(logits, answers, label_smoothing=self.label_smoothing)
+                self.watch.add(loss, number, rows)
+                self.meter.add(loss, logits, answers)
+            else:
+                loss = logits.sum()  # nothing; its gradient is nothing too, and the other processes wait for it
+            self.accelerator.backward(loss * self.crew.weight(len(answers), read))
+        if self.clip_gradients is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_gradients)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
