@@ -49,6 +49,12 @@ def _model(value: str) -> None:
     entry(value)
 
 
+def _protocol(value: str) -> None:
+    from labkit.training.protocols import find_protocol
+
+    find_protocol(value)
+
+
 def _pretrained(value: str) -> None:
     if (
         value != "shapes"
@@ -123,6 +129,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "data": _dataset,
     "validation": _validation,
     "model": _model,
+    "protocol": _protocol,
     "pretrained": _pretrained,
     "root": _folder,
     "video": _file,

@@ -146,7 +146,7 @@ class Reading:
         self.errors: list[VideoError] = []
 
     def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The batches. Raises `VideoError` as `on_error` says, and, unless empty ones are wanted, where no clip can be read."""
+        """The batches. Raises `VideoError` as `on_error` says."""
         for clips, labels, rows, errors in loader:
             self.errors += errors
             self.batches += 1
@@ -159,7 +159,10 @@ class Reading:
                 channels, frames, size, _ = self.spec.shape
                 none = torch.zeros(0, dtype=torch.int64)
                 yield torch.zeros((0, frames, channels, size, size), dtype=torch.uint8), none, none
-        if self.errors and not self.clips and not self.empty:
+
+    def check(self, read: int) -> None:
+        """Raises the first error, a `VideoError`, where not one clip was `read`, by this process or another."""
+        if self.errors and not read:
             raise self.errors[0]
 
     def warn(self, where: str) -> None:

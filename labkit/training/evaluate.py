@@ -80,8 +80,9 @@ def _scores(
             labels.append(answers.numpy())
             rows.append(of_rows.numpy())
             bar.update(len(answers))
-    reading.warn("evaluate")
     score, label, row = (crew.gathered(np.concatenate(each)) for each in (scores, labels, rows))
+    reading.check(len(row))
+    reading.warn("evaluate")
     return score, label, row
 
 

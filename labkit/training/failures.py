@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from labkit.records import History
 
-SIGNS = ("DefaultCPUAllocator: can't allocate memory", "out of memory")  # what torch says on each device
+SIGNS = ("DefaultCPUAllocator", "out of memory")  # what torch says on each device
 BETWEEN_LOOKS = 20  # updates, where looking at a loss waits for the device
 
 

@@ -5,13 +5,11 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from labkit.counting import counted, named
 from labkit.data.video_file import shown
@@ -33,8 +31,8 @@ from labkit.training.device import (
 from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
-from labkit.training.measuring import ENOUGH, Statistics, check_statistics, cut_alike, some_clips, take_statistics
-from labkit.training.meter import Forward, Meter, measure
+from labkit.training.measuring import Measurement, Statistics, check_statistics
+from labkit.training.meter import Forward, Meter
 from labkit.training.processes import check_batch, check_sync_batchnorm, synced, these_processes
 from labkit.training.progress import Progress
 from labkit.training.protocol import Protocol
@@ -206,7 +204,7 @@ class _Training:
         self.accelerator = accelerator_on(device, board=board)
         self.device = self.accelerator.device
         # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
-        self.given, model = part.model, unwrapped(part.model)
+        model = unwrapped(part.model)
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
         optimiser = torch.optim.SGD(
             part.parameters,
@@ -220,7 +218,7 @@ class _Training:
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         self.loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, optimiser = self.accelerator.prepare(self.given, optimiser)
+        wrapped, optimiser = self.accelerator.prepare(part.model, optimiser)
         forward = Forward(model, train.spec, device=self.device, precision=settings.precision, call=wrapped)
         self.watch = LossWatch(self.device, self._diverged)
         self.update = Update(
@@ -234,6 +232,19 @@ class _Training:
             clip_gradients=settings.clip_gradients,
             label_smoothing=settings.label_smoothing,
             least=self.least,
+            crew=self.crew,
+        )
+        self.measurement = Measurement(
+            part.model,
+            train,
+            val,
+            statistics=settings.statistics,
+            batch_size=settings.batch_size,
+            trained_on=self.total * settings.batch_size,
+            seed=settings.seed,
+            precision=settings.precision,
+            device=self.device,
+            workers=workers,
             crew=self.crew,
         )
         self.keep_in(None, every=None)
@@ -323,8 +334,7 @@ class _Training:
             if self.crew.anyone(stop()):
                 return False
             self.keep.save_if_due(state, after=MINUTE)
-        if reading.errors and not trained:
-            raise reading.errors[0]
+        reading.check(trained)
         self.watch.look()
         wait_for(self.device)
         position.seconds = time.perf_counter() - began
@@ -348,7 +358,8 @@ class _Training:
             "lr": state.optimiser.param_groups[0]["lr"],
         }
         train = state.meter.means(self.crew.sum(state.meter.sums))
-        measured = self._measure(stop) if self._measures else {}
+        with enough_memory(self._asked, self.device, advice=self._advice):
+            measured = self.measurement.take(position.epoch, stop) if self._measures else {}
         if self.crew.anyone(stop()):
             return False
         live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
@@ -382,57 +393,6 @@ class _Training:
         """Whether this epoch ends with a measurement. Without a validation set the last one takes statistics all the same."""
         epoch = self.state.position.epoch
         return epoch == self.epochs or (self.val is not None and epoch % self.settings.val_every == 0)
-
-    def _measure(self, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
-        """Loss, accuracies, clips and seconds of training and validation clips; empty without validation, or after Ctrl-C."""
-
-        def forward(dataset: ClipDataset) -> Forward:
-            return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
-
-        self.crew.same_buffers(unwrapped(self.model))
-        seen = Reading(self.seen).of(self.seen_loader)
-        if self.settings.statistics == "fresh" and not take_statistics(
-            forward(self.seen), seen, stop=stop, least=self.least, crew=self.crew
-        ):
-            return {}
-        if self.val is None:
-            return {}
-        measured = {}
-        for split, dataset, loader in (("train", self.seen, self.seen_loader), ("val", self.val, self.val_loader)):
-            began = time.perf_counter()
-            reading = Reading(dataset)
-            meter = measure(forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
-            if self.crew.anyone(meter is None) or meter is None:
-                return {}
-            measured[split] = {**meter.means(self.crew.sum(meter.sums)), "seconds": time.perf_counter() - began}
-            if split == "val":  # of the training clips it was said when they trained
-                reading.warn(f"epoch {self.state.position.epoch}, validation")
-        return measured
-
-    @property
-    def model(self) -> nn.Module:
-        return self.given
-
-    @cached_property
-    def seen(self) -> ClipDataset:
-        """The training clips as they are measured."""
-        return self.train if self.val is None else cut_alike(self.train, self.val)
-
-    @cached_property
-    def seen_loader(self) -> DataLoader[Any]:
-        """Those of them that are measured, always the same, mixed."""
-        trained_on = self.total * self.settings.batch_size  # statistics cost no more than the training did
-        most = min(ENOUGH, trained_on) if self.val is None else max(ENOUGH, len(self.val))
-        only = some_clips(len(self.seen), most, seed=self.settings.seed)
-        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only, share=self.crew)
-        return make_loader(self.seen, batches, workers=self.workers, device=self.device)
-
-    @cached_property
-    def val_loader(self) -> DataLoader[Any]:
-        """All validation clips in order, of several processes to each its part."""
-        assert self.val is not None
-        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False, share=self.crew)
-        return make_loader(self.val, batches, workers=self.workers, device=self.device)
 
     def _progress(self, shown: bool) -> Progress:
         def clips(updates: int) -> int:

@@ -11,8 +11,10 @@ section 3, call it precise BatchNorm). In training mode the running statistics a
 no weight.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,9 +22,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import DataLoader
 
-from labkit.training.batches import ClipDataset
-from labkit.training.meter import Forward
+from labkit.models.weights import unwrapped
+from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
+from labkit.training.meter import Forward, measure
 from labkit.training.processes import ONE_PROCESS, Processes
 
 Statistics = Literal["fresh", "running"]
@@ -115,3 +119,75 @@ def check_statistics(statistics: str) -> None:
     """Raises `ValueError` for a choice that is not there."""
     if statistics not in get_args(Statistics):
         raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")
+
+
+class Measurement:
+    """Measures training and validation clips at an epoch's end, in evaluation mode. Loaders live as long as it does.
+
+    `trained_on` is how many clips the whole training sees: fresh statistics look at no more.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: ClipDataset,
+        val: ClipDataset | None,
+        *,
+        statistics: Statistics,
+        batch_size: int,
+        trained_on: int,
+        seed: int,
+        precision: str,
+        device: torch.device,
+        workers: int,
+        crew: Processes = ONE_PROCESS,
+    ) -> None:
+        self.model, self.train, self.val, self.statistics = model, train, val, statistics
+        self.batch_size, self.trained_on, self.seed = batch_size, trained_on, seed
+        self.precision, self.device, self.workers, self.crew = precision, device, workers, crew
+
+    def take(self, epoch: int, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
+        """Loss, accuracies, clips and seconds of `train` and `val`; empty without validation, or where `stop()` came."""
+        self.crew.same_buffers(unwrapped(self.model))
+        seen, least = Reading(self.seen).of(self.seen_loader), min(2, self.batch_size)
+        forward = self._forward(self.seen)
+        if self.statistics == "fresh" and not take_statistics(forward, seen, stop=stop, least=least, crew=self.crew):
+            return {}
+        if self.val is None:
+            return {}
+        measured = {}
+        for split, dataset, loader in (("train", self.seen, self.seen_loader), ("val", self.val, self.val_loader)):
+            began = time.perf_counter()
+            reading = Reading(dataset)
+            meter = measure(self._forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
+            if self.crew.anyone(meter is None) or meter is None:
+                return {}
+            means = meter.means(self.crew.sum(meter.sums))
+            reading.check(means["clips"])
+            measured[split] = {**means, "seconds": time.perf_counter() - began}
+            if split == "val":  # of the training clips it was said when they trained
+                reading.warn(f"epoch {epoch}, validation")
+        return measured
+
+    def _forward(self, dataset: ClipDataset) -> Forward:
+        return Forward(self.model, dataset.spec, device=self.device, precision=self.precision)
+
+    @cached_property
+    def seen(self) -> ClipDataset:
+        """The training clips as they are measured."""
+        return self.train if self.val is None else cut_alike(self.train, self.val)
+
+    @cached_property
+    def seen_loader(self) -> DataLoader[Any]:
+        """Those of them that are measured, always the same, mixed."""
+        most = min(ENOUGH, self.trained_on) if self.val is None else max(ENOUGH, len(self.val))
+        only = some_clips(len(self.seen), most, seed=self.seed)
+        batches = EpochBatches(len(self.seen), self.batch_size, shuffle=False, only=only, share=self.crew)
+        return make_loader(self.seen, batches, workers=self.workers, device=self.device)
+
+    @cached_property
+    def val_loader(self) -> DataLoader[Any]:
+        """All validation clips in order, of several processes to each its part."""
+        assert self.val is not None
+        batches = EpochBatches(len(self.val), self.batch_size, shuffle=False, share=self.crew)
+        return make_loader(self.val, batches, workers=self.workers, device=self.device)

@@ -36,7 +36,7 @@ class Part:
         self.model, network = model, unwrapped(model)
         self.given = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._stages = _stages(network, example) if isinstance(network, Network) and example is not None else {}
-        below = [] if trained in (None, ALL) else self._below(check_stage(model, trained))
+        below = [] if trained is None or trained == ALL else self._below(check_stage(model, trained))
         fixed = {parameter for module in below for parameter in module.parameters(recurse=False)}
         self.parameters = [parameter for parameter in self.given if parameter not in fixed]
         if not self.parameters:
@@ -98,7 +98,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def check_stage(model: nn.Module, trained: str | None) -> str:
+def check_stage(model: nn.Module, trained: str) -> str:
     """The name of a stage. Raises `ValueError`, naming the nearest, where the network has none of this name."""
     network = unwrapped(model)
     if not isinstance(network, Network):

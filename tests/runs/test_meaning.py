@@ -20,6 +20,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("data", "ucf11", "did you mean 'ucf101'"),
         ("validation", "splt", "choose from test, split"),
         ("model", "resnet81", "did you mean 'resnet18'"),
+        ("protocol", "hara_scrach", "did you mean 'hara_scratch'"),
+        ("protocol", "zzz", "There are hara_scratch, hara_finetune, i3d_scratch"),
         ("pretrained", "resnet18_2", "did you mean 'resnet18_2d'"),
         ("pretrained", "shape", "did you mean 'shapes'"),
         ("root", "nowhere", "no folder 'nowhere'"),
@@ -47,7 +49,8 @@ def test_defaults_and_things_that_are_there_pass(tmp_path):
     video.touch()
     check_meaning({"device": "auto", "data": "folder", "root": str(tmp_path), "video": str(video), "checkpoint": ""})
     check_meaning({"epochs": 0, "limit": 0, "frames": 8, "shares": "0.1,1", "lr": 0.1, "precision": "bf16"})
-    check_meaning({"device": 3, "seed": "nowhere"})
+    check_meaning({"device": 3, "seed": "nowhere", "protocol": ""})
+    check_meaning({"protocol": "i3d_finetune"})
 
 
 def test_every_check_is_for_a_parameter_that_a_notebook_has():

@@ -36,7 +36,9 @@ def torchrun(processes: int, folder: Path, **options) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the_folder(tmp_path, monkeypatch, processes):
+def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the_folder(
+    tmp_path, monkeypatch, processes
+):
     report, folder = tmp_path / "report", tmp_path / "run"
     report.mkdir()
     # Ten clips in batches of four: the last batch has two, of three processes one gets none.
