@@ -80,8 +80,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
         for batch in range(self.first, self.end) if self.shuffle else self.share.of_batches(len(self)):
-            clips = order[self.clips_before(batch) : self.clips_before(batch + 1)]
-            yield [(self.epoch, int(i)) for i in (self.share.of_batch(clips) if self.shuffle else clips)]
+            clips = order[self.clips_before(batch) : self.clips_before(batch + 1)].tolist()
+            yield [(self.epoch, i) for i in (self.share.of_batch(clips) if self.shuffle else clips)]
 
 
 def make_loader(

@@ -6,6 +6,7 @@ process instead, and hangs where torch has already worked on two threads.
 
 import codecs
 import json
+import os
 import re
 import signal
 import subprocess
@@ -53,6 +54,7 @@ def launch(script: str | Path, *arguments: str, processes: int) -> None:
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},  # what is printed shows at once
         ) as child:
             interrupted = _follow(child, logs)
             assert child.stdout

@@ -32,6 +32,7 @@ DECISIVE = (
     *("data/glyphs.py", "data/motion.py", "data/transforms.py", "data/clips.py"),
     *(
         "training/loop.py",
+        "training/update.py",
         "training/measuring.py",
         "training/batches.py",
         "training/schedule.py",

@@ -1,5 +1,6 @@
 """What only a GPU can show, and the benchmark that measures one: here on a CPU, where its figures mean nothing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import pytest
 import torch
 from tiny_training import Tiny, tiny_model
 
-from labkit.training import fit, loop
+from labkit.records import History
+from labkit.training import fit, launch, loop
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
+SCRIPT = Path(__file__).with_name("tiny_training.py")
 CUDA = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")]
 RECIPE = {"batch_size": 6, "lr": 0.05, "progress": False}
 
@@ -57,6 +60,35 @@ def test_a_training_on_a_gpu_goes_on_from_its_checkpoint(tmp_path):
 def test_batches_for_a_gpu_are_pinned_and_read_by_workers():
     history = fit(tiny_model(), Tiny(), epochs=1, workers=2, device="cuda", **RECIPE)
     assert history.table["clips"].tolist() == [43]
+
+
+@on_gpu
+def test_one_process_learns_the_same_with_statistics_over_processes():
+    losses = [
+        fit(tiny_model(dropout=0), Tiny(12), epochs=2, device="cuda", sync_batchnorm=sync, **RECIPE)
+        .table["live_loss"]
+        .tolist()
+        for sync in (False, True)
+    ]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+
+
+@on_gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="this needs two GPUs")
+def test_two_gpus_with_statistics_over_both_learn_what_one_gpu_learns(tmp_path):
+    runs = {"one": 1, "two": 2}
+    for name, processes in runs.items():
+        options = {
+            "clips": 12,
+            "epochs": 2,
+            "dropout": 0.0,
+            "device": "cuda",
+            "precision": "fp32",
+            "sync_batchnorm": True,
+        }
+        launch(SCRIPT, str(tmp_path / name), json.dumps(options), processes=processes)
+    tables = [History.read(tmp_path / name / "history.jsonl").table for name in runs]
+    assert tables[1]["live_loss"].to_numpy() == pytest.approx(tables[0]["live_loss"].to_numpy(), abs=0.02, nan_ok=True)
 
 
 def test_an_epochs_seconds_count_what_the_device_has_still_to_do(monkeypatch):

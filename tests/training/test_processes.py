@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tiny_training
 from tiny_training import Tiny, freeze_norms, tiny_model
@@ -135,3 +137,21 @@ def test_a_launch_is_refused_before_anything_starts():
         launch(SCRIPT, processes=0)
     with pytest.raises(FileNotFoundError, match=r"no script at nowhere\.py"):
         launch("nowhere.py", processes=2)
+
+
+def test_the_processes_of_a_launch_end_with_the_one_that_launched_them(tmp_path):
+    script = tmp_path / "notebook.py"
+    arguments = f"{str(SCRIPT)!r}, {str(tmp_path / 'run')!r}, sys.argv[1], processes=2"
+    script.write_text(f"import sys\nfrom labkit.training import launch\nlaunch({arguments})\n")
+    started = subprocess.Popen([sys.executable, str(script), json.dumps({"epochs": 100_000})])
+    try:
+        while not (tmp_path / "run" / "history.jsonl").exists():
+            assert started.poll() is None
+            time.sleep(0.1)
+        children = psutil.Process(started.pid).children(recursive=True)
+    finally:
+        started.kill()
+        started.wait()
+    assert len(children) >= 3  # torchrun and the two processes
+    _, alive = psutil.wait_procs(children, timeout=120)
+    assert alive == []

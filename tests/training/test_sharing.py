@@ -5,11 +5,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
+from labkit.clip import ClipSpec
 from labkit.training.batches import EpochBatches
 from labkit.training.device import pick_device
-from labkit.training.processes import Processes, check_batch
+from labkit.training.measuring import take_statistics
+from labkit.training.meter import Forward
+from labkit.training.processes import Processes, check_batch, synced
 from labkit.training.sharing import Share, at_least
 
 CLIPS, BATCHES, PROCESSES = st.integers(1, 90), st.integers(1, 20), st.integers(1, 9)
@@ -95,6 +99,33 @@ def test_one_process_goes_on_with_its_own_random_numbers():
     torch.manual_seed(3)
     Processes().draw_apart(0, 5)
     assert torch.rand(4).tolist() == before.tolist()
+
+
+def test_batch_norms_are_those_of_all_processes_inside_and_what_they_were_afterwards():
+    model = nn.Sequential(nn.Conv3d(3, 4, 1), nn.BatchNorm3d(4), nn.Sequential(nn.BatchNorm1d(2)))
+    layers = [*model.modules()]
+    with synced(model, True):
+        assert [type(norm) for norm in (model[1], model[2][0])] == [nn.SyncBatchNorm] * 2
+        assert [*model.modules()] == layers
+    assert [type(norm) for norm in (model[1], model[2][0])] == [nn.BatchNorm3d, nn.BatchNorm1d]
+    assert vars(model[1]).keys() == vars(nn.BatchNorm3d(4)).keys()
+    with synced(model, False):
+        assert type(model[1]) is nn.BatchNorm3d
+
+
+def test_statistics_are_taken_by_each_process_alone_though_norms_are_synced(monkeypatch):
+    model, groups = nn.Sequential(nn.BatchNorm3d(3)), []
+    alone = object()
+    monkeypatch.setattr(Processes, "apart", lambda self: alone)
+    spec = ClipSpec(frames=1, size=2)
+    with synced(model, True):
+        model.register_forward_hook(lambda *_: groups.append(model[0].process_group))
+        clips = torch.zeros((2, 1, 3, 2, 2), dtype=torch.uint8)
+        forward = Forward(model.train(), spec, device=torch.device("cpu"), precision="fp32")
+        monkeypatch.setattr(nn.SyncBatchNorm, "forward", nn.BatchNorm3d.forward)  # it refuses a CPU
+        assert take_statistics(forward, [(clips, None, None)] * 2, stop=lambda: False)
+        assert groups == [alone, alone]
+        assert model[0].process_group is None
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused_with_both_numbers():
