@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from labkit.clip import ClipSpec
 from labkit.models import create_model
 from labkit.training import pick_device
-from labkit.training.checks import batch_shape
+from labkit.training.checks import example
 from labkit.training.device import describe_device
 from labkit.training.stages import Part
 
@@ -27,14 +27,15 @@ def step_of(trained: str, width: int, spec: ClipSpec, device: torch.device) -> C
     """A training step of a network of its own, of which this part is trained."""
     torch.manual_seed(0)
     model = create_model("resnet50", num_classes=CLASSES, width=width, clip=spec).to(device)
-    part = Part(model, trained, torch.empty(batch_shape(model, spec, BATCH), device="meta"))
+    part = Part(model, trained, example(model, spec, BATCH))
     print(part.describe())
     part.train()
     fixed = {*model.parameters()} - {*part.parameters}
     for parameter in fixed:
         parameter.requires_grad_(False)
     optimiser = torch.optim.SGD(part.parameters, 0.001, momentum=0.9, fused=device.type in ("cpu", "cuda"))
-    clips, labels = torch.randn(batch_shape(model, spec, BATCH), device=device), torch.arange(BATCH, device=device)
+    clips = torch.randn(BATCH, *spec.shape, device=device)  # (B, C, T, H, W)
+    labels = torch.arange(BATCH, device=device)
 
     def step() -> None:
         F.cross_entropy(model(clips), labels).backward()

@@ -1,4 +1,4 @@
-"""What changes weights: `fit` trains a network and gives a `History`, `evaluate` gives `Predictions`."""
+"""Training and evaluation: `fit` trains a network and gives a `History`, `evaluate` gives `Predictions`."""
 
 from labkit.training.device import pick_device
 from labkit.training.evaluate import evaluate

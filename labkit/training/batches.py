@@ -1,7 +1,7 @@
-"""Which clips make which batch: an order that is a function of (seed, epoch), and a loader that can start inside it.
+"""Batches of clips: their order is a function of (seed, epoch), and a loader can start anywhere inside it.
 
-A file may go bad after it was indexed. Its clips are then left out of their batches and counted, or end the pass with
-one clear error, as the dataset's `on_error` says.
+A file may go bad after it was indexed. Its clips are then left out of their batches and counted, or the pass ends with
+one clear error. The dataset's `on_error` decides.
 """
 
 import signal
@@ -24,7 +24,7 @@ Loaded = tuple[Tensor | None, Tensor | None, Tensor | None, Sequence[VideoError]
 
 
 class ClipDataset(Protocol):
-    """What training asks of a dataset; `labkit.data.datasets.VideoDataset` is one."""
+    """The interface of a dataset of clips. `labkit.data.datasets.VideoDataset` has it."""
 
     classes: tuple[str, ...]
     spec: ClipSpec
@@ -39,12 +39,12 @@ class ClipDataset(Protocol):
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Batches of `(epoch, index)` pairs, every clip once an epoch, in an order drawn from (seed, epoch) alone.
 
-    `begin(epoch, first)` says where the next pass starts, so an interrupted epoch goes on where it stopped.
-    One clip that remains joins the batch before it, since batch normalisation has nothing to compare a single clip with.
-    Of several processes each gets its `share` of every batch, which may be empty.
+    `begin(epoch, first)` says where the next pass starts, so that an interrupted epoch can go on.
+    A single clip that remains joins the batch before it, since batch normalisation compares the clips of a batch.
+    Each of several processes gets its `share` of every batch. The share may be empty.
 
-    With `shuffle=False` every pass is the same: all clips in order, or those that `only` names, in its order. Such a pass
-    measures, and each process gets whole batches.
+    With `shuffle=False` every pass is the same: all clips in order, or the clips in `only`, in its order. Such a pass
+    is for measuring, and each process gets whole batches.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 def make_loader(
     dataset: Any, batches: EpochBatches, *, workers: int, device: torch.device, seed: int = 0
 ) -> DataLoader[Any]:
-    """A loader over `batches`; workers live as long as the loader, and pages are pinned only for CUDA.
+    """A loader over `batches` that gives `(clips, labels, rows, errors)`. Read it with `Reading.of`.
 
-    It gives `(clips, labels, rows, errors)`; read it with `Reading.of`.
+    The workers live as long as the loader. Memory is pinned for CUDA only.
     """
     return DataLoader(
         _Tolerant(dataset),
@@ -105,9 +105,9 @@ def make_loader(
 
 
 class _Tolerant(Dataset):
-    """The dataset's items, and beside them the errors of those that cannot be read.
+    """The dataset's items, and the errors of the items that cannot be read.
 
-    An error raised in a worker would arrive as the text of its traceback.
+    Errors travel as values, because an error raised in a worker arrives as the text of its traceback.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -133,10 +133,10 @@ def _collate(fetched: Any) -> Loaded:
 
 
 class Reading:
-    """One pass over a loader: its batches without the clips that cannot be read, which are counted.
+    """One pass over a loader. Clips that cannot be read are left out and counted.
 
-    `on_error` is the dataset's: `raise` ends the pass with the first error. A batch without any clip is left out, unless
-    `empty` ones are wanted: several processes must make the same number of steps.
+    With the dataset's `on_error="raise"` the pass ends with the first error. A batch without any clip is left out, unless
+    `empty` batches are wanted: several processes must make the same number of steps.
     """
 
     def __init__(self, dataset: Any, *, empty: bool = False) -> None:
@@ -166,7 +166,7 @@ class Reading:
             raise self.errors[0]
 
     def warn(self, where: str) -> None:
-        """Say what was left out, if anything was."""
+        """Warn of the clips that were left out, if there are any."""
         if self.errors:
             clips = counted(len(self.errors) + self.clips, "clip")
             videos = counted(len({error.path for error in self.errors}), "video")

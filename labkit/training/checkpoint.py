@@ -1,8 +1,8 @@
 """Checkpoints without pickle: one safetensors file whose header holds the rest as JSON.
 
-One file, written under another name and renamed: a reader finds the old checkpoint or the new one, never half of either.
-It holds the model, the optimiser, the schedule, the random state of Python, NumPy and torch, and what the caller adds
-(where the run stands, its settings).
+The file is written under another name and renamed: a reader finds the old checkpoint or the new one, never half a file.
+It holds the model, the optimiser, the schedule, the random state of Python, NumPy and torch, and the caller's own values
+(the position of the run, its settings).
 """
 
 import json
@@ -33,10 +33,10 @@ class CheckpointError(RuntimeError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file held. Nothing has been changed by reading it: `restore` does that."""
+    """The contents of a file. Reading it changes nothing; `restore` does."""
 
     path: Path
-    about: Mapping[str, Any]  # what the caller added: position, settings
+    about: Mapping[str, Any]  # the caller's own values: position, settings
     tensors: Mapping[str, Tensor]
     parts: Mapping[str, Any] = field(default_factory=dict)  # optimiser, schedule and random state, beside tensors
 
@@ -56,13 +56,13 @@ def save(
     about: Mapping[str, Any],
     tensors: Mapping[str, Tensor] | None = None,
 ) -> Path:
-    """Write everything needed to go on. Raises `CheckpointError` if it cannot; the file before stays as it was."""
+    """Write a checkpoint. Raises `CheckpointError` where that fails; the file from before then stays as it was."""
     kept: dict[str, Tensor] = {f"model.{key}": value for key, value in model.state_dict().items()}
     moments, optimiser_part = _without_tensors(optimiser)
     randoms, random_part = random_state()
     kept |= moments | {f"random.{key}": value for key, value in randoms.items()}
     kept |= {f"more.{key}": value for key, value in (tensors or {}).items()}
-    # What never changes is built anew with the schedule: the steps of MultiStepLR are a Counter, which JSON cannot hold.
+    # MultiStepLR keeps its steps in a Counter, which JSON cannot hold. They never change: the new schedule has them.
     schedule = {key: value for key, value in scheduler.state_dict().items() if not isinstance(value, Counter)}
     parts = {"optimiser": optimiser_part, "schedule": schedule, "random": random_part}
     header = json.dumps({"kind": KIND, "about": about, "parts": parts})
@@ -96,14 +96,14 @@ def load(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{path} is not a whole checkpoint ({error}). {advice}") from error
     content = json.loads(header) if header else {}
     if content.get("kind") != KIND:
-        raise CheckpointError(f"{path} holds weights, but is no checkpoint of a training run. {advice}")
+        raise CheckpointError(f"{path} holds weights alone, not the checkpoint of a training run. {advice}")
     return Checkpoint(path, content["about"], tensors, content["parts"])
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: Optimizer, scheduler: LRScheduler) -> None:
-    """Put model, optimiser, schedule and random state where they were.
+    """Put model, optimiser, schedule and random state back to the checkpoint.
 
-    Raises `CheckpointError`, before anything is changed, if the checkpoint is of another model.
+    Raises `CheckpointError`, before anything is changed, for the checkpoint of another model.
     """
     weights = checkpoint.section("model")
     _check_same_model(checkpoint.path, weights, model)
@@ -118,7 +118,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: Optimizer, sche
 def _check_same_model(path: Path, weights: Mapping[str, Tensor], model: nn.Module) -> None:
     own = model.state_dict()
     wrong = [f"it lacks {name}" for name in own if name not in weights]
-    wrong += [f"it has {name}, the model has not" for name in weights if name not in own]
+    wrong += [f"it has {name}, which the model lacks" for name in weights if name not in own]
     wrong += [
         f"{name} is {tuple(weights[name].shape)} there and {tuple(value.shape)} in the model"
         for name, value in own.items()
@@ -126,7 +126,7 @@ def _check_same_model(path: Path, weights: Mapping[str, Tensor], model: nn.Modul
     ]
     if wrong:
         more = f"; and {len(wrong) - 2} more" if len(wrong) > 2 else ""
-        raise CheckpointError(f"{path} is a checkpoint of another model: {'; '.join(wrong[:2])}{more}")
+        raise CheckpointError(f"{path} is the checkpoint of another model: {'; '.join(wrong[:2])}{more}")
 
 
 def _without_tensors(optimiser: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -158,7 +158,7 @@ def _restore_optimiser(checkpoint: Checkpoint, optimiser: Optimizer) -> None:
 
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The generators of Python, NumPy, torch and, if there is one, CUDA, as tensors and as JSON values."""
+    """The random state of Python, NumPy, torch and CUDA (where there is a device), as tensors and as JSON values."""
     version, numbers, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 (the global one, whoever uses it)
     inner = numpy_state["state"]

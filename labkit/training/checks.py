@@ -1,4 +1,4 @@
-"""What is checked before a long training starts: every message says what does not fit and what would."""
+"""Checks before a long training starts. Every message says what does not fit, and what would."""
 
 import warnings
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from labkit.training.stages import ALL, Part, check_stage
 
 
 def check_numbers(*, epochs: int | None, updates: int | None, **at_least_one: int | None) -> None:
-    """Exactly one of `epochs` and `updates`, and no count below 1."""
+    """Check that one of `epochs` and `updates` is given, and that every number is at least 1. Raises `ValueError`."""
     if (epochs is None) == (updates is None):
         raise ValueError("say how long to train: epochs=... or updates=..., one of the two")
     for name, value in {"epochs": epochs, "updates": updates, **at_least_one}.items():
@@ -43,7 +43,7 @@ def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recip
     if recipe.name:
         _check_cut(recipe, train)
     batch = min(recipe.batch_size, len(train))
-    part = Part(model, recipe.trained, torch.empty(batch_shape(model, train.spec, batch), device="meta"))
+    part = Part(model, recipe.trained, example(model, train.spec, batch))
     part.train()
     _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
     if val is not None:
@@ -80,9 +80,9 @@ def _check_cut(recipe: Protocol, train: ClipDataset) -> None:
 
 
 def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
-    """That the model can read the dataset's clips and answers with its classes. `role` names it: "training set", say.
+    """Check that the model can read the dataset's clips and has its classes. `role` is its name: "training set", say.
 
-    Raises `ValueError` if not. Warns if the model was made for other clips, but can read these.
+    Raises `ValueError` if not. Warns where the model was made for other clips, but can read these.
     """
     model = unwrapped(model)
     if len(dataset) == 0:
@@ -116,7 +116,7 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
 
 
 def check_same_classes(train: ClipDataset, val: ClipDataset) -> None:
-    """That a label means the same in both."""
+    """Check that a label means the same class in both sets. Raises `ValueError`."""
     if tuple(val.classes) != tuple(train.classes):
         raise ValueError(
             f"the training set's classes ({', '.join(train.classes[:3])}, ...) are not "
@@ -137,48 +137,49 @@ def _check_labels(dataset: ClipDataset, role: str) -> None:
 
 
 def _output_shape(model: nn.Module, dataset: ClipDataset, role: str, *, batch: int) -> torch.Size | None:
-    """The shape of the model's answer, by a pass that computes no values; None where the model cannot do without."""
-    shape, frames = batch_shape(model, dataset.spec, batch), dataset.spec.frames
+    """The shape of the model's answer, from a pass without values; None for a model that needs values."""
+    clips, frames = example(model, dataset.spec, batch), dataset.spec.frames
     if input_dims(model) == 4 and frames != 1:
         raise ValueError(f"an image network reads single frames; the {role} has clips of {frames}: ClipSpec(frames=1)")
     try:
-        return _shape_of_answer(model, shape)
+        return _shape_of_answer(model, clips)
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError) as error:
-        if batch == 1 and model.training and _can_read(model, (2, *shape[1:])):
+        if batch == 1 and model.training and _can_read(model, example(model, dataset.spec, 2)):
             few = f"the {role} has one clip" if len(dataset) == 1 else "batch_size is 1"
             raise ValueError(
-                f"{few}, and this network learns from two at least: its batch normalisation compares the values of a "
-                "batch, and at the end of the network one clip has a single value a channel"
+                f"{few}, and this network needs two clips to learn from: its batch normalisation compares the values of a "
+                "batch, and at the end of the network one clip has a single value in each channel"
             ) from error
-        raise ValueError(f"the model cannot read a batch {shape} of the {role}: {error}") from error
+        raise ValueError(f"the model cannot read a batch {tuple(clips.shape)} of the {role}: {error}") from error
 
 
-def batch_shape(model: nn.Module, spec: ClipSpec, batch: int) -> tuple[int, ...]:
-    """The shape of a batch as the model reads it: `(B, C, T, H, W)`, or `(B, C, H, W)` for an image network."""
+def example(model: nn.Module, spec: ClipSpec, batch: int) -> Tensor:
+    """A batch without values (on the meta device) as the model reads it: `(B, C, T, H, W)`; for images `(B, C, H, W)`."""
     channels, frames, size, _ = spec.shape
-    return (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    shape = (batch, channels, size, size) if input_dims(model) == 4 else (batch, channels, frames, size, size)
+    return torch.empty(shape, device="meta")
 
 
-def _shape_of_answer(model: nn.Module, shape: tuple[int, ...]) -> torch.Size:
+def _shape_of_answer(model: nn.Module, clips: Tensor) -> torch.Size:
     state: dict[str, Tensor] = {
         name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]
     }
     with torch.no_grad():
-        return functional_call(model, state, (torch.empty(shape, device="meta"),)).shape
+        return functional_call(model, state, (clips,)).shape
 
 
-def _can_read(model: nn.Module, shape: tuple[int, ...]) -> bool:
+def _can_read(model: nn.Module, clips: Tensor) -> bool:
     try:
-        _shape_of_answer(model, shape)
+        _shape_of_answer(model, clips)
     except (RuntimeError, ValueError, IndexError):
         return False
     return True
 
 
 def fit_batch(batch_size: int, clips: int) -> int:
-    """`batch_size`, or all the clips there are; a warning says so."""
+    """`batch_size`, or the number of clips where there are fewer, with a warning."""
     if batch_size > clips:
         warnings.warn(
             f"batch_size is {batch_size}, but there {'is' if clips == 1 else 'are'} {counted(clips, 'clip')}: every batch holds {clips}",
@@ -188,7 +189,7 @@ def fit_batch(batch_size: int, clips: int) -> int:
 
 
 def check_evaluation(dataset: Any, level: str) -> None:
-    """That video level means what it says: windows or evenly spaced clips, not one random crop of each video."""
+    """Check that the clips suit the level: a video needs windows or evenly spaced clips, not one random crop."""
     if level not in ("clip", "video"):
         raise ValueError(f"unknown level {level!r}: choose from clip, video")
     if level == "video" and getattr(dataset, "sampling", "windows") == "random":

@@ -1,4 +1,4 @@
-"""Where a network runs, and how precisely: one device by name, and bf16 where that device gains from it."""
+"""The device that a network runs on, and its precision: bf16 where the device is faster with it."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 def available_devices() -> list[str]:
-    """The devices this machine has, best first: `cuda:0` and so on, `mps`, `cpu`."""
+    """The devices of this machine, the fastest first: `cuda:0` and so on, `mps`, `cpu`."""
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -28,12 +28,12 @@ def available_devices() -> list[str]:
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is the best device at hand; otherwise `cpu`, `cuda`, `cuda:1`, `mps`.
+    """The device of this name: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the fastest.
 
     Under `torchrun`, `auto` and `cuda` give each process of a machine a GPU of its own.
 
-    Raises `ValueError` for a name that means nothing and `RuntimeError` for a device that is not there;
-    both name what is.
+    Raises `ValueError` for an unknown name and `RuntimeError` for a device that this machine lacks. Both list the
+    devices of this machine.
     """
     available = available_devices()
     if str(name) in ("auto", "cuda") and available[0].startswith("cuda"):
@@ -64,7 +64,7 @@ def _own_gpu(gpus: int) -> int:
 
 
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """What `auto` means on `device`: bf16 where it pays, else fp32.
+    """The precision to compute with; `auto` is bf16 where the device is faster with it, else fp32.
 
     CPUs that have AVX-512 bf16 but no AMX stay in fp32 (`benchmarks/train_step.py` measures both). bf16 asked for on
     such a CPU is used, with a warning.
@@ -96,7 +96,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
 
 def input_dims(model: nn.Module) -> int:
-    """5 for a network that reads `(B, C, T, H, W)`, 4 for one that reads images `(B, C, H, W)`."""
+    """The dimensions of the network's input: 5 for clips `(B, C, T, H, W)`, 4 for images `(B, C, H, W)`."""
     model = unwrapped(model)
     dims = getattr(model, "dims", None)  # the networks of `labkit.models` say it
     if dims in (2, 3):
@@ -106,7 +106,7 @@ def input_dims(model: nn.Module) -> int:
 
 
 def memory_format(model: nn.Module, precision: str) -> torch.memory_format:
-    """Channels last beside bf16, which gains only with it; the plain layout in fp32."""
+    """The memory layout for a precision: channels last for bf16, which is slow without it; the plain one for fp32."""
     if precision != "bf16":
         return torch.contiguous_format
     return torch.channels_last if input_dims(model) == 4 else torch.channels_last_3d
@@ -134,7 +134,7 @@ def accelerator_on(device: torch.device, *, board: str | Path | None = None) -> 
     Autocast is chosen per call (`Forward`), so it knows nothing of precision.
     """
     if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
-        # accelerate keeps one device per process; a notebook may train on two, one after the other.
+        # accelerate keeps one device per process; a notebook may train on one device after the other.
         AcceleratorState._reset_state(reset_partial_state=True)
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)

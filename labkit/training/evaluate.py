@@ -1,4 +1,4 @@
-"""evaluate: a trained model and a dataset give predictions, per clip or per video."""
+"""Predictions of a trained model, per clip or per video: `evaluate`."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ def evaluate(
 
     Hara et al. 2018, section 3.3, score a video by non-overlapping windows that cover it: give a dataset whose sampling
     is `"windows"`, with `leftover="drop one"` to the letter of their code. Carreira and Zisserman 2017 run the network
-    over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has what else
-    differs. A row of `dataset.table` counts as one video. The model is put into evaluation mode, and each of its layers
+    over the whole video at once: sampling `"whole"`, which goes video by video. `docs/protocols.md` has the
+    other differences. A row of `dataset.table` counts as one video. The model is put into evaluation mode, and each of its layers
     back into its own mode; in `nn.DataParallel` or from `torch.compile` it is called as it is.
 
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a

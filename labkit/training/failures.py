@@ -31,7 +31,7 @@ class DivergedError(ArithmeticError):
 
 
 class TooLittleMemoryError(MemoryError):
-    """A batch does not fit the memory of the device. The message says what was asked, what there is, and what to lower."""
+    """A batch does not fit the memory of the device. The message says how much there is and what to lower."""
 
 
 class LossWatch:
@@ -74,9 +74,9 @@ def videos_of(dataset: Any, rows: Sequence[int]) -> tuple[str, ...]:
 
 @contextmanager
 def enough_memory(asked: str, device: torch.device, *, advice: str) -> Iterator[None]:
-    """Inside, an allocation that fails becomes a `TooLittleMemoryError`, and what the attempt held is given back.
+    """Inside, a failed allocation becomes a `TooLittleMemoryError`, and the memory of the attempt is given back.
 
-    `asked` is what was to be computed, `advice` what to lower.
+    `asked` describes the computation, `advice` says what to lower.
     """
     said = ""
     try:
@@ -97,7 +97,7 @@ def enough_memory(asked: str, device: torch.device, *, advice: str) -> Iterator[
 
 
 def _allocation(error: RuntimeError) -> str:
-    """What was asked for when memory ran out, in one sentence; empty for another error."""
+    """The size of the allocation that failed, in one sentence; empty for another error."""
     text = str(error)
     if not isinstance(error, torch.OutOfMemoryError) and not any(sign in text for sign in SIGNS):
         return ""

@@ -1,4 +1,4 @@
-"""What a training run leaves in its folder: `history.jsonl`, `checkpoint.safetensors`, `best.safetensors`."""
+"""The folder of a training run: `history.jsonl`, `checkpoint.safetensors`, `best.safetensors`."""
 
 import hashlib
 import json
@@ -28,14 +28,14 @@ from labkit.training.lock import one_training
 from labkit.training.meter import Meter
 from labkit.training.processes import ONE_PROCESS, Processes
 
-# What checkpoints from before these settings were made with.
+# The values of settings in checkpoints that are older than these settings.
 LACKING = {"accumulate": 1, "label_smoothing": 0.0, "processes": 1, "sync_batchnorm": False}
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
 
 @dataclass
 class Position:
-    """Where a run stands."""
+    """The position of a run."""
 
     epoch: int = 1  # the epoch under way
     batch: int = 0  # its batches that are done
@@ -46,7 +46,7 @@ class Position:
 
 @dataclass
 class State:
-    """Everything that changes while training: what a checkpoint keeps, and nothing else."""
+    """Everything that changes while training. A checkpoint keeps this and nothing else."""
 
     model: nn.Module
     optimiser: Optimizer
@@ -57,11 +57,11 @@ class State:
 
 
 class RunFolder:
-    """The files of one run; without a folder, nothing is kept and every call does nothing.
+    """The files of one run. Without a folder, nothing is kept and every call does nothing.
 
-    `settings` decide the result, so going on with others is refused; `surroundings` (threads, workers, versions) may
-    decide its last bits, so going on with others is warned of. Of several processes (`crew`) the first alone touches the
-    folder; it tells the others what its checkpoint held. They all call the same methods at the same update.
+    `settings` decide the result: a run cannot go on with other settings. `surroundings` (threads, workers, versions) may
+    decide its last bits: a run that goes on in others warns. Of several processes (`crew`) the first alone touches the
+    folder, and tells the others what its checkpoint held. All call the same methods at the same update.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class RunFolder:
         return one_training(self.path) if self.path is not None and self.writes else nullcontext()
 
     def start(self, state: State, *, resume: bool) -> bool:
-        """Put `state` where the last checkpoint was; without one, or with `resume=False`, start afresh."""
+        """Put `state` back to the last checkpoint; without a checkpoint, or with `resume=False`, start afresh."""
         if self.path is None:
             return False
         file = self.path / CHECKPOINT
@@ -127,7 +127,7 @@ class RunFolder:
         rows = History.read(file).table.to_dict("records") if file.exists() else []
         if len(rows) < count:
             raise CheckpointError(
-                f"{file} has {counted(len(rows), 'row')}, the checkpoint beside it was written after {count}: "
+                f"{file} has {counted(len(rows), 'row')}, but the checkpoint beside it was written after {count}: "
                 "restore the file, or pass resume=False to start over"
             )
         return [{str(key): value for key, value in row.items()} for row in rows[:count]]
@@ -141,7 +141,7 @@ class RunFolder:
             )
         other = _differences(found.about["surroundings"], self.surroundings)
         if other:
-            warnings.warn(f"resumed, but not bit for bit what one run would give: {other}", stacklevel=6)
+            warnings.warn(f"resumed, but not bit for bit as a run without a stop: {other}", stacklevel=6)
 
     def save(self, state: State) -> None:
         """Write a checkpoint now, unless the weights are spoilt: then the last good one stays."""
@@ -200,7 +200,10 @@ class RunFolder:
 
 
 def surroundings(device: torch.device, workers: int, accumulate: int, processes: int) -> dict[str, Any]:
-    """What changes the last bits of the same computation; `accumulate` and `processes` change what batch norms compare, too."""
+    """Values that may change the last bits of a result.
+
+    `accumulate` and `processes` also change the clips that batch norms compare.
+    """
     return {
         "torch": torch.__version__,
         "device": device.type,
@@ -220,7 +223,7 @@ def _load(content: bytes) -> Checkpoint:
 
 
 def fingerprint(dataset: Any) -> str:
-    """A short hash of which videos, in which order, with which labels; of the number of clips where there is no table."""
+    """A short hash of the videos, their order and their labels; of the number of clips, for a dataset without a table."""
     table = getattr(dataset, "table", None)
     digest = hashlib.sha256(str(len(dataset)).encode())
     for column in ("video", "label", "start", "end"):
@@ -230,7 +233,7 @@ def fingerprint(dataset: Any) -> str:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives them back, so that then and now compare."""
+    """The values as they come back from JSON, so that old and new ones can be compared."""
     return json.loads(json.dumps(values))
 
 

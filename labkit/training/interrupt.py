@@ -20,16 +20,16 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.history, self.folder = history, folder
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows for it."""
+        """The lines that IPython shows."""
         return [str(self)]
 
 
 @contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C only makes the function given true; a second one interrupts at once.
+    """Inside, the first Ctrl-C only makes the given function return True; a second Ctrl-C interrupts at once.
 
-    Stopping in the middle of an update would leave half of the weights updated. Outside the main thread Python takes no
-    signals, and nothing is changed.
+    A stop in the middle of an update would leave half of the weights updated. Python takes signals in the main thread
+    alone; in another thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

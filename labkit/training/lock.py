@@ -1,4 +1,4 @@
-"""One folder, one training: while `fit` keeps its files in a folder, a second one there is refused, by name of the first."""
+"""One training per folder: while `fit` keeps its files in a folder, a second training there is refused."""
 
 import json
 import os
@@ -20,9 +20,9 @@ class FolderInUseError(RuntimeError):
 
 @contextmanager
 def one_training(folder: Path) -> Iterator[None]:
-    """Inside, `folder` is this training's alone. The lock ends with the process, killed or not.
+    """Inside, `folder` belongs to this training alone. The lock ends with the process, even with a killed one.
 
-    Raises `FolderInUseError` where another training has it, in this process too. Where the file system knows no locks,
+    Raises `FolderInUseError` where another training has the folder, in this process too. On a file system without locks,
     a warning says that nothing keeps a second training out.
     """
     path = folder / LOCK

@@ -1,4 +1,4 @@
-"""fit: the training loop, from a model and a dataset to a history. accelerate places it on devices and processes."""
+"""The training loop, `fit`: from a model and a dataset to a history. accelerate places it on devices and processes."""
 
 import math
 import time
@@ -31,14 +31,14 @@ from labkit.training.device import (
 from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
 from labkit.training.folder import Position, RunFolder, State, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
-from labkit.training.measuring import Measurement, Statistics, check_statistics
+from labkit.training.measuring import Measurement
 from labkit.training.meter import Forward, Meter
 from labkit.training.processes import check_batch, check_sync_batchnorm, synced, these_processes
 from labkit.training.progress import Progress
 from labkit.training.protocol import Protocol
 from labkit.training.protocols import find_protocol
 from labkit.training.schedule import ScheduleName, find_schedule, step
-from labkit.training.settings import Settings
+from labkit.training.settings import Settings, Statistics, check_statistics
 from labkit.training.stages import Part
 from labkit.training.update import Update
 
@@ -82,35 +82,35 @@ def fit(
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
-    `protocol` names the defaults: a row of `labkit.training.protocols.PROTOCOLS`, such as "hara_finetune". Every keyword
-    that is given takes the place of the protocol's value. Without a protocol the defaults are those of Hara et al. 2018
-    from scratch (section 3.3 and the published code), with a batch of 32, which fits a laptop: SGD with momentum 0.9,
-    dampening 0.9 (0 with `nesterov`), weight decay 1e-3, learning rate 0.1 divided by 10 when the validation loss stays
-    for 10 epochs. `schedule` is a row of `labkit.training.schedule.SCHEDULES`; without a validation set, a plateau is
-    judged by the training loss. `accumulate` sends a batch through the network in so many parts, for lack of memory;
-    `clip_gradients` is the largest norm of all gradients together; `label_smoothing` a share of each answer.
+    **How.** `protocol` names the defaults: a row of `labkit.training.protocols.PROTOCOLS`, such as "hara_finetune". A
+    keyword that is given takes the place of the protocol's value. Without a protocol the defaults are those of Hara et
+    al. 2018 from scratch (section 3.3 and the published code), with a batch of 32, which fits a laptop: SGD with momentum
+    0.9, dampening 0.9 (0 with `nesterov`), weight decay 1e-3, learning rate 0.1 divided by 10 when the validation loss
+    has not fallen for 10 epochs. `schedule` is a row of `labkit.training.schedule.SCHEDULES`; without a validation set, a
+    plateau is judged by the training loss. `accumulate` is the number of parts in which a batch goes through the network,
+    where memory is short; `clip_gradients` is the largest norm of all gradients together; `label_smoothing` is a share of
+    each answer.
 
-    `trained` says that the model has learnt before, and which part of it is trained now: "all", a stage such as
-    "layer4" and what follows, or "head", the classifier. The other layers are frozen, their batch norms too
+    **Which layers.** `trained` says that the model has learnt before, and which part of it is trained now: "all", a stage
+    such as "layer4" and what follows, or "head", the classifier. The other layers are frozen, with their batch norms
     (`labkit.training.stages`). Where the classes differ, the model gets a new classifier, and a warning says so.
 
-    Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one).
-    Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights changed
-    (`live_loss`, `live_top1`). Every `val_every` epochs and at the end, validation clips and training clips are measured
-    alike, in evaluation mode (`labkit.training.measuring`): a row for `val`, and `loss`, `top1`, `top5` in that of
-    `train`. The training clips are then cut as the validation clips are; of a large set as many are measured as
-    there are validation clips, at least 512. All are at clip level. The order of the clips is a function of (seed,
-    epoch); `seed` also starts dropout. The caller's random state is left as it was.
+    **How long.** Train for `epochs`, or for a number of `updates` (the last epoch may then be a part of one). The order of
+    the clips is a function of (seed, epoch); `seed` also starts dropout. The caller's random state is left as it was.
 
-    `statistics="fresh"` takes the batch norms' statistics anew before it measures, and at the end; "running" leaves
-    them as torch does, which lag behind the weights where an epoch has few updates. The weights are the same under
-    every schedule that does not look at the validation loss (a plateau does).
+    **What is measured.** Each epoch adds a row for `train`, with the loss and accuracy that were counted while the weights
+    changed (`live_loss`, `live_top1`). Every `val_every` epochs and at the end, validation clips and training clips are
+    measured alike, in evaluation mode (`labkit.training.measuring`): a row for `val`, and `loss`, `top1`, `top5` in that
+    of `train`. The training clips are then cut as the validation clips are; of a large set as many are measured as there
+    are validation clips, at least 512. All are at clip level. `statistics="fresh"` takes the batch norms' statistics anew
+    before it measures, and at the end; "running" leaves them as torch does, which lag behind the weights where an epoch
+    has few updates. The weights are the same with both, unless a plateau looks at the validation loss.
 
-    With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the best
-    validation accuracy) are kept there, and a run that was stopped goes on where its last checkpoint was, inside an
-    epoch too. On a CPU with the same threads it then gives the same bits as an uninterrupted run (all but the column
-    `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates,
-    and at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
+    **What is kept.** With a `folder`, `history.jsonl`, `checkpoint.safetensors` and `best.safetensors` (the weights of the
+    best validation accuracy) are kept there, and a run that was stopped goes on from its last checkpoint, inside an epoch
+    too. On a CPU with the same threads it then gives the same bits as a run without a stop (all but the column
+    `seconds`). A checkpoint is written at the ends of epochs and once a minute, or every `checkpoint_every` updates, and
+    at the end. Ctrl-C writes one too and raises `TrainingInterrupted`, a `KeyboardInterrupt`.
 
     A video that has gone bad since it was indexed is left out of its batches, with a warning at the epoch's end that
     counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`. A model in `nn.DataParallel`
@@ -174,8 +174,20 @@ def fit(
     raise TrainingInterrupted(training.farewell, training.history, training.keep.path)
 
 
+def _optimiser(part: Part, settings: Settings, device: torch.device) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        part.parameters,
+        settings.lr,
+        momentum=settings.momentum,
+        dampening=settings.dampening,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+        fused=device.type in ("cpu", "cuda"),  # one pass over the weights; several times faster than five
+    )
+
+
 class _Training:
-    """One call of `fit`: everything it needs, built and checked, and the loop."""
+    """One call of `fit`: everything that it needs, and the loop over epochs."""
 
     def __init__(
         self,
@@ -203,18 +215,10 @@ class _Training:
 
         self.accelerator = accelerator_on(device, board=board)
         self.device = self.accelerator.device
-        # Settings of the wrapper (the devices of DataParallel, what was compiled) are no part of what is kept.
+        # Settings of the wrapper (the devices of DataParallel, the compiled code) are not kept.
         model = unwrapped(part.model)
         model.to(self.device).to(memory_format=memory_format(model, settings.precision))
-        optimiser = torch.optim.SGD(
-            part.parameters,
-            settings.lr,
-            momentum=settings.momentum,
-            dampening=settings.dampening,
-            nesterov=settings.nesterov,
-            weight_decay=settings.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),  # one pass over the weights; several times faster than five
-        )
+        optimiser = _optimiser(part, settings, self.device)
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
         self.loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
@@ -224,28 +228,17 @@ class _Training:
         self.update = Update(
             forward,
             optimiser,
-            part.parameters,
+            part,
             self.state.meter,
             self.watch,
             self.accelerator,
-            accumulate=recipe.accumulate,
-            clip_gradients=settings.clip_gradients,
-            label_smoothing=settings.label_smoothing,
+            recipe,
             least=self.least,
             crew=self.crew,
         )
+        seen = self.total * settings.batch_size
         self.measurement = Measurement(
-            part.model,
-            train,
-            val,
-            statistics=settings.statistics,
-            batch_size=settings.batch_size,
-            trained_on=self.total * settings.batch_size,
-            seed=settings.seed,
-            precision=settings.precision,
-            device=self.device,
-            workers=workers,
-            crew=self.crew,
+            part.model, train, val, settings, trained_on=seen, device=self.device, workers=workers, crew=self.crew
         )
         self.keep_in(None, every=None)
 
@@ -295,7 +288,7 @@ class _Training:
         with self.crew.together(self.go_on), alone, own, interrupts() as stop, fast:
             resumed = self.keep.start(self.state, resume=resume)
             open_board(self.accelerator, epoch=self.state.position.epoch)
-            self.update.optimiser.zero_grad()  # what the caller's own backward passes have left
+            self.update.optimiser.zero_grad()  # the caller's own backward passes may have left gradients
             with self._progress(progress) as bar:
                 if self.settings.trained or self.part.fixed:
                     bar.say(f"{self.name}: {self.part.describe()}")
@@ -390,7 +383,7 @@ class _Training:
 
     @property
     def _measures(self) -> bool:
-        """Whether this epoch ends with a measurement. Without a validation set the last one takes statistics all the same."""
+        """Whether this epoch ends with a measurement. Without a validation set the last epoch takes statistics alone."""
         epoch = self.state.position.epoch
         return epoch == self.epochs or (self.val is not None and epoch % self.settings.val_every == 0)
 
@@ -412,14 +405,14 @@ class _Training:
 
     @property
     def _asked(self) -> str:
-        """What an update computes, for a message."""
+        """The batch of an update, for a message."""
         channels, frames, size, _ = self.train.spec.shape
         parts = f" in {self.recipe.accumulate} parts" if self.recipe.accumulate > 1 else ""
         return f"{self.name}: a batch of {self.settings.batch_size} clips of {channels}×{frames}×{size}×{size}{parts}"
 
     @property
     def _advice(self) -> str:
-        """What to lower where memory is short."""
+        """The ways out where memory is short."""
         return (
             f"Give fit accumulate={2 * self.recipe.accumulate} for the same batch in smaller parts, or lower batch_size, "
             "the frames or the size of the clip, or the width of the network"

@@ -1,8 +1,8 @@
 """How well a network does on the clips it learns from, measured as it is measured on new ones.
 
-While a network trains, its answers are counted for free. But those counts are of weights that change under them, and of
-batch norms that look at the batch: set beside a validation, which has neither, they compare unlike things. So the
-training clips are measured a second time, in evaluation mode, cut as the validation clips are.
+While a network trains, its answers are counted for free. But meanwhile the weights change, and the batch norms look at
+the batch. Validation has neither, so the two cannot be compared. Therefore the training clips are measured a second
+time, in evaluation mode, cut as the validation clips are.
 
 In evaluation mode a batch norm uses running statistics, a memory of the last tens of updates. Where an epoch has only
 a few updates the memory lags behind the weights, and what is measured is the lag. So the statistics are taken anew
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,8 +28,8 @@ from labkit.models.weights import unwrapped
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
 from labkit.training.meter import Forward, measure
 from labkit.training.processes import ONE_PROCESS, Processes
+from labkit.training.settings import Settings
 
-Statistics = Literal["fresh", "running"]
 ENOUGH = 512  # training clips to measure, where the validation set has fewer; their accuracy is then known to ±2 points
 
 
@@ -40,7 +40,7 @@ def cut_alike(train: ClipDataset, val: ClipDataset) -> ClipDataset:
 
 
 def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
-    """`most` of so many clips, drawn by `seed`: their numbers, int64, in the order drawn."""
+    """The numbers of `most` clips out of `clips`, drawn by `seed`, int64, in the order of drawing."""
     return np.random.default_rng((seed, clips)).permutation(clips)[:most]
 
 
@@ -115,12 +115,6 @@ def _average(norms: Sequence[_BatchNorm], done: int, crew: Processes) -> None:
         norm.num_batches_tracked.fill_(total)
 
 
-def check_statistics(statistics: str) -> None:
-    """Raises `ValueError` for a choice that is not there."""
-    if statistics not in get_args(Statistics):
-        raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")
-
-
 class Measurement:
     """Measures training and validation clips at an epoch's end, in evaluation mode. Loaders live as long as it does.
 
@@ -132,26 +126,22 @@ class Measurement:
         model: nn.Module,
         train: ClipDataset,
         val: ClipDataset | None,
+        settings: Settings,
         *,
-        statistics: Statistics,
-        batch_size: int,
         trained_on: int,
-        seed: int,
-        precision: str,
         device: torch.device,
         workers: int,
         crew: Processes = ONE_PROCESS,
     ) -> None:
-        self.model, self.train, self.val, self.statistics = model, train, val, statistics
-        self.batch_size, self.trained_on, self.seed = batch_size, trained_on, seed
-        self.precision, self.device, self.workers, self.crew = precision, device, workers, crew
+        self.model, self.train, self.val, self.settings = model, train, val, settings
+        self.trained_on, self.device, self.workers, self.crew = trained_on, device, workers, crew
 
     def take(self, epoch: int, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
         """Loss, accuracies, clips and seconds of `train` and `val`; empty without validation, or where `stop()` came."""
         self.crew.same_buffers(unwrapped(self.model))
-        seen, least = Reading(self.seen).of(self.seen_loader), min(2, self.batch_size)
-        forward = self._forward(self.seen)
-        if self.statistics == "fresh" and not take_statistics(forward, seen, stop=stop, least=least, crew=self.crew):
+        seen, least = Reading(self.seen).of(self.seen_loader), min(2, self.settings.batch_size)
+        forward, fresh = self._forward(self.seen), self.settings.statistics == "fresh"
+        if fresh and not take_statistics(forward, seen, stop=stop, least=least, crew=self.crew):
             return {}
         if self.val is None:
             return {}
@@ -170,7 +160,7 @@ class Measurement:
         return measured
 
     def _forward(self, dataset: ClipDataset) -> Forward:
-        return Forward(self.model, dataset.spec, device=self.device, precision=self.precision)
+        return Forward(self.model, dataset.spec, device=self.device, precision=self.settings.precision)
 
     @cached_property
     def seen(self) -> ClipDataset:
@@ -179,15 +169,16 @@ class Measurement:
 
     @cached_property
     def seen_loader(self) -> DataLoader[Any]:
-        """Those of them that are measured, always the same, mixed."""
+        """The training clips to measure: always the same ones, in a mixed order."""
         most = min(ENOUGH, self.trained_on) if self.val is None else max(ENOUGH, len(self.val))
-        only = some_clips(len(self.seen), most, seed=self.seed)
-        batches = EpochBatches(len(self.seen), self.batch_size, shuffle=False, only=only, share=self.crew)
+        only = some_clips(len(self.seen), most, seed=self.settings.seed)
+        size = self.settings.batch_size
+        batches = EpochBatches(len(self.seen), size, shuffle=False, only=only, share=self.crew)
         return make_loader(self.seen, batches, workers=self.workers, device=self.device)
 
     @cached_property
     def val_loader(self) -> DataLoader[Any]:
         """All validation clips in order, of several processes to each its part."""
         assert self.val is not None
-        batches = EpochBatches(len(self.val), self.batch_size, shuffle=False, share=self.crew)
+        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False, share=self.crew)
         return make_loader(self.val, batches, workers=self.workers, device=self.device)

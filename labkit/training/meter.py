@@ -20,7 +20,7 @@ class Meter:
         self.sums = torch.zeros(4, device=device)  # loss, right at once, right within k, clips
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`. NaN is no answer, and never right."""
+        """Count a batch: `loss` is its mean, `logits` are `(B, K)`, `labels` `(B,)`. An answer of NaN is wrong."""
         logits = logits.detach()
         hits = (logits.topk(self.k, dim=1).indices == labels[:, None]) & ~logits.isnan().any(1, keepdim=True)
         clips = torch.full((), len(labels), device=labels.device)
@@ -36,8 +36,8 @@ class Meter:
 class Forward:
     """uint8 clips in, logits out: normalised on the device, in the model's layout, at the chosen precision.
 
-    `Forward(model, ...)(clips)` takes uint8 `(B, T, C, H, W)` and gives float logits `(B, K)`. `call` is what is called
-    with the input, where that is not the model itself (a wrapper for several processes, say).
+    `Forward(model, ...)(clips)` takes uint8 `(B, T, C, H, W)` and gives float logits `(B, K)`. `call` is a wrapper of
+    the model (for several processes, say) that is called in its place.
     """
 
     def __init__(

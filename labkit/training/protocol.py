@@ -47,7 +47,7 @@ class Protocol:
     crop: Crop = "multiscale"  # of training clips
     flip: float = 0.5  # how often they are mirrored
     inference: Sampling = "windows"  # which clips of a video are scored
-    leftover: Leftover = "loop"  # what becomes of frames that fill no window
+    leftover: Leftover = "loop"  # for frames at the end that are too few for a window
     views: int = 10  # clips of a video, where `inference` is "spaced"
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # line of the table -> source
 
@@ -92,7 +92,7 @@ class Protocol:
         return replace(self, **changes, sources={**self.sources, **dict.fromkeys(_lines_of(changed), GIVEN)})
 
     def clips(self, subset: Subset) -> dict[str, Any]:
-        """How a subset is cut: what to hand to `open_dataset(name, root, subset, ...)`.
+        """How a subset is cut into clips, as arguments of `open_dataset(name, root, subset, ...)`.
 
         `train`: random clips, cropped and mirrored; `val`: the clip in the middle of each video; `test`: the clips of
         `inference`, for `evaluate`.
@@ -116,7 +116,7 @@ class Protocol:
         return "\n".join([self.name or "the defaults of fit", *lines])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The table as HTML, for a notebook."""
         head = "".join(f"<th scope='col'>{each}</th>" for each in ("What", "Value", "Source"))
         body = "".join(
             f"<tr><th scope='row'>{html.escape(what)}</th><td>{html.escape(value)}</td><td>{html.escape(source)}</td></tr>"

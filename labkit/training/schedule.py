@@ -1,4 +1,4 @@
-"""Learning-rate schedules as a table: name, what it is, and how torch builds it."""
+"""Learning-rate schedules as a table: a name, a description, and the way torch builds it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Schedule:
     source: str
     build: Callable[[Optimizer, float, int], LRScheduler]  # (optimiser, lr, updates in all)
     every: Literal["update", "epoch"]  # when it steps
-    needs_length: bool = False  # its rates depend on the number of updates, which so belongs to the settings
+    needs_length: bool = False  # its rates depend on the number of updates, which then belongs to the settings
 
 
 SCHEDULES: Mapping[str, Schedule] = {
@@ -71,7 +71,7 @@ SCHEDULES: Mapping[str, Schedule] = {
         needs_length=True,
     ),
     "constant": Schedule(
-        "lr, all the way",
+        "lr, from beginning to end",
         "",
         lambda optimiser, lr, updates: ConstantLR(optimiser, factor=1.0),
         every="epoch",
@@ -94,7 +94,7 @@ def find_schedule(name: str) -> Schedule:
 
 
 def step(scheduler: LRScheduler, loss: float | None) -> None:
-    """One step; `loss` is what a plateau is judged by. Without one (no validation this epoch) a plateau waits."""
+    """One step. A plateau is judged by `loss`; without a loss (no validation this epoch) it waits."""
     if not isinstance(scheduler, ReduceLROnPlateau):
         scheduler.step()
     elif loss is not None:

@@ -1,14 +1,16 @@
-"""What decides the result of a training, beside the model and the data: a run goes on with the same settings alone."""
+"""The settings of a training: with the model and the data they decide its result, so a run must go on with the same ones."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from labkit.training.measuring import Statistics
 from labkit.training.protocol import Protocol
+
+Statistics = Literal["fresh", "running"]  # of batch norms, where they are measured: `labkit.training.measuring`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Kept in a checkpoint, and compared when a run goes on."""
+    """The settings as a checkpoint keeps them. They are compared when a run goes on."""
 
     protocol: str | None
     batch_size: int
@@ -30,7 +32,7 @@ class Settings:
     def of(
         cls, protocol: Protocol, *, batch_size: int, seed: int, precision: str, val_every: int, statistics: Statistics
     ) -> "Settings":
-        """What a protocol says, and what `fit` was given beside it. `batch_size` is the one that the clips suffice for."""
+        """The settings of a protocol and of `fit`. `batch_size` is at most the number of clips."""
         return cls(
             protocol=protocol.name or None,
             batch_size=batch_size,
@@ -48,3 +50,9 @@ class Settings:
             val_every=val_every,
             statistics=statistics,
         )
+
+
+def check_statistics(statistics: str) -> None:
+    """Raises `ValueError` for an unknown choice."""
+    if statistics not in get_args(Statistics):
+        raise ValueError(f"unknown statistics {statistics!r}: choose from {', '.join(get_args(Statistics))}")

@@ -64,7 +64,7 @@ class Part:
                 parameter.requires_grad_(True)
 
     def describe(self) -> str:
-        """What is trained, as a count of parameters and a list of stages."""
+        """The trained part as a count of parameters and a list of stages, and the frozen stages."""
         kept, total = {*self.parameters}, sum(p.numel() for p in self.model.parameters())
         named = [(_bare(stage), p in kept) for m, stage in self._stages.items() for p in m.parameters(recurse=False)]
         stages = dict.fromkeys(stage for stage, _ in named)
@@ -82,7 +82,7 @@ class Part:
             trained = next(_bare(stage) for module, stage in self._stages.items() if module in head)
         order = list(network.endpoints)
         starts = {_stream(name): order.index(name) for name in order if _bare(name) == trained}
-        first = min(starts.values())  # for what both streams share
+        first = min(starts.values())  # for layers that both streams share
         return [m for m, stage in self._stages.items() if order.index(stage) < starts.get(_stream(stage), first)]
 
 

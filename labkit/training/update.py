@@ -4,13 +4,15 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.training.failures import LossWatch
 from labkit.training.meter import Forward, Meter
 from labkit.training.processes import Processes
+from labkit.training.protocol import Protocol
 from labkit.training.sharing import at_least
+from labkit.training.stages import Part
 
 
 class Update:
@@ -25,39 +27,36 @@ class Update:
         self,
         forward: Forward,
         optimiser: Any,
-        parameters: list[nn.Parameter],
+        part: Part,
         meter: Meter,
         watch: LossWatch,
         accelerator: Accelerator,
+        recipe: Protocol,
         *,
-        accumulate: int,
-        clip_gradients: float | None,
-        label_smoothing: float,
         least: int,
         crew: Processes,
     ) -> None:
-        self.forward, self.optimiser, self.parameters = forward, optimiser, parameters
-        self.meter, self.watch, self.accelerator = meter, watch, accelerator
-        self.accumulate, self.clip_gradients, self.label_smoothing = accumulate, clip_gradients, label_smoothing
+        self.forward, self.optimiser, self.part = forward, optimiser, part
+        self.meter, self.watch, self.accelerator, self.recipe = meter, watch, accelerator, recipe
         self.least, self.crew = least, crew
 
     def __call__(self, clips: Tensor, labels: Tensor, rows: Tensor, *, number: int, read: int) -> None:
         """Update number `number`, from uint8 clips `(B, T, C, H, W)`, labels `(B,)` and rows of the dataset `(B,)`.
 
-        They are this process's share, maybe none, of the clips that were `read` for it; alone, `read` is B.
+        They are this process's share of the `read` clips of the update, and may be none. With one process, `read` is B.
         """
         labels = labels.to(self.forward.device, non_blocking=True)
-        parts = max(1, min(self.accumulate, read // (2 * self.crew.processes)))  # the same number in all processes
+        parts = max(1, min(self.recipe.accumulate, read // (2 * self.crew.processes)))  # the same in all processes
         for some, answers in zip(clips.tensor_split(parts), labels.tensor_split(parts), strict=True):
             logits = self.forward(at_least(some, self.least))[: len(answers)]
             if len(answers):
-                loss = F.cross_entropy(logits, answers, label_smoothing=self.label_smoothing)
+                loss = F.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)
                 self.watch.add(loss, number, rows)
                 self.meter.add(loss, logits, answers)
             else:
-                loss = logits.sum()  # nothing; its gradient is nothing too, and the other processes wait for it
+                loss = logits.sum()  # 0, with a gradient of 0: the other processes wait for a gradient
             self.accelerator.backward(loss * self.crew.weight(len(answers), read))
-        if self.clip_gradients is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_gradients)
+        if self.recipe.clip_gradients is not None:
+            torch.nn.utils.clip_grad_norm_(self.part.parameters, self.recipe.clip_gradients)
         self.optimiser.step()
         self.optimiser.zero_grad()

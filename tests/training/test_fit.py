@@ -286,9 +286,11 @@ def test_fewer_clips_than_a_batch_are_said_and_trained():
 
 
 def test_one_clip_alone_cannot_be_normalised_over_a_batch():
-    with pytest.raises(ValueError, match="the training set has one clip, and this network learns from two at least"):
+    with pytest.raises(
+        ValueError, match="the training set has one clip, and this network needs two clips to learn from"
+    ):
         fit(tiny_model(), Tiny(1), epochs=1, **QUIET)
-    with pytest.raises(ValueError, match="batch_size is 1, and this network learns from two at least"):
+    with pytest.raises(ValueError, match="batch_size is 1, and this network needs two clips to learn from"):
         fit(tiny_model(), Tiny(6), epochs=1, **{**QUIET, "batch_size": 1})
 
 

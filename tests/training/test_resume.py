@@ -148,7 +148,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_changes(tmp_pa
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     other = tiny_model(shortcut="A")
     weights = {name: value.clone() for name, value in other.state_dict().items()}
-    with pytest.raises(CheckpointError, match=r"checkpoint of another model: it has .*, the model has not"):
+    with pytest.raises(CheckpointError, match=r"checkpoint of another model: it has .*, which the model lacks"):
         fit(other, Tiny(), **common)
     assert all(torch.equal(value, weights[name]) for name, value in other.state_dict().items())
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
@@ -168,7 +168,7 @@ def test_weights_alone_are_not_taken_for_a_checkpoint(tmp_path):
     common = {"epochs": 1, "batch_size": 6, "progress": False, "device": "cpu", "folder": tmp_path}
     fit(tiny_model(), Tiny(), Tiny(6), **common)
     (tmp_path / "best.safetensors").replace(tmp_path / "checkpoint.safetensors")
-    with pytest.raises(CheckpointError, match="no checkpoint of a training run"):
+    with pytest.raises(CheckpointError, match="not the checkpoint of a training run"):
         fit(tiny_model(), Tiny(), **common)
 
 
@@ -176,7 +176,7 @@ def test_a_history_shorter_than_the_checkpoint_says_is_named(tmp_path):
     common = {"epochs": 1, "batch_size": 6, "progress": False, "device": "cpu", "folder": tmp_path}
     fit(tiny_model(), Tiny(), **common)
     (tmp_path / "history.jsonl").unlink()
-    with pytest.raises(CheckpointError, match="has 0 rows, the checkpoint beside it was written after 1"):
+    with pytest.raises(CheckpointError, match="has 0 rows, but the checkpoint beside it was written after 1"):
         fit(tiny_model(), Tiny(), **common)
 
 
