@@ -38,9 +38,11 @@ from labkit.timing import Spread
 from labkit.training import fit, pick_device
 from labkit.training.batches import EpochBatches, make_loader
 from labkit.training.device import describe_device, gains_from_bf16, wait_for
+from labkit.training.failures import TooLittleMemoryError
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 8 * 60.0  # seconds for everything
+COMPILING = 120.0  # seconds that torch.compile may take for one network
 AIM = 3.0  # times an eager fp32 loop
 PARTS = ("tests", "notebook", "networks")
 
@@ -197,7 +199,7 @@ def measure(network: Network, bench: Bench, peak: float) -> list[Row]:
     while bench.left > 0:
         try:
             return [*speed_rows(network, bench, peak), limit_row(network, bench)]
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, TooLittleMemoryError):
             if network.batch == 1:
                 return [(network.title, "does not fit the device's memory", "–")]
         print(f"{network.title} does not fit: half the batch is tried")
@@ -251,7 +253,7 @@ def loop_rates(network: Network, bench: Bench) -> tuple[dict[str, Spread], dict[
     works: dict[str, Callable[[], object]] = {}
     memory = {}
     for name, switches in candidates(size, device).items():
-        if bench.left < 0 and works:
+        if works and bench.left < (COMPILING if switches.compiler == "inductor" else 0):
             print(f"{network.title}: {name} is not measured, since the 8 minutes are over")
             continue
         loop = Loop(network.build, network.spec, device, switches)

@@ -1,17 +1,20 @@
 """What only a GPU can show, and the benchmark that measures one: here on a CPU, where its figures mean nothing."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import Tiny, tiny_model
+from tiny_training import SPEC, Tiny, tiny_model
 
 from labkit.records import History
 from labkit.training import fit, launch, loop
+from labkit.training.failures import TooLittleMemoryError
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
 SCRIPT = Path(__file__).with_name("tiny_training.py")
@@ -105,6 +108,27 @@ def test_without_a_gpu_the_benchmark_says_so_in_one_line_and_is_no_failure():
     done = benchmark(CUDA_VISIBLE_DEVICES="")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1), done.stderr
     assert done.stdout.startswith("no GPU: torch sees none here")
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))
+    gpu = importlib.import_module("gpu")
+    tried = []
+
+    def rows(network, bench, peak):
+        tried.append(network.batch)
+        if network.batch > 2:
+            raise TooLittleMemoryError("it does not fit")
+        return [(network.title, "fits", "–")]
+
+    monkeypatch.setattr(gpu, "speed_rows", rows)
+    monkeypatch.setattr(gpu, "limit_row", lambda network, bench: (network.title, "limit", "–"))
+    bench = gpu.Bench(gpu.SIZES["tiny"], torch.device("cpu"), 1, time.monotonic())
+    found = gpu.measure(gpu.Network("i3d", SPEC, batch=8, width=4), bench, 1.0)
+    assert tried == [8, 4, 2]
+    assert [figure for _, figure, _ in found] == ["fits", "limit"]
+    late = gpu.Bench(gpu.SIZES["tiny"], torch.device("cpu"), 1, time.monotonic() - gpu.LIMIT - 1)
+    assert "8 minutes were over" in gpu.measure(gpu.Network("i3d", SPEC, batch=8, width=4), late, 1.0)[0][1]
 
 
 @pytest.mark.slow
