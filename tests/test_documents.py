@@ -1,5 +1,6 @@
 """The README, CONTRIBUTING and docs point at things that exist and agree with the files they repeat."""
 
+import ast
 import doctest
 import re
 import tomllib
@@ -38,10 +39,29 @@ def test_the_cited_number_in_the_readme_is_what_cite_answers():
     assert doctest.DocTestRunner(verbose=False).run(test) == (0, 2)
 
 
-def test_the_readme_opens_with_what_it_is_a_picture_and_two_commands():
+def test_the_readme_opens_with_three_uses_a_described_picture_each_and_two_commands():
     first_screen = "\n".join(README.splitlines()[:25])
-    assert "docs/images/overfitting.png" in first_screen
+    described = re.findall(r"!\[([^]]+)\]\(docs/images/\w+\.png\)", first_screen)
+    assert [len(words.split()) > 8 for words in described] == [True] * 3
     assert re.findall(r"^make \w+", first_screen, flags=re.MULTILINE) == ["make course", "make test"]
+
+
+def test_every_picture_of_the_documents_is_small_shown_and_drawn_by_the_script():
+    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    script = ast.parse((ROOT / "docs" / "pictures.py").read_text(encoding="utf-8"))
+    drawn = {node.name for node in script.body if isinstance(node, ast.FunctionDef)}
+    for path in pictures:
+        header, data = path.read_bytes()[:24], path.stat().st_size
+        assert header[1:4] == b"PNG"
+        assert int.from_bytes(header[16:20]) <= 1200, f"{path.name} is too wide"
+        assert data < 150_000, f"{path.name} is too large"
+        assert path.stem in drawn, f"docs/pictures.py does not draw {path.name}"
+        assert f"docs/images/{path.name}" in README
+
+
+def test_the_readme_speaks_of_groups_in_one_section():
+    sections = re.findall(r"^## .+?(?=^## |\Z)", README, flags=re.MULTILINE | re.DOTALL)
+    assert sum("labkit group" in section for section in sections) == 1
 
 
 def commands(tool: str) -> set[str]:

@@ -66,7 +66,7 @@ def card_import(
     from labkit.survey.card.new import write_new
     from labkit.survey.card.reviews import import_review
     from labkit.survey.group.settings import who_am_i
-    from labkit.survey.publication.files import SummaryError
+    from labkit.survey.publication.problems import SummaryError
     from labkit.survey.queue.references import library_names
 
     names, failed = library_names(), 0

@@ -228,7 +228,8 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     """Parameters from a YAML file."""
     if path is None:
         return {}
-    from labkit.survey.publication.files import parse_yaml, read_text
+    from labkit.survey.publication.text_files import read_text
+    from labkit.survey.publication.yaml_files import parse_yaml
 
     read, _ = parse_yaml(path, read_text(path))
     if not isinstance(read, dict):

@@ -33,7 +33,7 @@ def deck_new(
     Example: `labkit deck new hara-2018-retrace --language ja`
     """
     from labkit.survey.group.settings import who_am_i
-    from labkit.survey.slides.shared import new_deck
+    from labkit.survey.slides.shared_deck import new_deck
 
     spoken: Any = known_language(language)
     print(*new_deck(paper_named(paper), reader=who_am_i(reader), language=spoken), sep="\n")
@@ -51,7 +51,7 @@ def deck_raise(
     Example: `labkit deck raise hara-2018-retrace "The method on one slide, with a figure."`
     """
     from labkit.survey.group.settings import who_am_i
-    from labkit.survey.slides.shared import raise_version
+    from labkit.survey.slides.shared_deck import raise_version
 
     paper_id = paper_named(paper)
     print(f"{paper_id}: version {raise_version(paper_id, what, reader=who_am_i(reader))}")
@@ -68,6 +68,6 @@ def deck_slides(
     Example: `labkit deck slides hara-2018-retrace --to retrace.html`
     """
     from labkit.survey.slides import write_slides
-    from labkit.survey.slides.shared import paper_deck
+    from labkit.survey.slides.shared_deck import paper_deck
 
     print(write_slides(paper_deck(paper_named(paper)), to))

@@ -102,7 +102,7 @@ def papers_add(
 
     Example: `labkit papers add wang-2018-nonlocal`
     """
-    from labkit.survey.publication.files import SummaryError
+    from labkit.survey.publication.problems import SummaryError
     from labkit.survey.queue.add import add_paper
 
     failed = 0

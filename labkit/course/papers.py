@@ -22,25 +22,26 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.markup import as_html, data_uri, figure_file, web_only
 from labkit.survey.card.side_by_side import SideBySide, name_of, put_together
 from labkit.survey.library.compare import (
+    best_by_year,
+    by_depth,
     comparable_groups,
     depth_of,
-    depth_table,
     in_words,
     numbers,
-    pivot_of,
-    records_by_year,
+    pivot,
 )
 from labkit.survey.library.export import json_ld_script
 from labkit.survey.library.gaps import gap_map
 from labkit.survey.library.reading_graph import reading_graph
 from labkit.survey.library.shelf import Shelf
-from labkit.survey.publication.files import SummaryError
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
-from labkit.survey.search.gallery import FACETS, records
+from labkit.survey.search.gallery import FACETS, facets, records, values_of
 
 Render = Callable[..., str]
 Write = Callable[[Path, str], None]
 GALLERY_TEXT = 24_000_000  # characters of all cards that the gallery's page carries for its search
+MOST_VALUES = 8  # of a facet that are counted without a script
 MOST_NODES = 60  # papers in the graph of what to read next
 LEAST_ROWS = 4  # numbers that make a table of the results' page
 
@@ -194,27 +195,18 @@ def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
     titles = [(key, paper.title) for key, paper in shelf.papers.items()][:500]
     cut = most if any(len(row["text"]) > most for row in rows) else 0
     counts = {"cards": cards, "papers": len({row["paper"] for row in rows}), "waiting": len(rows) - cards}
-    return {"data": _in_script(plain), "titles": titles, "cut": cut}, counts
+    about = {"data": _in_script(plain), "titles": titles, "cut": cut, "facets": facets(rows), "most": MOST_VALUES}
+    return about, counts
 
 
 def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
     """A row of the gallery for its page: the facets' values as text, and the words that are searched, folded."""
-    own = {
-        "language": [row["language"]] if row["language"] else [],
-        "role": list(row["roles"]),
-        "keyword": list(row["keywords"]),
-        "dataset": list(row["datasets"]),
-        "model": list(row["models"]),
-        "year": [str(row["year"])] if row["year"] else [],
-        "status": [row["status"]],
-        "reader": [row["reader"]] if row["reader"] else [],
-    }
     anchor = f"#card-{row['language']}-{row['reader']}" if row["reader"] else ""
     return {
         "href": f"{row['paper']}.html{anchor}",
         "title": row["title"],
         "summary": row["summary"],
-        "values": [own[name] for name in FACETS],
+        "values": [values_of(row, name) for name in FACETS],
         "words": searched(row["text"][:most]),
     }
 
@@ -237,7 +229,7 @@ def _results(shelf: Shelf) -> dict[str, Any]:
     tables = []
     for rows in groups.values():
         if len(rows) >= LEAST_ROWS:
-            made = pivot_of(rows)
+            made = pivot(rows)
             tables.append((made.caption, len(rows), made._repr_html_(), len(made.conflicts)))
     return {"tables": tables, "figures": _figures([_depth_figure(groups), _year_figure(shelf, groups)])}
 
@@ -248,24 +240,25 @@ def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
 
     best: tuple[int, list[Any]] = (2, [])
     for rows in groups.values():
-        for dataset in {row.dataset for row in rows if row.metric == "top-1"}:
+        for dataset in dict.fromkeys(row.dataset for row in rows if row.metric == "top-1"):
             some = [row for row in rows if row.dataset == dataset and depth_of(row.model)]
             depths = len({row.model for row in some})
             best = max(best, (depths, some), key=lambda one: one[0])
     if not best[1]:
         return None
-    return depth_curve(depth_table(best[1]), f"Depth against accuracy on {best[1][0].dataset}: {in_words(best[1])}")
+    return depth_curve(by_depth(best[1]), f"Depth against accuracy on {best[1][0].dataset}: {in_words(best[1])}")
 
 
 def _year_figure(shelf: Shelf, groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
     """The best of each dataset over the years, for the comparable numbers that most papers have."""
     from labkit.viz.survey import best_over_years
 
-    choice = [rows for rows in groups.values() if rows[0].metric == "top-1"]
+    dated = {key for key, paper in shelf.papers.items() if paper.year}
+    choice = [[row for row in rows if row.paper in dated] for rows in groups.values() if rows[0].metric == "top-1"]
     rows = max(choice, key=lambda rows: len({row.paper for row in rows}), default=[])
     if len({row.paper for row in rows}) < 2:
         return None
-    return best_over_years(records_by_year(shelf, rows), f"The best published accuracy: {in_words(rows)}")
+    return best_over_years(best_by_year(rows, shelf.papers), f"The best published accuracy: {in_words(rows)}")
 
 
 def _next(shelf: Shelf) -> dict[str, Any]:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from labkit.survey.publication.cite import paper as paper
     from labkit.survey.publication.cite import papers as papers
     from labkit.survey.publication.cite import results as results
-    from labkit.survey.publication.files import SummaryError as SummaryError
     from labkit.survey.publication.files import summaries_folder as summaries_folder
+    from labkit.survey.publication.problems import SummaryError as SummaryError
     from labkit.survey.publication.schema import Paper as Paper
     from labkit.survey.publication.schema import Result as Result
 
@@ -46,7 +46,7 @@ _HOMES = {
     "CiteError": "publication.cite",
     "Paper": "publication.schema",
     "Result": "publication.schema",
-    "SummaryError": "publication.files",
+    "SummaryError": "publication.problems",
     "cards": "card.file",
     "check_card": "check.report",
     "cite": "publication.cite",

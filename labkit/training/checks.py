@@ -35,20 +35,23 @@ def prepare(model: nn.Module, train: ClipDataset, val: ClipDataset | None, recip
     A model that has learnt before (`recipe.trained`) gets a new classifier where the classes differ. Raises
     `ValueError` for what does not fit.
     """
-    if recipe.trained is not None:
-        if recipe.trained != ALL:
-            check_stage(model, recipe.trained)
-        _fit_head(model, len(train.classes), seed=seed)
-    check_dataset(model.eval(), train, "training set", batch_size=recipe.batch_size)
+    learnt = recipe.trained is not None
+    if recipe.trained not in (None, ALL):
+        check_stage(model, recipe.trained)
+    check_dataset(model.train(not learnt), train, "training set", batch_size=recipe.batch_size, any_classes=learnt)
+    if val is not None:
+        check_same_classes(train, val)
     if recipe.name:
         _check_cut(recipe, train)
+    if learnt:
+        _fit_head(model, len(train.classes), seed=seed)
     batch = min(recipe.batch_size, len(train))
     part = Part(model, recipe.trained, example(model, train.spec, batch))
-    part.train()
-    _output_shape(unwrapped(model), train, "training set", batch=batch)  # a batch norm that learns asks for more
+    if learnt:  # frozen batch norms read batches of one clip, others do not
+        part.train()
+        _output_shape(unwrapped(model), train, "training set", batch=batch)
     if val is not None:
         check_dataset(model.eval(), val, "validation set", batch_size=recipe.batch_size)
-        check_same_classes(train, val)
     return part
 
 
@@ -79,8 +82,12 @@ def _check_cut(recipe: Protocol, train: ClipDataset) -> None:
         )
 
 
-def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int) -> None:
+def check_dataset(
+    model: nn.Module, dataset: ClipDataset, role: str, *, batch_size: int, any_classes: bool = False
+) -> None:
     """Check that the model can read the dataset's clips and has its classes. `role` is its name: "training set", say.
+
+    `any_classes` is for a model whose classifier will be replaced where the classes differ.
 
     Raises `ValueError` if not. Warns where the model was made for other clips, but can read these.
     """
@@ -108,10 +115,10 @@ def check_dataset(model: nn.Module, dataset: ClipDataset, role: str, *, batch_si
             stacklevel=3,
         )
     outputs = _output_shape(model, dataset, role, batch=min(batch_size, len(dataset)))
-    if outputs is not None and outputs[-1] != len(dataset.classes):
+    if outputs is not None and not any_classes and outputs[-1] != len(dataset.classes):
         raise ValueError(
             f"the model answers with {counted(outputs[-1], 'class', 'classes')}, the {role} has {len(dataset.classes)}: "
-            f"create_model(..., num_classes={len(dataset.classes)})"
+            f'create_model(..., num_classes={len(dataset.classes)}), or fit(..., trained="all") for a model with weights'
         )
 
 

@@ -24,7 +24,7 @@ from labkit.training.protocol import Protocol
 HARA, HARA_CODE = "Hara et al. 2018, section 3.3", "published code of Hara et al. 2018"
 HARA_CROP = "Hara et al. 2018, section 3.2"
 I3D, I3D_README = "Carreira and Zisserman 2017, implementation", "README of the published I3D code"
-OURS = "labkit: the papers do not use it"
+OURS = "labkit: the papers do not mention it"
 
 HARA_SOURCES: Mapping[str, str] = {
     "lr": HARA,

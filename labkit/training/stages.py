@@ -27,15 +27,16 @@ class Part:
     two streams it is the name without `rgb.` or `flow.`, and means both streams. "head" is the classifier, "all" or None
     the whole network. Parameters that the caller has frozen (`requires_grad=False`) stay so in each case.
 
-    `example` is an input of the network on the meta device, with which its stages are found.
+    `example` is an input of the network on the meta device, which finds its stages.
 
     Raises `ValueError`, naming the nearest, for an unknown stage, and for a stage above the classifier.
     """
 
-    def __init__(self, model: nn.Module, trained: str | None = None, example: Any = None) -> None:
+    def __init__(self, model: nn.Module, trained: str | None, example: Any) -> None:
         self.model, network = model, unwrapped(model)
         self.given = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._stages = _stages(network, example) if isinstance(network, Network) and example is not None else {}
+        told = trained is not None or len(self.given) < len([*network.parameters()])  # else all stages are trained
+        self._stages = _stages(network, example) if told and isinstance(network, Network) else {}
         below = [] if trained is None or trained == ALL else self._below(check_stage(model, trained))
         fixed = {parameter for module in below for parameter in module.parameters(recurse=False)}
         self.parameters = [parameter for parameter in self.given if parameter not in fixed]

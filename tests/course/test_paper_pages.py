@@ -5,7 +5,7 @@ import re
 from types import SimpleNamespace
 
 from labkit.course.build import _render, _write
-from labkit.course.papers import write_library
+from labkit.course.papers import MOST_VALUES, write_library
 from labkit.survey.library.shelf import open_shelf
 
 PAPER = """\
@@ -46,6 +46,13 @@ last19 [there](nowhere20) ![](figures/a.png) <img src="{{ site.baseurl }}/img/a.
 """
 
 
+def pages(folder):
+    """The pages of the library in a folder, by name."""
+    shell = {"plan": SimpleNamespace(title="A course"), "lessons": [], "about": ""}
+    write_library(folder / "site", open_shelf(folder / "summaries"), shell, _render, _write)
+    return {path.stem: path.read_text(encoding="utf-8") for path in (folder / "site" / "papers").glob("*.html")}
+
+
 def test_the_page_of_a_paper_has_every_word_of_its_cards_alone_and_side_by_side(tmp_path):
     folder = tmp_path / "summaries" / "wang-2016-tsn"
     (folder / "cards").mkdir(parents=True)
@@ -55,11 +62,40 @@ def test_the_page_of_a_paper_has_every_word_of_its_cards_alone_and_side_by_side(
     for reader in ("a", "b"):
         front = f"---\npaper: wang-2016-tsn\nlanguage: en\nformat: ochiai\nreader: reader-{reader}\n---\n"
         (folder / "cards" / f"en-reader-{reader}.md").write_text(front + ODD, encoding="utf-8")
-    shell = {"plan": SimpleNamespace(title="A course"), "lessons": [], "about": ""}
-    write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, _render, _write)
-    page = (tmp_path / "site" / "papers" / "wang-2016-tsn.html").read_text(encoding="utf-8")
+    page = pages(tmp_path)["wang-2016-tsn"]
     words = re.findall(r"\b[a-z]+\d+\b", ODD)
     parts = [*page.split('<div class="words">')[1:3], page.split('<table class="compared">')[1]]
     assert [[word for word in words if word not in html.unescape(part)] for part in parts] == [[], [], []]
     assert parts[0].count('src="data:image/png;base64,') == 2
     assert "{:toc}" not in page
+
+
+def test_without_a_script_the_gallery_says_how_many_cards_there_are_of_each_kind(tmp_path):
+    (tmp_path / "summaries" / "wang-2016-tsn" / "cards").mkdir(parents=True)
+    words = ", ".join(f"word {number}" for number in range(MOST_VALUES + 1))
+    (tmp_path / "summaries" / "wang-2016-tsn" / "paper.yaml").write_text(PAPER, encoding="utf-8")
+    for reader in ("a", "b"):
+        front = f"---\npaper: wang-2016-tsn\nlanguage: en\nformat: ochiai\nreader: reader-{reader}\nkeywords: [<b>, {words}]\n---\n"
+        card = tmp_path / "summaries" / "wang-2016-tsn" / "cards" / f"en-reader-{reader}.md"
+        card.write_text(f"{front}\n## Method\n\nSegments.\n", encoding="utf-8")
+    plain = pages(tmp_path)["index"].partition("<noscript>")[2].partition("</noscript>")[0]
+    listed = dict(re.findall(r"<p><b>(\w+)</b>: (.*)</p>", plain))
+    assert listed["language"] == "en 2"
+    assert listed["reader"] == "reader-a 1, reader-b 1"
+    assert listed["keyword"].startswith("&lt;b&gt; 2, word 0 2, ")
+    assert listed["keyword"].endswith(", 2 more")
+
+
+def test_numbers_of_notes_without_a_year_are_shown_without_the_figure_over_the_years(tmp_path):
+    for paper in ("wang-2016-tsn", "byron-nets"):
+        folder = tmp_path / "summaries" / paper
+        folder.mkdir(parents=True)
+        text = PAPER.replace("wang-2016-tsn", paper).replace("year: 2016\n", "kind: notes\n")
+        (folder / "paper.yaml").write_text(text, encoding="utf-8")
+        rows = [f"I3D,UCF-101,top-1,{value},%,Table {value}" for value in (70, 71)]
+        (folder / "results.csv").write_text(
+            "\n".join(["model,dataset,metric,value,unit,source", *rows]), encoding="utf-8"
+        )
+    page = pages(tmp_path)["results"]
+    assert "70 / 71" in page
+    assert "figure-1" not in page

@@ -51,7 +51,7 @@ def tensors(network, *, below):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_layer_of_every_family_belongs_to_a_stage_and_a_stage_parts_them(name):
     network = create_model(name, num_classes=5, width=4)
-    whole = Part(network, None, example(network))
+    whole = Part(network, "all", example(network))
     assert set(network.parameters()) == {*whole.parameters}
     assert "frozen" not in whole.describe()
     part = Part(network, FAMILIES[name], example(network))
@@ -161,6 +161,21 @@ def test_the_classifier_is_replaced_where_the_classes_differ_and_a_warning_says_
     with pytest.warns(UserWarning, match="classifier was for 7 classes, the training set has 3: it got a new one"):
         fit(model, Tiny(12), epochs=1, trained=trained, **QUIET)
     assert model(torch.zeros(2, *SPEC.shape)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [(Tiny(12, spec=SPEC.but(mean=(0.0,), std=(1.0,))), None), (Tiny(0), None), (Tiny(12), Tiny(6, seed=1))],
+)
+@pytest.mark.filterwarnings("ignore:the model was made for other clips")
+def test_a_classifier_is_replaced_only_once_all_else_fits(train, val):
+    torch.manual_seed(0)
+    model = create_model("resnet10", num_classes=7, width=4, clip=SPEC)
+    if val is not None:
+        val.classes = val.classes[::-1]
+    with pytest.raises(ValueError, match=r"cannot read|is empty|validation set's"):
+        fit(model, train, val, epochs=1, trained="layer4", **QUIET)
+    assert model.fc.out_features == 7
 
 
 @pytest.mark.parametrize("name", ["resnet10", "i3d", "c3d", "convnet_lstm", "two_stream", "st_multiplier"])

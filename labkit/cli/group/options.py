@@ -8,7 +8,7 @@ from labkit.cli.app import group, say
 
 if TYPE_CHECKING:
     from labkit.survey.group.state import Group
-    from labkit.survey.publication.files import SummaryError
+    from labkit.survey.publication.problems import SummaryError
 
 group_app = group(
     "group",

@@ -25,7 +25,10 @@ from labkit.survey.card.formats import Role, role_exactly, role_of
 from labkit.survey.card.headings import Heading, headings
 from labkit.survey.card.markdown import definitions
 from labkit.survey.card.schema import Card
-from labkit.survey.publication.files import SummaryError, decode, explain, own_place, paper_folder, summaries_folder
+from labkit.survey.publication.files import own_place, paper_folder, summaries_folder
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.schema_errors import explain
+from labkit.survey.publication.text_files import decode
 
 _NO_WORDS = re.compile(
     r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
@@ -36,8 +39,8 @@ _NO_WORDS = re.compile(
 class Section:
     """A heading and the text below it, up to the next heading of any level.
 
-    `role` is what the heading says, else what the section around it is about; `own` is False in the second case.
-    What stands before the first heading is a section without a heading. `start`, `body` and `end` are offsets.
+    `role` comes from the heading (`own` is True), else from the section around it. The text before the first heading is a
+    section without a heading. `start`, `body` and `end` are offsets.
     """
 
     heading: str
@@ -60,7 +63,7 @@ class CardFile:
 
     @classmethod
     def parse(cls, data: bytes, path: str | Path = "card.md") -> "CardFile":
-        """A card of these bytes; the path is for messages. Raises `SummaryError` where they are no UTF-8 text."""
+        """A card from these bytes; the path is for messages. Raises `SummaryError` where they are not UTF-8 text."""
         path = Path(path)
         text = decode(path, data)
         if not text.strip(front_matter.MARK + " \t\r\n"):
@@ -92,12 +95,12 @@ class CardFile:
 
     @property
     def keys(self) -> dict[str, Any]:
-        """The front matter as it stands, with everybody's keys, checked for nothing but being YAML."""
+        """The front matter as written, with all its keys. It is checked to be YAML, and no more."""
         return self._front[0]
 
     @functools.cached_property
     def body_start(self) -> int:
-        """Where the Markdown begins: after the front matter, whatever that says; at the top where it is never closed."""
+        """Where the Markdown begins: after the front matter, or at the top if the front matter does not end."""
         try:
             front = front_matter.find(self.text)
         except ValueError:
@@ -126,12 +129,12 @@ class CardFile:
 
     @functools.cached_property
     def title(self) -> Section | None:
-        """The section whose heading is the card's title: the first, where no other is of the first level."""
+        """The section with the card's title: the first section, if no other heading is of the first level."""
         return self.sections[1] if _titled(self.sections[1:]) else None
 
     @functools.cached_property
     def references(self) -> dict[str, Any]:
-        """The addresses that the card defines for its links, for sections that are shown alone."""
+        """The addresses that the card defines for its links. A section that is shown alone needs them."""
         return definitions(self.words)
 
     def role(self, role: Role) -> str:
@@ -148,7 +151,7 @@ class CardFile:
 
     @property
     def is_written(self) -> bool:
-        """Whether there are words below its headings: more than the title, its authors and links."""
+        """Whether the reader wrote words below the headings, besides title, authors and links."""
         headed = [one for one in self.sections if one.heading]
         # A title may stand at any level above all others.
         title = headed[:1] if headed and all(one.level > headed[0].level for one in headed[1:]) else []
@@ -194,7 +197,7 @@ class CardFile:
         return replace(self, text=front_matter.add(self.text, key, items))
 
     def add_keyword(self, keyword: str) -> "CardFile":
-        """The card with one more keyword; the same card where it has that already."""
+        """The card with one more keyword; the same card if it has the keyword already."""
         present = self.keys.get("keywords") or []
         return self if keyword in present else self.add("keywords", keyword)
 
@@ -206,7 +209,7 @@ class CardFile:
 
 
 def _titled(headed: Sequence[Heading | Section]) -> bool:
-    """Whether the first of these is a title: the only heading of the first level, with others after it."""
+    """Whether the first heading is a title: it is the only one of the first level, and others follow."""
     levels = [one.level for one in headed]
     return levels[:1] == [1] and levels.count(1) == 1 and len(levels) > 1
 
@@ -224,7 +227,7 @@ def read_card(path: str | Path) -> CardFile:
 
 
 def card_paths(paper_id: str | None = None) -> tuple[Path, ...]:
-    """The files of all cards, or of those of one paper, sorted. A hidden file is none: a kill may have left it."""
+    """The files of all cards, or of the cards of one paper, sorted. Hidden files, which a kill may have left, are skipped."""
     if paper_id is None:
         return tuple(sorted(summaries_folder().glob("[!.]*/cards/[!.]*.md")))
     return tuple(sorted(paper_folder(paper_id).glob("cards/[!.]*.md")))
@@ -233,7 +236,7 @@ def card_paths(paper_id: str | None = None) -> tuple[Path, ...]:
 def cards(
     paper_id: str | None = None, *, on_error: Callable[[SummaryError], object] | None = None
 ) -> Iterator[CardFile]:
-    """All cards of the library, or of one paper. A bad one raises `SummaryError`, or is told to `on_error` and left out."""
+    """All cards of the library, or of one paper. A bad card raises `SummaryError`, or is reported to `on_error`."""
     for path in card_paths(paper_id):
         try:
             yield read_card(path)

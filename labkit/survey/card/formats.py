@@ -226,7 +226,7 @@ def looked_up(heading: str) -> str:
 
 
 def role_exactly(heading: str) -> Role | None:
-    """The role of a heading that is, but for numbering, decoration and punctuation, one of those listed here."""
+    """The role of a heading that is listed here; numbering, decoration and punctuation do not matter."""
     if len(heading) > LONGEST:
         return None
     words = unicodedata.normalize("NFKC", heading).casefold()
@@ -236,10 +236,10 @@ def role_exactly(heading: str) -> Role | None:
 
 @functools.lru_cache(maxsize=4096)
 def role_of(heading: str) -> Role | None:
-    """What a section is about, by its heading; None for one that says nothing the formats ask.
+    """What a section is about, by its heading; None if no format asks for that.
 
-    Looked up whole, then without what stands in parentheses, then what stands in them, then part by part, then by how
-    it begins or ends ("Results on UCF-101", "实验结果与分析"). Links are known by whole headings alone: "paper" and
+    The whole heading is looked up first, then without its parentheses, then the words in them, then part by part, then by
+    its beginning or end ("Results on UCF-101", "实验结果与分析"). Links are known by whole headings alone: "paper" and
     "reference" stand in many that are about something else.
     """
     if len(heading) > LONGEST:

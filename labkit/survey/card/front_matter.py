@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from labkit.survey.publication.files import Loader, Place, SummaryError, parse_yaml
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.yaml_files import Loader, Place, parse_yaml
 
 MARK = "\ufeff"  # a byte-order mark, as it looks after decoding
 _OPENING = re.compile(rf"{MARK}?---[ \t]*(\r\n|\n|\r|\Z)")
@@ -31,14 +32,14 @@ class FrontMatter(NamedTuple):
 
 
 def find(text: str) -> FrontMatter | None:
-    """The front matter of a text; None where its first line is no `---`. Raises `ValueError` where it is never closed."""
+    """The front matter of a text; None if the first line is not `---`. Raises `ValueError` if it does not end."""
     opening = _OPENING.match(text)
     if not opening:
         return None
     # "\r" alone ends a line for YAML and Markdown, but not for the regular expression's ^.
     closing = _CLOSING.search(text.replace("\r", "\n"), opening.end())
     if not closing:
-        raise ValueError("the front matter that this line opens is not closed; put a line `---` after its last key")
+        raise ValueError("the front matter begins here and does not end; put a line `---` after its last key")
     end = closing.end() + (text[closing.end() - 1 : closing.end() + 1] == "\r\n")
     return FrontMatter(int(text.startswith(MARK)), opening.end(), closing.start(), end)
 
@@ -54,12 +55,12 @@ def read(path: Path, text: str) -> tuple[dict[str, Any], dict[Place, int], Front
     # With its opening fence, so that lines count from the top of the file.
     data, lines = parse_yaml(path, text[front.start : front.close])
     if data is not None and not isinstance(data, dict):
-        raise SummaryError(path, "the front matter is no keys and values, such as `language: ja`", 2)
+        raise SummaryError(path, "the front matter must be keys and values, such as `language: ja`", 2)
     return data or {}, lines, front
 
 
 def line_end(text: str) -> str:
-    """How this text ends its lines: what its first line does."""
+    """The line end of this text: that of its first line."""
     found = _LINE_END.search(text)
     return found.group() if found else "\n"
 
@@ -73,7 +74,7 @@ def written(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value) if isinstance(value, bool | int | float | None) else str(value)
     bare = re.fullmatch(r"\w[\w .+/()·?!-]*", value) and not value.endswith(" ") and " #" not in value
-    # What YAML would read as a number, a date or a word of its own needs quotes.
+    # Text that YAML would read as a number, a date or a word of its own needs quotes.
     if bare and yaml.load(value, Loader) == value:
         return value
     quoted = json.dumps(value, ensure_ascii=False)
@@ -83,7 +84,7 @@ def written(value: Any) -> str:
 def put(text: str, key: str, value: Any) -> str:
     """The text with this value under a key of its front matter: in place of the old one, or as a last line.
 
-    Raises `ValueError` where there is no front matter, or it is written so that this would change more.
+    Raises `ValueError` if there is no front matter, or if the edit would change other lines.
     """
     front, nodes = _top(text)
     if key not in nodes:
@@ -135,14 +136,14 @@ def _data(text: str) -> dict[str, Any]:
 
 
 def _checked(old: str, new: str, key: str, value: Any) -> str:
-    """The edited text, if it says what the old one said but for this key; anchors and the like may prevent that."""
+    """The edited text, if only this key changed its meaning. Anchors, for example, may prevent that."""
     wanted = {**_data(old), key: _as_read(value)}
     try:
         found = _data(new)
     except SummaryError:
         found = {}
     if found != wanted:
-        raise ValueError(f"{key!r} is written in a way that cannot be edited without changing more; edit it by hand")
+        raise ValueError(f"{key!r} cannot be edited without changing other lines; edit it by hand")
     return new
 
 
@@ -159,7 +160,7 @@ def _top(text: str) -> tuple[FrontMatter, dict[str, tuple[yaml.Node, yaml.Node]]
     if root is None:
         return front, {}
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise ValueError("the front matter is not one key a line")
+        raise ValueError("the front matter does not have one key per line")
     return front, {key.value: (key, value) for key, value in root.value}
 
 

@@ -62,7 +62,7 @@ def headings(text: str, start: int, known: Callable[[str], bool]) -> Iterator[He
             continue
         heading = _heading(line, known)
         if not heading and before is None and _NUMBERED.match(line) and known(line.strip()):
-            # A question is asked; a word, between other items, is one of a list.
+            # A question is a heading; a word between other items belongs to a list.
             listing = not line.rstrip().endswith(("?", "？")) and (listing or _is_numbered_next(text, found.end()))
             heading = None if listing else (line.strip(), 7)
         elif line.strip():
@@ -78,7 +78,7 @@ def _is_numbered_next(text: str, start: int) -> bool:
 
 
 def _hides_until(line: str) -> re.Pattern[str] | None:
-    """What closes the block that this line opens, if it opens one that goes on."""
+    """The end mark of the block that begins on this line, if one begins and goes on."""
     fence = _FENCE.match(line)
     if fence:
         kind = fence["fence"]

@@ -1,4 +1,4 @@
-"""Where the text of a card leads: its images and links, and whether what is meant is there and may be reached.
+"""The images and links of a card, and whether their targets exist and may be used.
 
 A figure stays in its paper's folder, a link in the library. Paths count from the card or from the paper's folder; a
 review's picture may lie in `figures/` under its own name. Percent signs, both Unicode normal forms, the backslashes of
@@ -64,7 +64,7 @@ def links(text: str, first_line: int = 1) -> Iterator[Link]:
 
 
 def _target(text: str, start: int) -> str | None:
-    """What stands in the brackets that begin here, without a title; None where they are not closed on this line."""
+    """The text in the brackets that begin here, without a title; None if they do not end on this line."""
     depth = 1
     for end in range(start, min(len(text), start + LONGEST)):
         character = text[end]
@@ -78,7 +78,7 @@ def _target(text: str, start: int) -> str | None:
 
 
 class Folders:
-    """What is in folders and where they really are, asked once: links of ten thousand cards lead to the same ones."""
+    """The names in folders and the folders' real places, asked for once: ten thousand cards link to the same folders."""
 
     def __init__(self) -> None:
         self.names = functools.cache(_names)
@@ -86,7 +86,7 @@ class Folders:
 
 
 def _names(folder: str) -> dict[str, str]:
-    """The names in a folder: in Unicode's composed form → as they are; none where it is no folder."""
+    """The names in a folder: in Unicode's composed form → as they are. Empty for anything but a folder."""
     try:
         return {unicodedata.normalize("NFC", name): name for name in os.listdir(folder)}  # noqa: PTH208 (names alone)
     except OSError:
@@ -94,7 +94,7 @@ def _names(folder: str) -> dict[str, str]:
 
 
 def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) -> Fault | None:
-    """What is wrong with a link of a card in `<root>/<paper>/cards/`; None where it leads somewhere, or out to the web.
+    """What is wrong with a link of a card in `<root>/<paper>/cards/`; None for a good link, or one to the web.
 
     Give the same `folders` for many links, as long as the files stay as they are.
     """
@@ -107,7 +107,9 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
     if scheme and len(scheme[1]) > 1:
         if scheme[1].casefold() in _OPEN:
             return None
-        return Fault("unsafe-link", f"{target!r} is no link to a page", "link to https:// or to a file of the library")
+        return Fault(
+            "unsafe-link", f"{target!r} does not link to a page", "link to https:// or to a file of the library"
+        )
     path = unquote(re.split(r"[?#]", target)[0]).replace("\\", "/")
     paper = card.parent.parent
     folders, name = folders or Folders(), path.rpartition("/")[2]
@@ -115,7 +117,7 @@ def fault(link: Link, card: Path, root: Path, folders: Folders | None = None) ->
     if moved and _inside(target, f"figures/{name}", paper, paper, folders) is None:
         return None  # a picture of the review, put where the paper's pictures are
     if scheme or path.startswith(("/", "~")) or "\0" in path:
-        return Fault("leaves-folder", f"{target!r} is a path of one computer or site", _into(paper))
+        return Fault("leaves-folder", f"{target!r} is a path on one computer or site", _into(paper))
     return _inside(target, path, paper, paper if link.image else root, folders)
 
 

@@ -2,7 +2,7 @@
 
 CommonMark with tables and strikethrough; HTML is text, but for `<img>`, which is a picture like any other. Where Markdown
 itself would drop words they stay: what stands in a row beyond the head's columns, and `[memo]: yes`, which leads nowhere.
-Marks of Jekyll are understood: `{:toc}` is no words, `{{ site.baseurl }}/a.png` is an address.
+Marks of Jekyll are understood: `{:toc}` is not shown, `{{ site.baseurl }}/a.png` is an address.
 """
 
 import functools
@@ -16,7 +16,7 @@ _IMAGE = re.compile(r"<img\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:|#|\{\{|.*[/\\]|[^\s]+\.[a-z0-9]{2,5}$", re.IGNORECASE)
 _LIQUID = re.compile(r"(?:\{\{[^{}\n]*\}\})+[^()\s<>]*")
 _SITE = re.compile(r"(?:\{\{-?\s*(?:site\.(?:base)?url|[\"']([^\"'{}]*)[\"']\s*\|[^{}]*)\s*-?\}\})+")
-# Lines that set attributes of the block above them, in Jekyll's Markdown, and what its table of contents replaces.
+# Lines of Jekyll's Markdown: attributes of the block above, and the list that its table of contents replaces.
 _ATTRIBUTES = r"\{:(?:toc|(?:\s*(?:[.#][\w-]+|[\w-]+=(?:\"[^\"]*\"|'[^']*')))+)\s*\}"
 _MARKS = re.compile(rf"^[ \t]*{_ATTRIBUTES}[ \t]*$\n?", re.MULTILINE)
 _CONTENTS = re.compile(r"(?:toc|contents?|table of contents|目次|目录|目錄|목차)\n\{:toc\}", re.IGNORECASE)
@@ -28,7 +28,7 @@ def parser() -> Any:
     from markdown_it import MarkdownIt, helpers
 
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
-    # Every target is parsed as a link, so that `markup` decides, and not what Markdown happens to take for one.
+    # Every target is parsed as a link, so that `markup` decides which are links, and not the parser.
     made.validateLink = lambda url: True  # type: ignore[method-assign]
     made.normalizeLink = lambda url: url  # type: ignore[method-assign]
     made.helpers = SimpleNamespace(  # type: ignore[assignment]
@@ -50,12 +50,12 @@ def definitions(text: str) -> dict[str, Any]:
 
 
 def is_address(target: str) -> bool:
-    """Whether what stands in a link's brackets can lead anywhere: it has a scheme, a folder or an ending."""
+    """Whether the text in a link's brackets can be an address: it has a scheme, a folder or an ending."""
     return bool(_ADDRESS.match(target))
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines as the parser counts them: other ends of lines than these are letters to it."""
+    """The lines as the parser counts them; it takes other line ends for letters."""
     return re.sub(r"\r\n?", "\n", text).split("\n")
 
 
@@ -74,7 +74,7 @@ def _destination(text: str, start: int, most: int) -> Any:
 
 
 def _definition(state: Any, start: int, end: int, silent: bool) -> bool:
-    """Markdown's rule for `[name]: address`, where that is an address; otherwise somebody wrote it to be read."""
+    """Markdown's rule for `[name]: address`. Where the address is not one, the line is text to read."""
     from markdown_it.rules_block import reference
 
     references = state.env.setdefault("references", {})
@@ -132,7 +132,7 @@ def _is_contents(tokens: list[Any]) -> bool:
 
 
 def _whole_rows(state: Any) -> None:
-    """Put what a row has beyond the head's columns into its last cell."""
+    """Put cells beyond the head's columns into the last cell of their row."""
     from markdown_it.rules_block.table import escapedSplit
 
     lines = state.src.split("\n")

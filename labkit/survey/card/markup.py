@@ -40,7 +40,7 @@ def web_only(target: str) -> str | None:
 
 
 def nowhere(target: str) -> str | None:
-    """None, whatever the target."""
+    """No address for any target."""
     return None
 
 
@@ -53,7 +53,7 @@ def as_html(
     """
     env: dict[str, Any] = {"link": link, "figure": figure, "references": dict(references or {})}
     tokens = parser().parse(text, env)
-    if any(token.level >= DEEPEST - 1 for token in tokens):  # what is deeper is lost to the parser
+    if any(token.level >= DEEPEST - 1 for token in tokens):  # the parser drops deeper text
         return f"<pre>{html.escape(text)}</pre>"
     return str(_renderer().render(tokens, parser().options, env))
 
@@ -96,7 +96,7 @@ def _image(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
 
 
 def _no_address(target: str) -> str:
-    """What stands where an address should, and is none: words in brackets, "[unclear](to me)"."""
+    """Words in brackets in the place of an address: "[unclear](to me)"."""
     return "" if not target or is_address(target) else f" ({html.escape(target)})"
 
 
@@ -105,7 +105,7 @@ def _title(token: Any) -> str:
 
 
 def _fence(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
-    """Code. What stands behind its fence is the name of a language, or words to be read."""
+    """Code. The words behind its fence are the name of a language, or text to read."""
     info = html.unescape(tokens[at].info).strip()
     language = re.fullmatch(r"[A-Za-z0-9+#._-]{1,20}", info)
     named = f' class="language-{info}"' if language else ""
@@ -114,7 +114,7 @@ def _fence(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
 
 
 def figure_file(folder: str | Path, target: str) -> Path | None:
-    """The picture that a card means, if it is one and lies in the paper's folder; None otherwise.
+    """The picture that a card links to, if it is a picture in the paper's folder; else None.
 
     A card stands in `cards/`, so its paths may begin there or in the folder itself; a picture that the review kept
     elsewhere may have been put into `figures/` under its own name. Backslashes, %20, both Unicode normalisations of a
@@ -144,15 +144,18 @@ def unshown(text: str, folder: str | Path) -> Iterator[tuple[str, str]]:
     for target in wanted:
         file = figure_file(folder, target)
         if web_only(target):
-            yield target, "on the web, which no page of ours loads; save it into figures/ and link to it there"
+            yield (
+                target,
+                "on the web, and pages load nothing from there; save it into figures/ and link to it there",
+            )
         elif file is None:
             yield target, "not found; put it into figures/"
         elif data_uri(file) is None:
-            yield target, f"no PNG, JPEG, GIF or WebP of up to {LARGEST_FIGURE >> 20} MiB"
+            yield target, f"not a PNG, JPEG, GIF or WebP file of at most {LARGEST_FIGURE >> 20} MiB"
 
 
 def data_uri(path: Path | None) -> str | None:
-    """A picture's file inside its own address, so that a page needs no other file; None for anything but a picture."""
+    """A picture as an address that holds its bytes, so that a page needs no other file; None for another file."""
     if path is None or path.stat().st_size > LARGEST_FIGURE:
         return None
     data = path.read_bytes()

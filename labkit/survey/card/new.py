@@ -1,4 +1,4 @@
-"""New cards: a file with the front matter filled in as far as it is known, and the questions of its format as headings."""
+"""New cards: the front matter with what is known, and the questions of the format as headings."""
 
 import datetime as dt
 import re
@@ -29,8 +29,8 @@ def new_card(
 ) -> Path:
     """Write a card with the headings of a format, empty below them, and return where it is.
 
-    Raises `LookupError` for an unknown paper, `ValueError` for an unknown format, language, mode or a name that is no
-    id, each with the nearest good one; `FileExistsError` where this reader has a card in this language.
+    Raises `LookupError` for an unknown paper, `ValueError` for an unknown format, language or mode, or a name that cannot
+    be an id, each with the nearest good one; `FileExistsError` where this reader has a card in this language.
     """
     for what, value, known in (("format", format, FORMATS), ("language", language, LANGUAGES), ("mode", mode, MODES)):
         if value not in known:

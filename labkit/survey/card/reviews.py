@@ -1,4 +1,4 @@
-"""Reviews as found in the wild become cards, and cards become the reviews they were, byte for byte.
+"""Makes a card of a review, and gives the review back byte for byte.
 
 `import_review` puts the card's front matter, between two marked lines, on top of the review's own front matter; where
 there is none, or it cannot be read, or it uses our keys for something else, a front matter of its own goes before the
@@ -14,8 +14,10 @@ from labkit.survey.card import front_matter
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import TEMPLATES, Role, looked_up
 from labkit.survey.card.schema import CardFormat, CardLanguage
-from labkit.survey.publication.files import SummaryError, decode, paper_folder
+from labkit.survey.publication.files import paper_folder
 from labkit.survey.publication.ids import reader_id
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import decode
 
 BEGIN = "# labkit: the lines from here were added by the import"
 END = "# labkit: up to here"
@@ -33,12 +35,12 @@ def import_review(
     next_papers: Iterable[dict[str, str]] = (),
     source: str | Path = "review.md",
 ) -> CardFile:
-    """The card of a review, to be written with `writing.write_new`. Language and format are guessed where not given.
+    """The card of a review; `new.write_new` writes it. Language and format are guessed if not given.
 
     `encoding` is the review's; the card is UTF-8 and remembers it. `next_papers` are `{"text": ..., "paper": ...}`.
 
     Raises `SummaryError` for an empty file, and for bytes that are not in this encoding, naming line and likely ones;
-    `LookupError` for an unknown paper; `ValueError` for a reader's name that is no id.
+    `LookupError` for an unknown paper; `ValueError` for a reader's name that cannot be an id.
     """
     source = Path(source)
     text = _decoded(data, encoding, source)
@@ -60,7 +62,7 @@ def import_review(
     for card in _ways(path, text, about, source.name, encoding):
         if _holds(card, about, data):
             return card
-    raise SummaryError(source, "could not be made a card without changing it")
+    raise SummaryError(source, "cannot become a card without changing its text")
 
 
 def export_review(card: CardFile) -> bytes:
@@ -68,14 +70,14 @@ def export_review(card: CardFile) -> bytes:
     about = card.about.imported
     front = front_matter.find(card.text)
     if about is None or front is None:
-        raise ValueError(f"{card.path} was not imported; it is a review of its own as it stands")
+        raise ValueError(f"{card.path} was not imported, so there is no review to give back")
     inner = card.text[front.inner : front.close]
     block = re.match(rf"{re.escape(BEGIN)}[ \t]*[\r\n].*?^{re.escape(END)}[ \t]*(?:\r\n|\n|\r)", inner, re.M | re.S)
     if not block:
         # Only "\n" starts a line for the expression above.
         block = re.match(rf"{re.escape(BEGIN)}\r.*?\r{re.escape(END)}\r", inner, re.S)
     if not block:
-        raise ValueError(f"{card.path} has lost the lines {BEGIN!r} and {END!r}, which say what the import added")
+        raise ValueError(f"{card.path} lacks the lines {BEGIN!r} and {END!r}; they mark what the import added")
     if about.fences == "added":
         text = card.text[: front.start] + card.text[front.end :]
     else:
@@ -84,7 +86,7 @@ def export_review(card: CardFile) -> bytes:
 
 
 def set_aside(card: CardFile) -> SummaryError | None:
-    """Why a review's own front matter became text of the card, with its line in the review; None where it did not."""
+    """Why a review's own front matter became text of the card, with its line in the review; None if it did not."""
     about = card.about.imported
     if about is None or about.fences != "added" or not card.words.startswith("---"):
         return None
@@ -93,7 +95,7 @@ def set_aside(card: CardFile) -> SummaryError | None:
         front = front_matter.read(source, card.words)[2]
     except SummaryError as error:
         return error
-    return SummaryError(source, "uses labkit's keys for something else", 1) if front else None
+    return SummaryError(source, "uses labkit's keys with another meaning", 1) if front else None
 
 
 def guess_language(text: str) -> CardLanguage:
@@ -110,7 +112,7 @@ def guess_language(text: str) -> CardLanguage:
 
 
 def guess_format(card: CardFile) -> CardFormat:
-    """The format most of whose headings a review has, and that asks little else; the paper's order if none fits."""
+    """The format that shares most headings with a review and asks little else; `paper-review` if none fits."""
     own = [one.role for one in card.sections if one.own]
     found = {looked_up(one.heading) for one in card.sections if one.heading}
     best: CardFormat = "paper-review"
@@ -130,7 +132,7 @@ def _decoded(data: bytes, encoding: str, source: Path) -> str:
     """The text of a file. Every byte must come back when it is encoded again."""
     text = decode(source, data, encoding)
     if text.encode(encoding) != data:
-        raise SummaryError(source, f"{encoding} would not give the same bytes back")
+        raise SummaryError(source, f"{encoding} does not give the same bytes back")
     return CardFile.parse(text.encode("utf-8"), source).text
 
 

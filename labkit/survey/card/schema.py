@@ -30,7 +30,7 @@ questions:                      # open ones; the notebook is the one that tries 
 
 `status` is what the card says of itself: `labkit card new` begins with reading, `labkit group done` sets done, somebody
 else's look over it makes reviewed. Who has claimed a paper, and when it counts as done, is in the group's logs alone;
-queued and claimed are for who keeps cards without a group.
+queued and claimed are for readers who keep cards without a group.
 
 Keys of somebody else's, such as Jekyll's `layout` or `tags`, stay where they are. `card` reads and edits the file.
 """
@@ -50,7 +50,6 @@ Mode = Literal["skim", "close"]
 
 LANGUAGES: tuple[CardLanguage, ...] = get_args(CardLanguage)
 FORMATS: tuple[CardFormat, ...] = get_args(CardFormat)
-STATUSES: tuple[CardStatus, ...] = get_args(CardStatus)
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -110,7 +109,7 @@ class CardClaim(Sourced):
         if self.disputes and not self.evidence:
             raise ValueError("a claim that disputes another needs evidence")
         if self.cell and not self.notebook:
-            raise ValueError("cell needs the notebook that it is in")
+            raise ValueError("a cell needs the name of its notebook")
         return self
 
 
@@ -141,7 +140,7 @@ class Import(Record):
     fences: Literal["found", "added"] = "added"  # whether the review had front matter that ours was put into
 
 
-# Keys of the site generators that reviews are written for; none of them is a slip of one of ours.
+# Keys of site generators, which reviews are written for. They are not slips of our keys.
 _FOREIGN = """layout title subtitle categories category tags tag author authors use_math mathjax math comments comment
 toc permalink published description excerpt image header lang draft slug updated lastmod cover url pdf id"""
 
@@ -180,3 +179,8 @@ class Card(Record):
     def file_name(self) -> str:
         """What the file is called in the paper's folder: `cards/<language>-<reader>.md`."""
         return f"{self.language}-{self.reader}.md"
+
+    @property
+    def finished(self) -> bool:
+        """Whether its reader is done with the paper."""
+        return self.status in ("done", "reviewed")

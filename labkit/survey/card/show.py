@@ -1,4 +1,4 @@
-"""A paper with its card, to look at in a notebook: what it is, what it claims, and what a reader of ours made of it."""
+"""A paper with a card in a notebook: what the paper is, what it claims, and what a reader wrote about it."""
 
 import html
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from labkit.survey.publication.schema import Paper
 
 @dataclass(frozen=True)
 class Shown:
-    """A paper and one card of it; what a notebook shows of both is safe, whatever the card says."""
+    """A paper and one card. A notebook shows both safely, whatever the card says."""
 
     paper: Paper
     card: CardFile | None
@@ -47,7 +47,7 @@ def best_card(paper_id: str, language: CardLanguage) -> CardFile | None:
 
 
 def is_told(text: str, paper: Paper) -> bool:
-    """Whether a card's Markdown says no more than which paper it is: its titles, authors, where and when it appeared."""
+    """Whether a card's Markdown says only which paper it is: titles, authors, venue and year."""
     if "<img" in as_html(text, figure=lambda target: target):
         return False
     told = [*(one.text for one in paper.titles.values()), *map(str, paper.authors), paper.venue, str(paper.year or "")]

@@ -24,9 +24,9 @@ from labkit.survey.publication.cite import folded
 from labkit.survey.publication.files import read_paper
 from labkit.survey.publication.schema import Paper
 
-OTHER = "other"  # the row of what readers wrote under headings that no format knows
+OTHER = "other"  # the row for headings that no format knows
 Kind = Literal["disputed", "two values", "one reader alone"]
-# "84.4 %", "3,783 clips": digits that are no part of a name such as ResNet-18 or UCF-101, and what is counted.
+# "84.4 %", "3,783 clips": digits outside of names such as ResNet-18 or UCF-101, with what they count.
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,/-])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(%|％|ポイント|포인트|个?百分点|[A-Za-z]{1,12}|)"
 )
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[A-Z][A-Za-z]*[0-9A-Z][A-Za-z0-9+-]*|[0-9]D [A-Z][A-Za-z]+"
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where two readers, or a reader and the paper, do not say the same: what kind, about what, and who says what."""
+    """A point on which two readers, or a reader and the paper, differ: its kind, its subject, and who says what."""
 
     kind: Kind
     about: str
@@ -49,7 +49,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """The cards of a paper, and where they part."""
+    """The cards of a paper, and where they differ."""
 
     paper: Paper
     cards: tuple[CardFile, ...]
@@ -62,7 +62,7 @@ class SideBySide:
 
     @property
     def rows(self) -> dict[str, list[str]]:
-        """What each card says of every role, as Markdown, and last of what no format asks; "" where it says nothing."""
+        """The text of each card for every role, as Markdown, and last the text without a role; "" where a card has none."""
         made: dict[str, list[str]] = {
             role: [said(card, role, self.paper) for card in self.cards] for role in self.roles
         }
@@ -101,7 +101,7 @@ def put_together(paper: Paper, chosen: Sequence[CardFile]) -> SideBySide:
 
 
 def said(card: CardFile, role: Role | None, paper: Paper) -> str:
-    """All that a card says of a role, or of none, as Markdown; headings stay where they say more than the role."""
+    """All text of a card with this role, or without a role, as Markdown. Headings that say more than the role stay."""
     lead, parts = (card.sections[0], card.title), []
     for one in card.sections:
         if one.role != role or (one in lead and is_told(f"{one.heading}\n\n{one.text}", paper)):
@@ -113,7 +113,7 @@ def said(card: CardFile, role: Role | None, paper: Paper) -> str:
 
 
 def name_of(card: CardFile) -> str:
-    """How a card is called among those of its paper: language and reader."""
+    """The name of a card among the cards of its paper: language and reader."""
     return f"{card.about.language}, {card.about.reader}"
 
 
@@ -153,7 +153,7 @@ def two_values(chosen: Sequence[CardFile]) -> Iterator[Disagreement]:
 
 
 def _same_thing(mine: CardClaim, theirs: CardClaim) -> str:
-    """What two claims are both about; empty where that is not one thing."""
+    """The subject that two claims share; empty if they have none in common."""
     if mine.id and mine.id == theirs.id:
         return mine.id
     names = names_in(mine.text)

@@ -1,4 +1,4 @@
-"""Text cut into what is searched for: words where they are spaced, pairs of characters where they are not.
+"""Cuts text into terms for the search: words, or pairs of characters in scripts without spaces.
 
 Japanese, Chinese and Korean run words together, and a question is often two characters long (動画, 학습), so each pair
 of neighbours is a term. Letters and digits are cut apart: "ResNet-18", "resnet18" and "ResNet 18" are the same.
@@ -16,11 +16,11 @@ _RUN = (
 )
 _MARKS = r"\u0300-\u036f\u3099\u309a"
 _PIECE = re.compile(rf"(?P<run>(?:{_RUN}[{_MARKS}]*)+)|\d+|[^\W\d_](?:(?!{_RUN})[^\W\d_]|[{_MARKS}])*|[^\W_]")
-PREFIX = 3  # letters from which a word also finds those that begin with it: overfit, overfitting
+PREFIX = 3  # letters; a longer word also finds words that begin with it: overfit, overfitting
 
 
 class Term(NamedTuple):
-    """A term as it is compared, and where it stands in the text; `pair` for one of a run of characters."""
+    """A term in the form that is compared, and its place in the text. `pair`: two neighbours in a script without spaces."""
 
     text: str
     start: int
@@ -29,7 +29,7 @@ class Term(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether it is one character of a run, the last."""
+        """Whether it is the last character of a run, alone."""
         return self.pair and len(self.text) == 1
 
 
@@ -59,7 +59,7 @@ def _folded(word: str) -> str:
 
 
 class Wanted(NamedTuple):
-    """One thing asked for: terms that follow each other; where `open_end`, the last may go on."""
+    """One part of a question: terms that follow each other. With `open_end` the last term may be longer in the text."""
 
     terms: tuple[str, ...]
     open_end: bool
@@ -82,7 +82,7 @@ def asked(question: str) -> tuple[Wanted, ...]:
     for quoted, word in re.findall(r'["“”]([^"“”]+)["“”]|([^\s"“”]+)', unicodedata.normalize("NFC", question)):
         found = list(terms(quoted or word))
         if len(found) > 1 and found[-1].single:
-            found.pop()  # the pair before it says the same
+            found.pop()  # the pair before it is enough
         if found:
             last = found[-1]
             grows = not quoted and not last.pair and last.text.isalpha() and len(last.text) >= PREFIX

@@ -1,6 +1,7 @@
-"""What one file of the library tells the check: what is wrong with it alone, and what it needs of others.
+"""Looks at one file of the library for the check: what is wrong with it alone, and which other files it needs.
 
-Pure functions of a file's bytes and name, so that `shelf` can keep their answers; plain data, so that it can be JSON.
+The functions depend on the file's bytes and name alone, so that `library.shelf` can keep their answers; these are plain
+data, so that they can be JSON.
 """
 
 import re
@@ -11,8 +12,9 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.links import Link, links
 from labkit.survey.card.schema import Card, CardClaim, Question
 from labkit.survey.library.shelf import Item
-from labkit.survey.publication.files import Place, SummaryError
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Claim, Paper, Sourced
+from labkit.survey.publication.schema_errors import line_of
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
 Needed = tuple[
@@ -21,7 +23,7 @@ Needed = tuple[
 
 
 class Look(TypedDict):
-    """What a file tells. Every kind of file fills in what it has."""
+    """What was found in a file. Every kind of file fills in what it has."""
 
     told: list[Told]
     stated: int  # numbers, ids and claims that must have a source
@@ -32,17 +34,16 @@ class Look(TypedDict):
     disputes: list[Needed]  # place, claim, ""
     notebooks: list[Needed]  # place, notebook, cell
     links: list[Link]
-    checks: bool  # has claims that say themselves in numbers
-    found: bool  # has been done or reviewed
+    checks: bool  # has claims that can be checked by numbers
 
 
 def sparse(look: Look) -> dict[str, Any]:
-    """A look without what it does not tell: most files have nothing wrong, and this is what is kept of each."""
+    """A look without its empty fields. Most files have nothing wrong, and one look per file is kept."""
     return {key: value for key, value in look.items() if value}
 
 
 def nothing() -> Look:
-    """A look at a file that tells nothing."""
+    """A look with empty fields."""
     return Look(
         told=[],
         stated=0,
@@ -54,12 +55,11 @@ def nothing() -> Look:
         notebooks=[],
         links=[],
         checks=False,
-        found=False,
     )
 
 
 def look_at_bytes(data: bytes, *, imported: bool = False) -> list[Told]:
-    """How the file is written: byte-order mark, line ends. Read all the same, so neither is an error.
+    """Problems with the byte-order mark and line ends. The file is read all the same, so they are not errors.
 
     An imported review is kept as it was found: there it is a note.
     """
@@ -75,7 +75,7 @@ def look_at_bytes(data: bytes, *, imported: bool = False) -> list[Told]:
     elif windows:
         odd = (data[: data.index(b"\r\n")] if windows < all_ends / 2 else data[: _lone(data)]).count(b"\n") + 1
         message = f"line ends are mixed: {windows} of {all_ends} are CRLF"
-        told.append((odd, worse, "line-ends", message, "let all lines end alike"))
+        told.append((odd, worse, "line-ends", message, "use one kind of line end"))
     return told
 
 
@@ -123,7 +123,7 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
     try:
         file = CardFile.parse(data, item.path)
     except SummaryError:
-        return look  # the reader has told it
+        return look  # reported when the file was read
     card = Card.model_validate_json(about) if about else None
     look["told"] += look_at_bytes(data, imported=bool(card and card.imported))
     look["links"] = list(links(file.words, file.text.count("\n", 0, file.body_start) + 1))
@@ -131,7 +131,6 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
         return look
     look["told"] += _misplaced(item, card, file)
     look["told"] += unfinished(file, card)
-    look["found"] = card.status in ("done", "reviewed")
     _count(look, card.claims)
     look["papers"] = [
         (["next", place, "paper"], wanted.paper, wanted.text) for place, wanted in enumerate(card.next) if wanted.paper
@@ -149,10 +148,10 @@ def look_at_card(item: Item, data: bytes, about: str) -> Look:
 
 
 def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
-    """A card is called after its language and reader, and lies with its paper."""
+    """Problems with the place of a card: its name is language and reader, its folder is the paper's."""
     told: list[Told] = []
     if card.paper != item.paper:
-        message = f"the card is of {card.paper}, but lies with {item.paper}"
+        message = f"the card is about {card.paper}, but lies in the folder of {item.paper}"
         told.append((line_of(("paper",), file.lines), "error", "misplaced", message, f"move it to {card.paper}/cards"))
     if card.file_name != item.path.name:
         message = f"the file is called {item.path.name}, but the card is {card.language} by {card.reader}"
@@ -161,20 +160,12 @@ def _misplaced(item: Item, card: Card, file: CardFile) -> list[Told]:
 
 
 def unfinished(file: CardFile, card: Card) -> list[Told]:
-    """A card that is done has words of its own below its headings: more than the title, its authors and links."""
-    if card.status not in ("done", "reviewed") or file.is_written:
+    """A card that is done but has no words below its headings, besides title, authors and links."""
+    if not card.finished or file.is_written:
         return []
     message = f"the card is {card.status}, but there are no words below its headings"
     hint = "write it, or set the status to reading"
     return [(line_of(("status",), file.lines), "error", "empty-card", message, hint)]
-
-
-def line_of(place: Place, lines: dict[Place, int]) -> int | None:
-    """The line of a value, or of what is around it."""
-    for length in range(len(place), 0, -1):
-        if place[:length] in lines:
-            return lines[place[:length]]
-    return None
 
 
 def _count(look: Look, stated: Iterable[Sourced | Claim | None]) -> None:

@@ -1,4 +1,4 @@
-"""The check: everything that is wrong in a folder of papers and cards, with file and line; one bad file stops nothing.
+"""The check: everything that is wrong in a folder of papers and cards, with file and line. A bad file does not stop it.
 
 ```
 report = check()                    # or check("some/folder")
@@ -6,8 +6,8 @@ for problem in report.problems: print(problem)
 report.errors                       # how many of them make the check fail
 ```
 
-What a file tells alone is kept by its content (`looks`, `shelf`); what files tell of each other is put together here,
-and what published numbers tell is `proofread`.
+What is wrong with one file alone (`one_file`) is kept by its content. What files say of each other is compared here, and
+the published numbers are proofread (`numbers`).
 """
 
 import contextlib
@@ -24,17 +24,19 @@ from labkit.runs.notebook import NotebookError, find_notebook, read_cells
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.links import Folders, Link, fault
 from labkit.survey.check.numbers import Finding, Library, Shelved, proofread_library, proofread_paper
-from labkit.survey.check.one_file import Look, line_of, look_at_card, look_at_paper, look_at_results, nothing, sparse
+from labkit.survey.check.one_file import Look, look_at_card, look_at_paper, look_at_results, nothing, sparse
 from labkit.survey.library import cache
 from labkit.survey.library.deck_files import FOLDER, deck_problems
 from labkit.survey.library.shelf import Item, Shelf, open_shelf
-from labkit.survey.publication.files import parse_yaml, read_text
 from labkit.survey.publication.problems import Problem, Severity, in_order
+from labkit.survey.publication.schema_errors import line_of
+from labkit.survey.publication.text_files import read_text
+from labkit.survey.publication.yaml_files import parse_yaml
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the check found, and how much it looked at. `stated` is what must have a source, `unsure` how much of it has none."""
+    """The problems, and how much was looked at. `stated` counts what must have a source, `unsure` what lacks one."""
 
     folder: Path
     problems: tuple[Problem, ...]
@@ -72,7 +74,7 @@ def check(folder: str | Path | None = None, *, notebooks: Path | None = None, pr
 
 
 def check_card(card: CardFile, *, notebooks: Path | None = None) -> tuple[Problem, ...]:
-    """What is wrong with one card, in its place or about to be saved there; the library around it is read for links."""
+    """What is wrong with one card, saved or about to be saved. The library around it is read for links."""
     shelf = open_shelf(card.path.absolute().parents[2])
     paper, name = card.path.absolute().parts[-3], card.path.name
     item = Item("card", shelf.folder / paper / "cards" / name, paper, "")
@@ -82,7 +84,7 @@ def check_card(card: CardFile, *, notebooks: Path | None = None) -> tuple[Proble
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles, which a million small records without any keep busy for a third of the time."""
+    """Turn the garbage collector off: it would take a third of the time for a million small records without cycles."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -126,19 +128,19 @@ class _Check:
         )
 
     def of_card(self, item: Item, look: Look) -> Iterator[Problem]:
-        """What is wrong with a card by itself and by what it needs of others."""
+        """What is wrong with a card itself and with its links to other files."""
         yield from _told(item, look)
         yield from self._notebooks(item, look)
         for place, paper, words in look["papers"]:
             if paper not in self.paper_ids:
                 line = self._line(item, place)
-                message = f"next: no paper {paper!r} is in the library, for “{words}”"
+                message = f"next: the library has no paper {paper!r} (“{words}”)"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(paper, self.paper_ids))
         for place, claim, _ in look["disputes"]:
             claims = self.claims.get(item.paper, [])
             if claim not in claims:
                 line = self._line(item, place)
-                message = f"it disputes the claim {claim!r}, which {item.paper} does not have"
+                message = f"it disputes the claim {claim!r}, but {item.paper} has no such claim"
                 yield Problem(item.path, line, "error", "dead-link", message, _meant(claim, claims))
         for raw in look["links"]:
             link = Link(*raw)
@@ -178,7 +180,7 @@ class _Check:
             return sparse(found)
 
         looks = self.shelf.remember(what, items, looked)
-        # None is a file that vanished meanwhile.
+        # None stands for a file that vanished meanwhile.
         return [(item, nothing() | told) for item, told in zip(items, looks, strict=True) if told is not None]
 
     @functools.cached_property
@@ -198,7 +200,7 @@ class _Check:
     def _imported_cards(self) -> frozenset[Path]:
         return frozenset(card.path for card in self.shelf.cards if card.about.imported)
 
-    # What several files tell together.
+    # Problems between several files.
 
     def _unreadable(self) -> Iterator[Problem]:
         for error in self.shelf.unreadable:
@@ -208,7 +210,7 @@ class _Check:
         """Cards and numbers without their paper; ids that belong to another folder."""
         for item in self.shelf.all_items:
             if item.paper not in self.paper_ids:
-                message = f"there is no {item.paper}/paper.yaml, so it is of no paper"
+                message = f"{item.paper}/paper.yaml is missing, so this file belongs to no paper"
                 yield Problem(item.path, None, "error", "no-paper", message, _meant(item.paper, self.paper_ids))
         for item, look in self.papers:
             for line, _, _, message, _ in look["told"]:
@@ -233,7 +235,9 @@ class _Check:
             for item, place in places if len(places) > 1 else ():
                 line = self._line(item, place)
                 others = ", ".join(other.paper for other, _ in places if other.paper != item.paper)
-                message = f"{register} {number} is that of {others} too: one paper twice, or a wrong number"
+                message = (
+                    f"{register} {number} also belongs to {others}: one paper is here twice, or the number is wrong"
+                )
                 yield Problem(item.path, line, "error", "duplicate-id", message)
 
     def _numbers(self) -> Iterator[Problem]:
@@ -242,7 +246,7 @@ class _Check:
         silent = [one for one in papers.values() if one.kind == "paper" and not one.missing]
         for item in self.shelf.items("paper") if len(silent) < len(papers) else ():
             if papers.get(item.paper) in silent and not self.shelf.results.get(item.paper):
-                message = "no published number is in results.csv, and nothing says why"
+                message = "results.csv has no numbers, and the paper does not say why"
                 yield Problem(item.path, None, "note", "no-numbers", message, "add `missing: which, and why`")
 
     def _notebooks(self, item: Item, look: Look) -> Iterator[Problem]:
@@ -265,7 +269,7 @@ class _Check:
             return f"the notebook {path.stem} has no cell {cell!r}", _meant(cell, names)
         return None
 
-    # What published numbers tell.
+    # Problems in published numbers.
 
     def _proofread(self) -> Iterator[Problem]:
         digests = {item.paper: item.digest for item in self.shelf.items("results")}

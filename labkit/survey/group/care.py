@@ -1,7 +1,7 @@
-"""A care note: who has become quieter than they themselves used to be, so that somebody asks how they are.
+"""A care note: members who have become quieter than they used to be, so that somebody asks how they are.
 
-Worked out from the logs when asked, for the one who asks; nothing about it is ever written, counted or sent. Everybody
-is compared with their own past and with nobody else, and the words blame nobody.
+It is worked out from the logs for the member who asks. Nothing about it is written, counted or sent. Each member is
+compared with their own past and with nobody else, and the words blame nobody.
 """
 
 import datetime as dt
@@ -11,13 +11,13 @@ from statistics import median
 from labkit.survey.group.state import Group
 
 WINDOW = dt.timedelta(days=14)
-PAST = 6  # windows that one's own past is
-LEAST = 2  # active days a window: below that, a quiet fortnight says nothing
+PAST = 6  # fortnights of a member's past that count
+LEAST = 2  # active days a fortnight; with fewer, a quiet fortnight means nothing
 
 
 @dataclass(frozen=True)
 class CareNote:
-    """Somebody who is quieter than usual: active days of the last fortnight, and of a usual one of theirs."""
+    """A member who is quieter than usual: active days of the last fortnight, and of a usual fortnight of theirs."""
 
     person: str
     recent: int
@@ -25,7 +25,7 @@ class CareNote:
 
 
 def care_notes(group: Group, now: dt.datetime) -> tuple[CareNote, ...]:
-    """Those whose active days have fallen below half of their own usual, by name; not those who have left."""
+    """Members whose active days have fallen below half of their usual number, by name, without those who left."""
     here = [person for person in group.people if not _has_left(group, person)]
     notes = [_note(group, person, now) for person in here]
     return tuple(note for note in notes if note is not None)

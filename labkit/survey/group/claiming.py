@@ -15,7 +15,7 @@ from labkit.survey.queue.venue import queued, venues
 
 
 class Claimed(NamedTuple):
-    """A claim, and who else has to do with the paper: other holders, and those who have done a card of it."""
+    """A claim, with the other holders of the paper and the readers who have done a card of it."""
 
     reading: Reading
     new: bool  # False where the reader held it already
@@ -24,20 +24,20 @@ class Claimed(NamedTuple):
 
 
 def known_papers() -> tuple[str, ...]:
-    """What the group can read: the papers of the library, then those of the venues' queues that it has no folder of."""
+    """The papers that the group can read: those of the library, then those that only the queues have."""
     library = paper_ids()
     waiting = (one.id for venue in venues() for one in queued(venue))
     return tuple(dict.fromkeys((*library, *waiting)))
 
 
 def known_paper(paper: str) -> str:
-    """The id, if the group can read it. Raises `LookupError` with the nearest id, or where it is no paper but notes."""
+    """The id, if the group can read it. Raises `LookupError` with the nearest id, and for a folder of notes."""
     known = known_papers()
     if paper not in known:
         hint = did_you_mean(paper, known)
         raise LookupError(f"no paper {paper!r} in {summaries_folder()}{hint} `labkit group list --all` shows them all")
     if not _is_paper(paper):
-        raise LookupError(f"{paper} is a folder of notes that belong to no single paper; there is nothing to claim")
+        raise LookupError(f"{paper} is a folder of notes, not a paper; it cannot be claimed")
     return paper
 
 
@@ -86,7 +86,7 @@ def release(paper: str, *, reader: str, now: dt.datetime | None = None) -> None:
 
 
 def pick(group: Group, papers: Iterable[str], *, seed: int | None = None) -> str:
-    """A paper that nobody holds and nobody has done, for the undecided. The same seed gives the same one.
+    """A random paper that nobody holds or has done. The same seed gives the same paper.
 
     Raises `LookupError` where none is left.
     """
@@ -96,4 +96,4 @@ def pick(group: Group, papers: Iterable[str], *, seed: int | None = None) -> str
     for paper in free:
         if _is_paper(paper):
             return paper
-    raise LookupError("no paper is left that nobody holds and nobody has done; claim one beside its reader")
+    raise LookupError("every paper is held or done; claim one that somebody else reads too")

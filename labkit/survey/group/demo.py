@@ -1,4 +1,4 @@
-"""A group to try everything on: a copy of the library's papers, and a season of made-up readers, the same for one seed.
+"""A made-up group to try things on: a copy of the library's papers and a season of readers, the same for one seed.
 
 Readers are reader-a, reader-b, ...; institutions Institute A, B, ... One reader grows quiet towards the end, two hold
 one paper, one stopwatch runs, and some ideas are rejected.
@@ -75,7 +75,7 @@ def make_demo(
     folder = Path(folder).expanduser()
     clock = zone_of(zone)
     if not is_vacant(folder):
-        raise FileExistsError(f"{folder} has something in it; name a folder that is not there yet")
+        raise FileExistsError(f"{folder} is not empty; name a new folder")
     source = summaries_folder()
     papers = [paper for paper in paper_ids() if read_paper(paper).kind == "paper"][:MOST_PAPERS]
     people = [f"reader-{chr(ord('a') + number)}" for number in range(readers)]
@@ -148,7 +148,7 @@ def _talk(season: _Season, people: list[str], first: dt.datetime) -> None:
 
 
 def _today(season: _Season, people: list[str], last: dt.datetime) -> None:
-    """What stands open when somebody looks: two on one paper, and a stopwatch that runs."""
+    """What is open at the end: two readers on one paper, and a stopwatch that runs."""
     free = season.free()
     if len(free) < 2:
         return

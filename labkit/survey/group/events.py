@@ -16,12 +16,12 @@ from typing import Any
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_LINE = 20_000  # characters
 LONGEST_TEXT = 4_000
-LONGEST_READING = 24 * 60.0  # minutes that one run of the stopwatch can say
+LONGEST_READING = 24 * 60.0  # minutes: the longest run of a stopwatch
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something a member did. Two are the same where their person and line are: reading one twice changes nothing."""
+    """Something a member did. Two events with the same person and line are the same event."""
 
     at: dt.datetime  # in UTC; the line keeps the distance it was written with
     person: str
@@ -67,7 +67,7 @@ def _is_mode(value: Any) -> bool:
     return value in ("skim", "close")
 
 
-# What each kind says, and what that has to be.
+# The fields of each kind of event, and their types.
 KINDS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "join": {"institution": _is_text},
     "leave": {},
@@ -103,7 +103,7 @@ def parse_event(person: str, line: str) -> Event:
     except (ValueError, RecursionError):
         raise ValueError("not a line of JSON") from None
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
-        raise ValueError("no event: it has no kind")
+        raise ValueError("not an event: it has no kind")
     for name, good in KINDS.get(data["kind"], {}).items():
         if not good(data.get(name)):
             raise ValueError(f"{data['kind']}: {name} cannot be {data.get(name)!r}")
@@ -113,7 +113,7 @@ def parse_event(person: str, line: str) -> Event:
     try:
         whole.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("half of a character, which no file can hold") from None
+        raise ValueError("half of a character; a file cannot hold it") from None
     return Event(_instant(data.get("at")), person, whole, data)
 
 
@@ -124,7 +124,7 @@ def _instant(text: Any) -> dt.datetime:
             raise ValueError(f"the time {text} has no zone; write it as 2018-03-04T21:10:05+09:00")
         return at.astimezone(dt.UTC)
     except (TypeError, OverflowError):
-        raise ValueError(f"no event: its time is {text!r}") from None
+        raise ValueError(f"not an event: its time is {text!r}") from None
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Checking a paper off: only with a card that exists, is the reader's own and checks."""
+"""Checks a paper off. The reader's own card must be there, without errors."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
 from labkit.survey.group.state import read_group
 from labkit.survey.group.timer import Stopped, measured
-from labkit.survey.publication.files import SummaryError, paper_ids
+from labkit.survey.publication.files import paper_ids
 from labkit.survey.publication.ids import reader_id
-from labkit.survey.publication.problems import Problem, plain
+from labkit.survey.publication.problems import Problem, SummaryError, plain
 
 Check = Callable[[CardFile], Sequence[Problem]]
 
 
 class Finished(NamedTuple):
-    """A paper that is checked off: the card, what its check says all the same, and the stopwatch's last run if it ran."""
+    """A paper that is checked off: the card, its warnings and notes, and the stopwatch's last run if it ran."""
 
     card: Path
     again: bool  # the reader had done it before
@@ -42,7 +42,7 @@ def own_card(paper: str, reader: str, language: str | None = None) -> CardFile:
     if not found:
         which = f" in {language}" if language else ""
         raise FileNotFoundError(
-            f"a paper is checked off when its card exists, and you have none of {paper}{which}; "
+            f"you have no card of {paper}{which}, and a paper is done when its card is there; "
             f"`labkit card new {paper} --reader {reader}` begins one"
         )
     if len(found) > 1:
@@ -79,7 +79,7 @@ def done(
         problems = tuple(check(card))
         if wrong := [one for one in problems if one.severity == "error"]:
             raise SummaryError(
-                card.path, "\n".join(["the card does not check, so it is not done:", *map(_line, wrong)])
+                card.path, "\n".join(["the card has errors, so the paper is not done yet:", *map(_line, wrong)])
             )
         card.save()
         if own.running:
@@ -105,7 +105,7 @@ def _belongs(card: CardFile, paper: str, reader: str) -> None:
 
 def _completed(card: CardFile, minutes: float) -> CardFile:
     """The card as it will be saved; only these two values change."""
-    if card.about.status not in ("done", "reviewed"):
+    if not card.about.finished:
         card = card.put("status", "done")
     if minutes > 0 and card.about.minutes.spent is None:
         timing = dict(card.keys.get("minutes") or {})

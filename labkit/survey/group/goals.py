@@ -21,7 +21,7 @@ MOST = 1000
 class Progress:
     """A month of a reader: papers done with a card, by how they were read, beside the goal.
 
-    Who skims a paper and later reads it closely has done both.
+    A reader who skims a paper and later reads it closely has done both.
     """
 
     person: str

@@ -15,12 +15,14 @@ from typing import Any
 from labkit.atomic import naming, write_atomically
 from labkit.locks import close_locked, open_locked
 from labkit.survey.group.events import ID, Event, in_order, make_event, parse_event
-from labkit.survey.publication.files import LARGEST, SummaryError, own_place, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import LARGEST
 
 # The lines of both sides are kept where git merges two versions of one person's log.
 ATTRIBUTES = "log/*.jsonl merge=union text eol=lf\n"
 _TICK = dt.timedelta(milliseconds=1)
-_SKEW = dt.timedelta(minutes=2)  # a clock that is set back by this much still tells the order
+_SKEW = dt.timedelta(minutes=2)  # a clock may be set back by this much
 
 
 def group_folder() -> Path:
@@ -29,14 +31,14 @@ def group_folder() -> Path:
 
 
 def log_path(person: str) -> Path:
-    """The log of this person. Raises `ValueError` for a name that is no id."""
+    """The log of this person. Raises `ValueError` for a name that cannot be an id."""
     if not ID.fullmatch(person) or len(person) > 80:
         raise ValueError(f"reader {person!r}: use small ASCII letters, digits and hyphens, such as reader-a")
     return group_folder() / "log" / f"{person}.jsonl"
 
 
 def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> tuple[Event, ...]:
-    """What everybody did, in order. A line that is no event is left out, and told to `on_error` with file and line."""
+    """What everybody did, in order. A line that is not an event is reported to `on_error` and left out."""
     events: list[Event] = []
     for path in sorted((group_folder() / "log").glob("[!.]*.jsonl")):
         events += _read(path, on_error)
@@ -46,11 +48,11 @@ def read_events(*, on_error: Callable[[SummaryError], object] | None = None) -> 
 def _read(path: Path, on_error: Callable[[SummaryError], object] | None) -> Iterator[Event]:
     tell = on_error or (lambda error: None)
     if not ID.fullmatch(path.stem):
-        tell(SummaryError(path, "the name of a log is its reader's: small ASCII letters, digits and hyphens"))
+        tell(SummaryError(path, "a log is named after its reader, in small ASCII letters, digits and hyphens"))
         return
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     if len(data) > LARGEST:
-        tell(SummaryError(path, f"{len(data):,} bytes is more than a log can be ({LARGEST:,})"))
+        tell(SummaryError(path, f"{len(data):,} bytes; a log has at most {LARGEST:,}"))
         return
     lines = data.split(b"\n")
     for number, line in enumerate(lines, start=1):
@@ -88,7 +90,7 @@ class OwnLog:
         return event
 
     def _later(self) -> dt.datetime:
-        """Now, or just after this person's last event, where the clock is no further behind it than clocks are."""
+        """Now, or just after this person's last event if the clock is a little behind that."""
         if self._last is None:
             own = (event.at for event in _read(log_path(self.person), None))
             self._last = max((at for at in own if at <= self.now + _SKEW), default=None)
@@ -107,9 +109,9 @@ class OwnLog:
 
 @contextmanager
 def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
-    """This person's log, locked while the block looks and writes. A file that nothing was written to goes again.
+    """This person's log, locked while the block reads and writes. A new file is deleted again if it stays empty.
 
-    `now` has a zone. Raises `ValueError` for a name that is no id, `OSError` where the folder cannot be written.
+    `now` has a zone. Raises `ValueError` for a name that cannot be an id, `OSError` where the folder cannot be written.
     """
     path = own_place(log_path(person))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +127,6 @@ def own_log(person: str, now: dt.datetime) -> Iterator[OwnLog]:
 
 
 def _write_attributes(path: Path) -> None:
-    """Tell git how logs merge. The same words in every clone, so that making it twice is no conflict."""
+    """Tell git how logs merge. Every clone writes the same words, so that they do not conflict."""
     if not path.is_file():
         write_atomically(path, lambda temporary: temporary.write_bytes(ATTRIBUTES.encode()))

@@ -63,7 +63,7 @@ class Overview:
 
 def card_is_there(reading: Reading) -> bool:
     """Whether the card that this reading ended in is in the library."""
-    # The name comes from a log that somebody else wrote, and must lead nowhere else.
+    # The name comes from somebody else's log, and must not lead out of the folder.
     name = Path(reading.card).name
     return name == reading.card and (summaries_folder() / reading.paper / "cards" / name).is_file()
 

@@ -2,7 +2,7 @@
 
 A card counts on the day it was done by the group's clock; a paper counts once per person. An institution's cards are
 those of its members, and it has as many heads as members, those who wrote nothing too: large groups win nothing by
-being large. Who changed institution counts, cards and head, for the last one of the period.
+being large. A member who changed institution counts, with all cards, for the last institution of the period.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Score:
-    """A person's place; who wrote as many shares it, and the next place is that much further down."""
+    """A person's place. Equal numbers share a place, and the next place is that much further down."""
 
     place: int
     person: str
@@ -73,12 +73,12 @@ class Ranking:
 def month(name: str, zone: ZoneInfo) -> Period:
     """`2018-03`: the calendar month. Raises `ValueError` for anything else."""
     if not re.fullmatch(r"\d{4}-\d{2}", name):
-        raise ValueError(f"{name!r} is no month; write it as 2018-03")
+        raise ValueError(f"{name!r} is not a month; write it as 2018-03")
     try:
         first = dt.date.fromisoformat(f"{name}-01")
         following = dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
     except ValueError:
-        raise ValueError(f"{name!r} is no month; write it as 2018-03") from None
+        raise ValueError(f"{name!r} is not a month; write it as 2018-03") from None
     return Period(name, first, following - dt.timedelta(days=1), zone)
 
 
@@ -90,7 +90,7 @@ def week(name: str, zone: ZoneInfo) -> Period:
     except ValueError:
         first = None
     if first is None:
-        raise ValueError(f"{name!r} is no week; write it as 2018-W10")
+        raise ValueError(f"{name!r} is not a week; write it as 2018-W10")
     return Period(name, first, first + dt.timedelta(days=6), zone)
 
 
@@ -124,9 +124,9 @@ def ranking(group: Group, period: Period) -> Ranking:
 
 
 def institution_in(spells: Iterable[Spell], period: Period) -> str | None:
-    """To which institution somebody counts: the last one of the period; None for who had left before it.
+    """The institution for which a member counts: the last one of the period; None for a member who left before it.
 
-    Who first said so after the period counts with that: people start to write before they fill in forms.
+    A member who joined only after the period counts for that institution: people write before they fill in forms.
     """
     spells = list(spells)
     begun = [spell for spell in spells if not period.ends_before(spell.since)]

@@ -13,9 +13,12 @@ from pydantic import BeforeValidator, ValidationError
 from labkit.atomic import create
 from labkit.names import did_you_mean, nearest
 from labkit.survey.group.log import group_folder
-from labkit.survey.publication.files import explain, own_place, parse_yaml, read_text, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
 from labkit.survey.publication.ids import reader_id
 from labkit.survey.publication.schema import Record
+from labkit.survey.publication.schema_errors import explain
+from labkit.survey.publication.text_files import read_text
+from labkit.survey.publication.yaml_files import parse_yaml
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
@@ -27,7 +30,7 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo:
         cities = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
         city = nearest(name.replace(" ", "_").title(), cities)
         hint = f"; did you mean {cities[city]!r}?" if city else did_you_mean(name, known)
-        raise ValueError(f"no time zone {name!r}{hint} Names are such as Asia/Tokyo, Europe/Berlin, UTC") from None
+        raise ValueError(f"no time zone {name!r}{hint} Names look like Asia/Tokyo, Europe/Berlin, UTC") from None
 
 
 def _zone_name(value: object) -> str:
@@ -90,7 +93,7 @@ def who_am_i(given: str | None = None) -> str:
 
 
 def _from_git() -> str:
-    """What git knows where one stands, else of a library that is elsewhere; nothing where there is no git."""
+    """The setting of git in the current folder, else in the library's folder; empty without git."""
     places = [Path.cwd(), *([summaries_folder()] if os.environ.get("LABKIT_SUMMARIES") else [])]
     for place in places:
         try:

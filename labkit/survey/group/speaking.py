@@ -1,4 +1,4 @@
-"""What members say: an idea, kept or rejected with a reason; praise of somebody's work; which institution they are of."""
+"""What members say: ideas, kept or rejected with a reason; praise of somebody's work; their institution."""
 
 import datetime as dt
 
@@ -39,7 +39,9 @@ def find_idea(group: Group, start: str) -> Idea:
     if len(found) == 1:
         return found[0]
     ids = [idea.id for idea in group.ideas]
-    more = f" fits {len(found)} ideas; write more of it" if found else f": no such idea{did_you_mean(start, ids)}"
+    more = (
+        f" fits {len(found)} ideas; write more of its letters" if found else f": no such idea{did_you_mean(start, ids)}"
+    )
     raise LookupError(f"idea {start!r}{more} `labkit group idea` lists them")
 
 
@@ -47,7 +49,7 @@ def praise(to: str, text: str, *, reader: str, paper: str = "", now: dt.datetime
     """Say what somebody did well. Raises `LookupError` for an unknown member or paper, `ValueError` for oneself."""
     reader_id(reader)
     if to == reader:
-        raise ValueError("praise goes to somebody else; be glad of your own work all the same")
+        raise ValueError("praise is for the work of somebody else")
     if paper:
         known_paper(paper)
     with own_log(reader, now or local_now()) as log:
@@ -59,7 +61,7 @@ def praise(to: str, text: str, *, reader: str, paper: str = "", now: dt.datetime
 
 
 def join(institution: str, *, reader: str, now: dt.datetime | None = None) -> None:
-    """Say of which institution one is, for the ranking per head; saying it again changes nothing."""
+    """Say which institution a reader is from, for the ranking per head. Saying it again changes nothing."""
     reader_id(reader)
     institution = _said(institution, "the institution")
     with own_log(reader, now or local_now()) as log:
@@ -69,12 +71,12 @@ def join(institution: str, *, reader: str, now: dt.datetime | None = None) -> No
 
 
 def leave(*, reader: str, now: dt.datetime | None = None) -> str:
-    """Be a member no longer; returns the institution. Raises `ValueError` for who belongs to none."""
+    """Leave the institution; returns its name. Raises `ValueError` for a reader without one."""
     reader_id(reader)
     with own_log(reader, now or local_now()) as log:
         spells = read_group().spells.get(reader, ())
         if not spells or spells[-1].until is not None:
-            raise ValueError(f"{reader} belongs to no institution; `labkit group join NAME` says to which")
+            raise ValueError(f"{reader} has not joined an institution; `labkit group join NAME` does that")
         log.add("leave")
     return spells[-1].institution
 

@@ -1,4 +1,4 @@
-"""What follows from the events: who holds which paper, who reads, what is done, thought and praised. Nothing is stored.
+"""The state of the group, computed from its events: who holds and reads which paper, what is done, ideas, praise.
 
 `fold` is a pure function of the set of events. Each kind of event has one small function below, found by its name.
 """
@@ -56,11 +56,6 @@ class Idea:
     paper: str = ""
     verdicts: tuple[Verdict, ...] = ()  # in order; none yet is an idea that nobody has judged
 
-    @property
-    def rejected(self) -> bool:
-        """Whether the last word on it was no."""
-        return bool(self.verdicts) and not self.verdicts[-1].kept
-
 
 @dataclass(frozen=True)
 class Praise:
@@ -109,7 +104,7 @@ class Group:
         return by_time((one for one in self.readings.values() if one.paper == paper and one.since), "since")
 
     def finished(self, paper: str) -> tuple[Reading, ...]:
-        """Who has done a card of the paper, the first first."""
+        """Who has done a card of the paper, the earliest first."""
         return by_time((one for one in self.readings.values() if one.paper == paper and one.done), "done")
 
     def held_by(self, person: str) -> tuple[Reading, ...]:
@@ -120,19 +115,14 @@ class Group:
         """What this person's stopwatch runs for."""
         return next((one for one in self.readings.values() if one.person == person and one.running is not None), None)
 
-    @property
-    def timers(self) -> tuple[Reading, ...]:
-        """All stopwatches that run, the longest-running first."""
-        return by_time((one for one in self.readings.values() if one.running), "running")
 
-
-def by_time(readings: Iterable[Reading], what: Literal["since", "running", "done"]) -> tuple[Reading, ...]:
+def by_time(readings: Iterable[Reading], what: Literal["since", "done"]) -> tuple[Reading, ...]:
     """In the order of one of their times; of the same time by person and paper. All of them have that time."""
     return tuple(sorted(readings, key=lambda one: (getattr(one, what), one.person, one.paper)))
 
 
 def read_group() -> Group:
-    """The group as its files have it now; lines that are no events are left out."""
+    """The group as its files have it now. Lines that are not events are left out."""
     return fold(read_events())
 
 

@@ -43,7 +43,7 @@ LOOK_HERE_FIRST: dict[Mode, tuple[str, ...]] = {
 
 
 class ForgottenTimer(ValueError):
-    """A stopwatch that has run for so long that nobody can have read all the while."""
+    """A stopwatch that has run too long for one reading."""
 
 
 class Stopped(NamedTuple):
@@ -103,7 +103,7 @@ def spoken(minutes: float) -> str:
 
 
 def start(paper: str, *, reader: str, mode: Mode | None = None, now: dt.datetime | None = None) -> Claimed:
-    """Start the stopwatch; who does not hold the paper claims it by that. `mode` is that of last time by default.
+    """Start the stopwatch. It claims the paper if the reader does not hold it. `mode` is by default that of last time.
 
     Raises `LookupError` for an unknown paper, `ValueError` where a stopwatch of this reader runs already.
     """
@@ -149,7 +149,7 @@ def stop(*, reader: str, minutes: float | None = None, forget: bool = False, now
     with own_log(reader, now) as log:
         running = read_group().running(reader)
         if running is None:
-            raise ValueError(f"no stopwatch of yours runs; start one: `labkit group start PAPER`{_last(reader)}")
+            raise ValueError(f"your stopwatch is not running; start it: `labkit group start PAPER`{_last(reader)}")
         took = measured(running, minutes=minutes, forget=forget, now=now)
         log.add("stop", paper=running.paper, minutes=took)
     return Stopped(running.paper, running.mode, took, running.minutes + took)
@@ -162,19 +162,19 @@ def measured(running: Reading, *, minutes: float | None, forget: bool, now: dt.d
         raise ValueError("either --minutes or --forget, not both")
     if minutes is not None:
         if not 0 <= minutes <= LONGEST_READING:
-            raise ValueError(f"{counted(minutes, 'minute')} is no time that one reads in one go")
+            raise ValueError(f"{counted(minutes, 'minute')} is not a time for one reading; give 0 to {LONGEST_READING}")
         return round(minutes, 2)
     if forget:
         return 0.0
     shown = minutes_between(running.running, now)
     if is_forgotten(running.running, now):
         raise ForgottenTimer(
-            f"your stopwatch for {running.paper} shows {spoken(shown)}; nobody reads for so long in one go. {_WAYS_OUT}"
+            f"your stopwatch for {running.paper} shows {spoken(shown)}; that is too long for one reading. {_WAYS_OUT}"
         )
     return round(shown, 2)
 
 
 def _last(reader: str) -> str:
-    """What this reader holds, for who looks for a paper to start."""
+    """The papers that this reader holds, in words."""
     held = [one.paper for one in read_group().held_by(reader)]
     return f" (you hold {', '.join(held)})" if held else ""

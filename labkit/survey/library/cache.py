@@ -1,4 +1,4 @@
-"""What was worked out of files, kept by their content in labkit's cache folder, so that only changed files are read.
+"""Keeps in labkit's cache folder what was worked out from files, by their content, so that only changed files are read.
 
 One SQLite file per version of the code: a later labkit never reads what an earlier one made. A cache that cannot be
 opened, read or written is left alone, and everything is worked out again; nothing in it is ever the only copy.
@@ -17,8 +17,8 @@ from typing import Any
 
 from labkit.cache import cache_folder
 
-MOST = 500_000  # values kept; beyond that those which nobody asked for this time are dropped
-OTHERS = 2  # caches of other versions of the code that are left, the latest ones
+MOST = 500_000  # values kept; beyond that, values that were not used this time are dropped
+OTHERS = 2  # caches of other versions of the code that are kept, the latest ones
 SETTLED = 2_000_000_000  # ns; a file written more recently may change again without its time changing
 
 Stamp = tuple[int, int, int]  # size, and the times of its content and of its entry: changes when the file does
@@ -57,7 +57,7 @@ class Kept:
         return {path: ((size, mtime, ctime), digest) for path, size, mtime, ctime, digest in rows}
 
     def note(self, path: Path, stamp: Stamp, digest: str) -> None:
-        """Remember a file's digest; of one that was written just now it is not taken for granted."""
+        """Remember a file's digest. A file that was written just now is not remembered: it may change again."""
         if time.time_ns() - max(stamp[1:]) > SETTLED:
             self._stamps[str(path)] = (stamp, digest)
 
@@ -112,7 +112,7 @@ def _opened(place: Path) -> sqlite3.Connection:
     try:
         return _connected(place)
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, or not to be written: not broken
+        if isinstance(error, sqlite3.OperationalError):  # locked or read-only, but not broken
             raise
         place.unlink(missing_ok=True)
         return _connected(place)
@@ -140,5 +140,5 @@ def remove_old(place: Path, pattern: str) -> None:
         return
     others = sorted(place.parent.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
     for other in others[OTHERS:]:
-        with contextlib.suppress(OSError):  # somebody reads it; the next time, then
+        with contextlib.suppress(OSError):  # somebody is reading it; the next run deletes it
             other.unlink()

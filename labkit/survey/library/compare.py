@@ -1,14 +1,13 @@
-"""Published numbers of many papers side by side, and only such as may stand side by side.
+"""Published numbers of many papers side by side, if they can be compared.
 
 ```
-numbers()                                         # every row of every results.csv, with its paper and year
-pivot(dataset="UCF-101", split="mean of 3 splits", level="video")     # a model × dataset table
-pivot(dataset=["UCF-101", "HMDB-51"], allow=["level"])                # mixed on purpose
-by_depth(dataset="Kinetics-400", split="validation")                  # layers against accuracy
-best_by_year(dataset="UCF-101", split="mean of 3 splits", allow=["level"])
+rows = numbers(metric="top-1", dataset="UCF-101", split="mean of 3 splits")   # of the whole library
+pivot(rows, allow=["level"])                  # a model × dataset table; clip and video level are mixed on purpose
+by_depth(rows, allow=["level"])               # layers against accuracy
+best_by_year(rows, shelf.papers, allow=["level"])
 ```
 
-Numbers on clips and on videos, on other splits, or on other copies of a dataset, differ for that reason alone: a table
+Two metrics, clips and videos, two splits, or two copies of a dataset give other numbers for that reason alone. A table
 that would mix them raises `Mixed`, which names what differs, unless `allow` says that it may.
 """
 
@@ -24,9 +23,10 @@ from labkit.counting import counted
 from labkit.names import did_you_mean
 from labkit.survey.library.shelf import Shelf, open_shelf
 from labkit.survey.publication.cite import fits, folded
-from labkit.survey.publication.schema import RESULT_COLUMNS, Result
+from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 
-MUST_AGREE = ("unit", "level", "split", "dataset_copy")  # within a dataset, or the numbers measure different things
+# Within a dataset these are the same, or the numbers measure different things.
+MUST_AGREE = ("metric", "unit", "level", "split", "dataset_copy")
 TELLS_APART = ("variant", "input", "frames", "pretraining", "protocol")  # what makes two rows of one model
 _DEPTH = re.compile(r"(?<![\d.])(\d{1,4})(?![\d.])")
 
@@ -50,7 +50,7 @@ class Mixed(ValueError):
 class Pivot:
     """A model × dataset table.
 
-    `table` has the numbers, `words` how they are printed, `sources` where; `conflicts` are those printed in two ways.
+    `table` has the numbers, `words` their printed form, `sources` their place, `conflicts` those printed in two ways.
     """
 
     table: pd.DataFrame
@@ -112,18 +112,13 @@ def check_comparable(rows: Iterable[Result], allow: Collection[str] = ()) -> Non
         raise Mixed(differs)
 
 
-def pivot(shelf: Shelf | None = None, *, metric: str = "top-1", allow: Collection[str] = (), **filters: Any) -> Pivot:
+def pivot(rows: Iterable[Result], *, allow: Collection[str] = ()) -> Pivot:
     """Models down, datasets across, one number a cell. Rows of one model are told apart by input, pretraining, ….
 
-    A corrected number stands for the printed one. A number that two tables print differently is shown with both
-    values and is in `.conflicts`. Raises `Mixed`, `LookupError` where nothing fits, `TypeError` for an unknown column.
+    A corrected number stands for the printed one. A number that two tables print differently is shown with both values
+    and is in `.conflicts`. Raises `Mixed`, and `LookupError` where no row is about a model.
     """
-    return pivot_of(_chosen(shelf, metric, filters), allow=allow)
-
-
-def pivot_of(rows: Sequence[Result], *, allow: Collection[str] = ()) -> Pivot:
-    """These rows as `pivot` shows them."""
-    check_comparable(rows, allow)
+    rows = _comparable(rows, allow)
     apart = _told_apart(rows, allow)
     cells: dict[tuple[str, str], list[Result]] = {}
     for row in rows:
@@ -144,20 +139,13 @@ def pivot_of(rows: Sequence[Result], *, allow: Collection[str] = ()) -> Pivot:
     return Pivot(table, said, where, tuple(conflicts), in_words(rows, apart))
 
 
-def by_depth(
-    shelf: Shelf | None = None, *, metric: str = "top-1", allow: Collection[str] = (), **filters: Any
-) -> pd.DataFrame:
-    """Layers against accuracy: `series`, `depth`, `value`, `model`, `source`; models without a number in their name are left out.
+def by_depth(rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataFrame:
+    """Layers against accuracy: `series`, `depth`, `value`, `model`, `dataset`, `source`.
 
-    A series is the name without the number, with what else tells its rows apart. Raises as `pivot` does.
+    Models without a number in their name are left out. A series is the name without the number, with what else tells its
+    rows apart. Raises `Mixed`, and `LookupError` where no model has its depth in its name.
     """
-    return depth_table(_chosen(shelf, metric, filters), allow=allow)
-
-
-def depth_table(rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataFrame:
-    """These rows as `by_depth` gives them."""
-    rows = [row for row in rows if depth_of(row.model) is not None]
-    check_comparable(rows, allow)
+    rows = _comparable((row for row in rows if depth_of(row.model) is not None), allow)
     apart = _told_apart(rows, allow)
     made = []
     for row in rows:
@@ -165,38 +153,26 @@ def depth_table(rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.Da
         series = _label(row, apart).replace(f"-{depth}", "", 1)
         made.append((series, depth, row.value, row.model, row.dataset, row.origin))
     table = pd.DataFrame(made, columns=["series", "depth", "value", "model", "dataset", "source"])
-    if table.empty:
-        raise LookupError("none of these models has its depth in its name")
     order = ["dataset", "series", "depth"]
     return table.drop_duplicates(order).sort_values(order, ignore_index=True)
 
 
 def depth_of(model: str) -> int | None:
-    """The layers that a network's name tells: 18 of `ResNet-18`; None where it has none, or two."""
+    """The number of layers in a network's name: 18 in `ResNet-18`; None if the name has no number, or two."""
     found = [int(digits) for digits in _DEPTH.findall(re.sub(r"\([^)]*\)", "", model)) if int(digits) > 7]
     return found[0] if len(found) == 1 else None
 
 
-def best_by_year(
-    shelf: Shelf | None = None, *, metric: str = "top-1", allow: Collection[str] = (), **filters: Any
-) -> pd.DataFrame:
-    """For every dataset and year of publication the best number: `dataset`, `year`, `value`, `model`, `paper`, `record`.
+def best_by_year(rows: Iterable[Result], papers: Mapping[str, Paper], *, allow: Collection[str] = ()) -> pd.DataFrame:
+    """The best number of every dataset and year: `dataset`, `year`, `value`, `model`, `paper`, `record`, `source`.
 
-    The year is that of the paper whose table it is; `record` says whether nothing before was better. Raises as `pivot`.
+    The year is that of the paper whose table it is; `record` says whether nothing before was better. Raises `Mixed`, and
+    `LookupError` where no row belongs to one of the papers with a year.
     """
-    shelf = shelf if shelf is not None else open_shelf()
-    return records_by_year(shelf, _chosen(shelf, metric, filters), allow=allow)
-
-
-def records_by_year(shelf: Shelf, rows: Iterable[Result], *, allow: Collection[str] = ()) -> pd.DataFrame:
-    """These rows as `best_by_year` gives them."""
-    rows = [row for row in rows if row.paper in shelf.papers and shelf.papers[row.paper].year]
-    check_comparable(rows, allow)
-    if not rows:
-        raise LookupError("none of these numbers belongs to a paper with a year")
+    years = {key: paper.year for key, paper in papers.items() if paper.year}
     best: dict[tuple[str, int], Result] = {}
-    for row in rows:
-        place = (row.dataset, int(shelf.papers[row.paper].year or 0))
+    for row in _comparable((row for row in rows if row.paper in years), allow):
+        place = (row.dataset, years[row.paper])
         if place not in best or row.value > best[place].value:
             best[place] = row
     made, highest = [], dict[str, float]()
@@ -208,19 +184,20 @@ def records_by_year(shelf: Shelf, rows: Iterable[Result], *, allow: Collection[s
 
 
 def comparable_groups(rows: Iterable[Result]) -> dict[tuple[str, ...], list[Result]]:
-    """The rows in groups that may stand in one table: (metric, unit, level, split, copy) → rows, the largest first."""
+    """The rows in groups that may stand in one table: the values of `MUST_AGREE` → rows, the largest first."""
     groups: dict[tuple[str, ...], list[Result]] = {}
     for row in rows:
-        groups.setdefault((row.metric, *(getattr(row, name) for name in MUST_AGREE)), []).append(row)
+        groups.setdefault(tuple(getattr(row, name) for name in MUST_AGREE), []).append(row)
     return dict(sorted(groups.items(), key=lambda one: -len(one[1])))
 
 
-def _chosen(shelf: Shelf | None, metric: str, filters: Mapping[str, Any]) -> list[Result]:
-    rows = [row for row in numbers(shelf, metric=metric, **filters) if row.model]
-    if not rows:
-        asked = ", ".join(f"{name}={value!r}" for name, value in {"metric": metric, **filters}.items())
-        raise LookupError(f"no published number of a model fits {asked}")
-    return rows
+def _comparable(rows: Iterable[Result], allow: Collection[str]) -> list[Result]:
+    """Those rows that are about a model. Raises `Mixed`, or `LookupError` where there are none."""
+    found = [row for row in rows if row.model]
+    if not found:
+        raise LookupError("no published number of a model among these rows")
+    check_comparable(found, allow)
+    return found
 
 
 def _told_apart(rows: Iterable[Result], allow: Collection[str]) -> tuple[str, ...]:
@@ -231,7 +208,7 @@ def _told_apart(rows: Iterable[Result], allow: Collection[str]) -> tuple[str, ..
 
 
 def _label(row: Result, apart: Iterable[str]) -> str:
-    """A row's name: the model with what tells it from its namesakes."""
+    """A row's name: the model, with the columns that tell it from other rows of the model."""
     parts = [_value(row, name) for name in apart]
     inside = ", ".join(part for part in dict.fromkeys(parts) if part and part != row.model)
     return f"{row.model} ({inside})" if inside else row.model
@@ -245,7 +222,7 @@ def _value(row: Result, name: str) -> str:
 
 def in_words(rows: Sequence[Result], apart: Collection[str] = TELLS_APART) -> str:
     """What these numbers are: metric, split and level, and what else all of them share but for the columns `apart`."""
-    metric = f"{rows[0].metric} ({rows[0].unit})" if rows[0].unit else rows[0].metric
+    metric = "/".join(sorted({f"{row.metric} ({row.unit})" if row.unit else row.metric for row in rows}))
     splits = "/".join(sorted({row.split or "split not stated" for row in rows}))
     levels = "/".join(sorted({f"{row.level} level" if row.level else "level not stated" for row in rows}))
     shared = [_value(rows[0], name) for name in TELLS_APART if name not in apart]

@@ -1,8 +1,8 @@
 """The slides that several people make of one paper: a text file a slide in `summaries/<paper-id>/deck/`.
 
 `040-method-reader-a.md` is one of them: the number says where it goes, the rest is a name. Its first line is the
-heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. A file a
-slide, so that people who work on different slides never meet in one. `slides.shared` makes and shows them.
+heading (`# Method`), what follows is Markdown, as long as it takes; pictures lie in the paper's `figures/`. Each
+slide is a file, so that people who work on different slides do not conflict. `slides.shared_deck` makes and shows them.
 """
 
 import re
@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from labkit.survey.card.links import Folders, fault, links
 from labkit.survey.card.markdown import split_lines
-from labkit.survey.publication.files import SummaryError, decode, paper_folder
-from labkit.survey.publication.problems import Problem, Severity
+from labkit.survey.publication.files import paper_folder
+from labkit.survey.publication.problems import Problem, Severity, SummaryError
+from labkit.survey.publication.text_files import decode
 
 FOLDER = "deck"
 _NAME = re.compile(r"\d{3}-[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 _HEADING = re.compile(r"#[ \t]+(.*\S)[ \t]*")
-_CONFLICT = re.compile(r"(?:<{7}|>{7}) ")  # what git writes around what it could not merge
+_CONFLICT = re.compile(r"(?:<{7}|>{7}) ")  # git's marks around a conflict
 
 
 class Part(NamedTuple):
@@ -43,12 +44,12 @@ def deck_files(folder: Path) -> tuple[Path, ...]:
 def read_part(path: Path) -> Part:
     """The slide in a file. Raises `SummaryError` with the line of what is wrong, `OSError` where it cannot be read."""
     if not _NAME.fullmatch(path.name):
-        reason = "a slide is called by three digits for its place and a name: 045-limits.md"
-        raise SummaryError(path, f"{reason}; the name is of a-z, 0-9 and hyphens")
+        reason = "the name of a slide's file is three digits for its place and a word: 045-limits.md"
+        raise SummaryError(path, f"{reason}; use a-z, 0-9 and hyphens in it")
     lines = split_lines(decode(path, path.read_bytes(), "utf-8-sig"))
     for number, line in enumerate(lines, start=1):
         if _CONFLICT.match(line):
-            raise SummaryError(path, "git could not merge what stands here; choose, and take its marks out", number)
+            raise SummaryError(path, "git could not merge this part; choose one version and delete git's marks", number)
     first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     heading = _HEADING.fullmatch(lines[first]) if first < len(lines) else None
     if not heading:

@@ -57,7 +57,7 @@ def export(shelf: Shelf, to: str | Path, papers: Sequence[str] = ()) -> Path:
     if write is None:
         raise ValueError(f"{to.name} should end in one of {', '.join(_FORMATS)}{did_you_mean(to.suffix, _FORMATS)}")
     if to.resolve().is_relative_to(shelf.folder.resolve()):
-        raise ValueError(f"{to} is inside the library, among the files that people write; choose another place")
+        raise ValueError(f"{to} is inside the library, where people's own files are; choose another place")
     return write_atomically(to, lambda temporary: write(_chosen(shelf, papers), shelf, temporary))
 
 
@@ -72,7 +72,7 @@ def _chosen(shelf: Shelf, papers: Sequence[str]) -> list[Paper]:
 
 
 def bibtex(papers: Iterable[Paper]) -> str:
-    """The papers as BibTeX in UTF-8, keyed by their ids; folders of notes are no papers and left out."""
+    """The papers as BibTeX in UTF-8, with their ids as keys; folders of notes are left out."""
     import bibtexparser
     from bibtexparser.model import Entry
 
@@ -105,7 +105,7 @@ def _fields(paper: Paper, venue: str) -> list["Field"]:
 
 
 def _number(text: str) -> str:
-    """A number or an address as it is; styles do not want these escaped. One that could end its field is none."""
+    """A number or an address as it is, since styles do not want it escaped; empty if it could end its BibTeX field."""
     return "" if re.search(r"[\\{}\s]", text) else text
 
 
@@ -137,7 +137,7 @@ def results_table(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """A table as CSV; text that a spreadsheet would take for a formula has an apostrophe in front (see `spreadsheet`)."""
+    """A table as CSV; text that a spreadsheet would take for a formula gets an apostrophe in front (`csv_cells`)."""
     text = table.copy()
     for name in text.columns:
         if not pd.api.types.is_numeric_dtype(text[name]):

@@ -1,7 +1,7 @@
-"""The map of what is solved and what is not: datasets across, conditions down.
+"""The map of open questions: datasets across, conditions down, numbers and questions in the cells.
 
 A cell holds the published numbers measured on that dataset under that condition, and the questions that cards leave
-open there. A cell with questions and no number is a hole that somebody stands before; an empty one nobody has asked about.
+open there. A cell with questions and without a number is a hole. Nobody has asked about an empty cell.
 
 ```
 found = gap_map()
@@ -72,7 +72,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class GapMap:
-    """The cells, by dataset and condition, and both in the order of the map: what most is said about comes first."""
+    """The cells by dataset and condition. Both are in the order of the map: the fullest rows and columns first."""
 
     datasets: tuple[str, ...]
     conditions: tuple[str, ...]

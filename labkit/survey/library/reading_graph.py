@@ -1,4 +1,4 @@
-"""Which paper leads to which: what cards want read next, as nodes and edges, the unread among them.
+"""The graph of papers and what their cards want read next, with the unread papers.
 
 ```
 graph = reading_graph()
@@ -17,8 +17,6 @@ import pandas as pd
 
 from labkit.survey.library.shelf import Shelf, open_shelf
 
-READ = ("done", "reviewed")  # a card of this status means that its paper is read
-
 
 @dataclass(frozen=True)
 class ReadingGraph:
@@ -32,24 +30,11 @@ class ReadingGraph:
         """Papers without a finished card, those that most cards want read first."""
         return self.papers[~self.papers["read"]].sort_values(["wanted", "year"], ascending=[False, True], kind="stable")
 
-    def around(self, *paper_ids: str, steps: int = 1) -> "ReadingGraph":
-        """The papers within so many steps of these, either way, and the edges between them. Raises `LookupError`."""
-        absent = [one for one in paper_ids if one not in self.papers.index]
-        if absent:
-            raise LookupError(f"no paper {absent[0]!r} in the graph")
-        near = set(paper_ids)
-        for _ in range(steps):
-            touched = self.edges[self.edges["from"].isin(near) | self.edges["to"].isin(near)]
-            near |= {*touched["from"], *touched["to"]}
-        return self._only(near)
-
     def most_wanted(self, number: int) -> "ReadingGraph":
         """The papers with most edges, and the edges between them: a large library's graph at a size that can be drawn."""
         degree = Counter([*self.edges["from"], *self.edges["to"]])
         ranked = sorted(self.papers.index, key=lambda one: -degree[one])
-        return self._only(set(ranked[:number]))
-
-    def _only(self, kept: set[str]) -> "ReadingGraph":
+        kept = set(ranked[:number])
         edges = self.edges[self.edges["from"].isin(kept) & self.edges["to"].isin(kept)]
         return ReadingGraph(self.papers[self.papers.index.isin(kept)], edges.reset_index(drop=True))
 
@@ -61,9 +46,9 @@ def reading_graph(shelf: Shelf | None = None, *, reader: str = "") -> ReadingGra
     read, mentioned = set(), dict[str, str]()
     for card in shelf.cards:
         about = card.about
-        if about.status in READ and reader in ("", about.reader):
+        if about.finished and reader in ("", about.reader):
             read.add(card.paper)
-        for one in {(one.paper or one.text, one.text) for one in about.next}:
+        for one in dict.fromkeys((one.paper or one.text, one.text) for one in about.next):
             if one[0] != card.paper:
                 pointing[card.paper, one[0]] += 1
                 mentioned.setdefault(*one)

@@ -1,4 +1,4 @@
-"""A whole `summaries/` folder at once: every paper, every number, every card, and what cannot be read.
+"""Reads a whole `summaries/` folder: every paper, number and card, and the errors in them.
 
 ```
 shelf = open_shelf()                       # or open_shelf("some/folder"); files that did not change are not read again
@@ -10,7 +10,7 @@ shelf.errors                               # SummaryErrors, with file and line; 
 shelf.remember("words", shelf.items("card"), count_words)   # work something out of each file once, and keep it
 ```
 
-`library` reads one file and stops at what is wrong; the shelf goes on. What it reads it keeps by content (`kept`).
+`publication.files` reads one file and stops at an error; the shelf goes on. It keeps what it read by content (`cache`).
 """
 
 import functools
@@ -27,8 +27,10 @@ from labkit.runs.project import NO_PAPERS
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.schema import Card
 from labkit.survey.library import cache
-from labkit.survey.publication.files import SummaryError, decoded, parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.files import parse_paper, parse_results, summaries_folder
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import Paper, Result
+from labkit.survey.publication.text_files import decoded
 
 Kind = Literal["paper", "results", "card"]
 
@@ -45,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ShelvedCard:
-    """A card that can be read; its front matter is at hand, its text a call away."""
+    """A card that can be read: its front matter, and its text by `read()`."""
 
     item: Item
     _about: str = field(repr=False)
@@ -158,7 +160,7 @@ def open_shelf(folder: str | Path | None = None, *, progress: bool = False) -> S
     """
     root = Path(folder).expanduser() if folder is not None else summaries_folder()
     if not root.is_dir():
-        raise FileNotFoundError(f"{root} is no folder; it should hold <paper-id>/paper.yaml")
+        raise FileNotFoundError(f"{root} is not a folder; it should hold <paper-id>/paper.yaml")
     if (root / "paper.yaml").is_file():
         raise ValueError(f"{root} is the folder of one paper; name the one above, that holds <paper-id>/paper.yaml")
     root = Path(os.path.abspath(root))  # noqa: PTH100 (without `..`, which paths inside it are compared by)
@@ -251,7 +253,7 @@ def _as_json(item: Item, record: Paper | Card) -> str:
     try:
         return record.model_dump_json(exclude_unset=True)
     except ValueError as error:
-        raise SummaryError(item.path, f"holds something that is no text, number or date ({error})") from None
+        raise SummaryError(item.path, f"has a value that is not text, a number or a date ({error})") from None
 
 
 def _told(error: SummaryError) -> list[tuple[int | None, str, str]]:

@@ -15,7 +15,7 @@ SHOWN = 8  # candidates listed in an error
 
 
 class CiteError(LookupError):
-    """Not exactly one published number fits."""
+    """No published number fits, or more than one does."""
 
 
 def paper(paper_id: str) -> Paper:

@@ -1,6 +1,6 @@
-"""Cells of CSV files that no spreadsheet takes for a formula: text that looks like one gets an apostrophe in front."""
+"""Cells of CSV files that are safe in a spreadsheet: text that looks like a formula gets an apostrophe in front."""
 
-# Also the full-width forms, which some spreadsheets take for the plain ones.
+# Some spreadsheets read the full-width forms like the plain ones.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 

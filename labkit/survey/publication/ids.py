@@ -1,11 +1,11 @@
-"""Ids: names that can be part of a file's name everywhere, made of what people are and papers are called."""
+"""Ids: names that every file system can use, made from the names of people and the titles of papers."""
 
 import re
 import unicodedata
 
 
 def reader_id(name: str) -> str:
-    """The name, if it can be part of a file's name everywhere. Raises `ValueError` with one that can, made of it."""
+    """The name, if every file system can use it. Raises `ValueError` with a similar name that works."""
     if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) and len(name) <= 80:
         return name
     suggestion = ascii_id(name)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,13 +10,30 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-# What steers a terminal; and the halves of letters that stand for bytes of a name that is not UTF-8: they cannot be printed.
+# Characters that steer a terminal, and half letters, which stand for the bytes of a name that is not UTF-8.
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class SummaryError(ValueError):
+    """A file in `summaries/` that cannot be used: which file, which line, why."""
+
+    def __init__(
+        self,
+        path: Path,
+        reason: str,
+        line: int | None = None,
+        parts: Sequence["SummaryError"] = (),
+        suggestion: str = "",
+    ) -> None:
+        super().__init__(f"{path}{f', line {line}' if line else ''}: {reason}")
+        self.path, self.reason, self.line = path, reason, line
+        self.suggestion = suggestion  # what to do about it, where one can say
+        self.parts = tuple(parts) or (self,)  # everything that is wrong with the file, each with its own line
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Where it is, how bad it is, which rule found it, what it is with its evidence, and what to do about it."""
+    """A problem: its place, severity and rule, what is wrong with the evidence, and what to do about it."""
 
     path: Path
     line: int | None
@@ -32,7 +49,7 @@ class Problem:
 
 
 def plain(text: str) -> str:
-    """A text from somebody's file for a terminal: on one line, and without the characters that steer terminals."""
+    """A text from somebody's file, made safe for a terminal: on one line, without control characters."""
     return STEERING.sub(lambda c: f"\\x{ord(c[0]):02x}", text)
 
 

@@ -1,4 +1,4 @@
-"""Paper and Result: the schema of the files in `summaries/`. Records only; `library` reads them, `citing` looks numbers up.
+"""Paper and Result: the schema of the files in `summaries/`. Records only; `files` reads them, `cite` looks numbers up.
 
 A `Paper` is what is true of a paper whoever reads it; a `Result` is one number it published. Both say where each
 thing comes from, or that it is unsure.
@@ -20,10 +20,10 @@ Year = Annotated[int, Field(ge=1900, le=2100)]
 
 
 class Record(BaseModel):
-    """Frozen. A key that is nearly one of ours is a slip and refused; any other unknown key is somebody's own and kept."""
+    """A frozen record. A key that is nearly one of ours is refused as a slip; any other unknown key is kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
-    foreign: ClassVar[frozenset[str]] = frozenset()  # somebody else's keys that are known to be no slips
+    foreign: ClassVar[frozenset[str]] = frozenset()  # keys of other programs that are not slips of ours
 
     @model_validator(mode="before")
     @classmethod
@@ -69,7 +69,7 @@ class Person(Record):
 
 
 class Sourced(Record):
-    """Something that carries where it comes from, or is marked unsure."""
+    """A statement with its source, or marked unsure."""
 
     source: str = ""
     unsure: bool = False
@@ -195,7 +195,7 @@ class Paper(Record):
     titles: dict[Language, ShortText]
     aliases: tuple[str, ...] = ()  # what people call the paper or what it made: I3D, TSN
     authors: tuple[Person, ...] = ()
-    and_others: bool = False  # the authors are more than those listed
+    and_others: bool = False  # there are more authors than those listed
     year: Year | None = None
     venue: str = ""
     pages: str = ""
@@ -271,7 +271,7 @@ class Paper(Record):
 
 def _erratum_line(erratum: Erratum) -> str:
     e = html.escape
-    right = f"should be {e(erratum.correct)}" if erratum.correct else "which is right is not known"
+    right = f"should be {e(erratum.correct)}" if erratum.correct else "the right value is not known"
     return f"<li>{e(erratum.where)} prints {e(erratum.printed)}; {right}. {e(erratum.evidence)}</li>"
 
 
@@ -283,7 +283,7 @@ class Result(Record):
     """
 
     model: str = ""  # the network, as the papers call it; empty for a number about a dataset
-    variant: str = ""  # what sets it apart from its namesakes, or its name in this table
+    variant: str = ""  # tells it from other networks of this name, or is its name in this table
     dataset: str = ""
     dataset_copy: str = ""  # whose copy: copies of Kinetics differ in size
     split: str = ""

@@ -1,4 +1,4 @@
-"""From a reading queue into the library: the `paper.yaml` of a queued paper, so that a card of it can be written.
+"""Adds a queued paper to the library: writes its `paper.yaml`, so that readers can write cards of it.
 
 Everything in it comes from the venue's list, which is named as the source of its numbers; what the list does not say
 is left out.
@@ -11,14 +11,8 @@ from labkit.atomic import create
 from labkit.names import did_you_mean
 from labkit.survey.card.front_matter import written
 from labkit.survey.card.reviews import guess_language
-from labkit.survey.publication.files import (
-    SummaryError,
-    own_place,
-    paper_folder,
-    paper_ids,
-    parse_paper,
-    summaries_folder,
-)
+from labkit.survey.publication.files import own_place, paper_folder, paper_ids, parse_paper, summaries_folder
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.lists import Queued
 from labkit.survey.queue.people import people
 from labkit.survey.queue.references import compared
@@ -29,7 +23,7 @@ def add_paper(paper_id: str) -> Path:
     """Write `summaries/<id>/paper.yaml` of a queued paper; returns it.
 
     Raises `LookupError` with the nearest id where no queue has it, `FileExistsError` where the library has it already,
-    `SummaryError` where the list says too little (authors and year are needed), or in two ways who its authors are.
+    `SummaryError` where the list lacks authors or year, or its authors can be read in two ways.
     """
     waiting: dict[str, list[tuple[str, Queued]]] = {}
     for venue in venues():
@@ -43,7 +37,7 @@ def add_paper(paper_id: str) -> Path:
         )
     if len({compared(one.title) for _, one in waiting[paper_id]}) > 1:
         where = ", ".join(f"{queue_path(venue)} line {one.line} ({one.title})" for venue, one in waiting[paper_id])
-        raise LookupError(f"{paper_id} is the id of several papers: {where}; give them ids of their own there")
+        raise LookupError(f"{paper_id} is the id of several papers: {where}; give each its own id there")
     venue, one = waiting[paper_id][0]
     try:
         text = _paper_yaml(one, venue)
@@ -76,5 +70,5 @@ def _paper_yaml(one: Queued, venue: str) -> str:
 
 
 def _spoken(venue: str) -> str:
-    """A venue as one says it, of its queue's name: `CVPR 2018` of `cvpr-2018`."""
+    """The name of a venue from its queue's name: `CVPR 2018` from `cvpr-2018`."""
     return re.sub(r"^[a-z]+(?=-|$)", lambda found: found[0].upper(), venue).replace("-", " ")

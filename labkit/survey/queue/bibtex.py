@@ -1,7 +1,7 @@
 """BibTeX and biblatex as people write them, read into plain fields: LaTeX decoded, strings put in, crossrefs followed.
 
-What is odd but readable (a field or a key given twice, a volume among papers) is read and noted; only what is no entry
-at all is a problem.
+Odd but readable entries (a field or a key given twice, a volume among papers) are read and noted. Only what cannot be
+read is a problem.
 """
 
 import logging
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.survey.publication.files import SummaryError
+from labkit.survey.publication.problems import SummaryError
 
 if TYPE_CHECKING:
     from bibtexparser.model import Block, Entry
 
 # Entries that hold papers or fields for others.
 VOLUMES = frozenset(["proceedings", "mvproceedings", "collection", "mvcollection", "periodical", "xdata", "set"])
-# What a paper takes from the volume that its crossref names: not its title, editors, pages or numbers.
+# The fields that a paper takes from the volume in its crossref: not title, editors, pages or numbers.
 _OF_A_VOLUME = ("year", "date", "eventdate", "booktitle", "journal", "journaltitle", "series")
 _VERBATIM = frozenset(["url", "doi", "eprint", "file", "crossref", "xdata", "eprinttype", "archiveprefix"])
 _LATEX = re.compile(r"[\\$~]|--|``|''")
@@ -42,7 +42,7 @@ class BibEntry:
 
 @dataclass
 class BibList:
-    """The papers of a file, what of it cannot be used, and what was read though it is odd."""
+    """The papers of a file, the entries that cannot be used, and notes on odd entries that were read."""
 
     entries: list[BibEntry] = field(default_factory=list)
     problems: list[SummaryError] = field(default_factory=list)
@@ -50,7 +50,7 @@ class BibList:
 
 
 def read_bibtex(path: Path, text: str) -> BibList:
-    """All papers of a BibTeX text. Raises `SummaryError` where it cannot be taken apart at all."""
+    """All papers of a BibTeX text. Raises `SummaryError` if the text cannot be read at all."""
     from bibtexparser.model import Entry, ParsingFailedBlock, String
 
     found = BibList()
@@ -65,20 +65,20 @@ def read_bibtex(path: Path, text: str) -> BibList:
             strings[inner.key.casefold()] = inner.value
         elif isinstance(block, ParsingFailedBlock):
             reason = " ".join(str(getattr(block.error, "abort_reason", "") or "it is not whole").split())
-            found.problems.append(SummaryError(path, f"no whole BibTeX entry: {reason}", (block.start_line or 0) + 1))
+            found.problems.append(SummaryError(path, f"a broken BibTeX entry: {reason}", (block.start_line or 0) + 1))
     entries = [_entry(one, strings, path, found) for one in raw]
     _note_keys(entries, path, found)
     entries = _decoded_entries(_with_volumes(entries, path, found))
     for one in entries:
         if one.kind in VOLUMES:
-            found.notes.append(SummaryError(path, f"{one.key}: @{one.kind} is no paper; left out", one.line))
+            found.notes.append(SummaryError(path, f"{one.key}: @{one.kind} is not a paper; left out", one.line))
         else:
             found.entries.append(one)
     return found
 
 
 def decoded(texts: Sequence[str]) -> list[str]:
-    """LaTeX as plain text, math too: `O(n)` for `$\\mathcal{O}(n)$`. Braces around words stay; what is no LaTeX stays."""
+    """LaTeX as plain text, math too: `O(n)` for `$\\mathcal{O}(n)$`. Braces around words stay, and so does all other text."""
     from bibtexparser import Library
     from bibtexparser.middlewares import LatexDecodingMiddleware
     from bibtexparser.model import Entry, Field
@@ -99,7 +99,7 @@ def unbraced(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Percent and ampersand, and a dollar that has no other, are themselves: a list has no comments and no tables."""
+    """Escape percent, ampersand and a single dollar: a list of papers has no LaTeX comments, tables or open formulas."""
     text = re.sub(r"(?<!\\)[%&]", r"\\\g<0>", text)
     return re.sub(r"(?<!\\)\$", r"\\$", text) if len(re.findall(r"(?<!\\)\$", text)) % 2 else text
 
@@ -109,11 +109,11 @@ def _blocks(path: Path, text: str) -> "Iterable[Block]":
 
     log = logging.getLogger("bibtexparser")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # what it would log is among the problems
+    log.setLevel(logging.CRITICAL)  # its warnings are among the problems
     try:
         return list(bibtexparser.parse_string(text, parse_stack=[]).blocks)
     except Exception as error:
-        raise SummaryError(path, f"no BibTeX that can be taken apart: {error}") from None
+        raise SummaryError(path, f"BibTeX that cannot be read: {error}") from None
     finally:
         log.setLevel(level)
 
@@ -160,7 +160,7 @@ def _note_keys(entries: Sequence[BibEntry], path: Path, found: BibList) -> None:
     for one in entries:
         other = first.setdefault(one.key, one)
         if one.key and other is not one:
-            told = f"the key {one.key} stands on line {other.line} too; both entries are read"
+            told = f"the key {one.key} is on line {other.line} too; both entries are read"
             found.notes.append(SummaryError(path, told, one.line))
 
 
@@ -174,7 +174,7 @@ def _with_volumes(entries: Sequence[BibEntry], path: Path, found: BibList) -> li
         for link, named in links:
             other = by_key.get(named.casefold())
             if other is None and len(seen) > 1:
-                continue  # told where it is itself looked at
+                continue  # reported for that entry itself
             if other is None:
                 told = f"{one.key}: its {link} {named} is not in the list"
                 found.notes.append(SummaryError(path, told, one.line))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.survey.publication.files import SummaryError
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.bibtex import BibEntry, decoded, read_bibtex, unbraced
 from labkit.survey.queue.people import Order, read_authors
 from labkit.survey.queue.references import ARXIV, DOI, compared
@@ -35,7 +35,7 @@ class Queued:
 
 
 class Listed(NamedTuple):
-    """A list as read: its papers, what in it could not be used, and what was read though it is odd.
+    """A list as read: its papers, the entries that cannot be used, and notes on odd entries that were read.
 
     Papers have no id yet where the list gives none.
     """
@@ -65,7 +65,7 @@ _COLUMN_OF = {compared(word): column for column, words in _CALLED.items() for wo
 def read_papers(path: Path, text: str, order: Order = "") -> Listed:
     """The papers of a list's text; `order` says how names are read that can be read in two ways (see `people`).
 
-    Raises `SummaryError` for a file whose ending says that it is no list, or that cannot be read at all.
+    Raises `SummaryError` for a file with another ending, or one that cannot be read at all.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -77,7 +77,7 @@ def read_papers(path: Path, text: str, order: Order = "") -> Listed:
     for one, who in zip(listed.papers, authors, strict=True):
         papers.append(replace(_tidy(one), authors=str(who), source=path.name))
         if who.doubt:
-            told = f"{who.doubt}; it is queued with a question mark, for you to settle"
+            told = f"{who.doubt}; it is queued with a question mark; please decide"
             doubts.append(SummaryError(path, told, one.line))
     return Listed(tuple(papers), listed.problems, (*listed.notes, *doubts))
 
@@ -109,7 +109,7 @@ def _table(path: Path, text: str) -> Listed:
 
 
 def _cells(header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
-    """What a row says; of two columns for one thing (Zotero's Publication Year and Date) the first that says something."""
+    """The values of a row; of two columns for one thing (Zotero's Publication Year and Date) the first with a value."""
     values: dict[str, str] = {}
     for name, cell in zip(header, row, strict=False):
         if name and cell.strip():

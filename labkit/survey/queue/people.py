@@ -1,8 +1,8 @@
-"""Who wrote a paper, of the words of a list: one name a person, where the words can be read in one way only.
+"""Reads authors from a list: one name per person, where the words can be read in one way only.
 
 A comma stands between two people in one list (`Ada Example, Ben Sample`) and inside a name in another (`Example, Ada`).
 `read_authors` reads a whole column, so that a cell that can be read in one way only decides how its neighbours are
-read. What stays open is marked with a question mark and read by nobody until somebody has settled it.
+read. Authors that stay open get a question mark, and are not used until somebody has decided.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 Order = Literal["names", "family-first", ""]
 ORDERS: tuple[Order, ...] = ("names", "family-first")  # what a comma is: between whole names, or inside `Family, Given`
-OPEN = "? "  # begins what can be read in two ways
+OPEN = "? "  # marks authors that can be read in two ways
 OTHERS = "and others"
 
 _SEMICOLON = re.compile(r"\s*[;；]\s*")
@@ -84,7 +84,7 @@ def person(name: str) -> dict[str, str]:
             else (" ".join(words[first:]), " ".join(words[:first]))
         )
     both = {"given": re.sub(r"[{}]", "", given).strip(), "family": re.sub(r"[{}]", "", family).strip()}
-    if not both["family"]:  # nothing but braces: what there is, is the family
+    if not both["family"]:  # nothing but braces: take it as the family
         both = {"given": "", "family": both["given"]}
     return {key: value for key, value in both.items() if value}
 
@@ -212,7 +212,7 @@ def _piece(parts: list[str], *, semicolons: bool, bibtex: bool) -> _Piece:
     families = parts[::2]
     pairs = len(parts) % 2 == 0 and not any(map(_is_no_family, families)) and (len(parts) == 2 or not semicolons)
     family_first = tuple(f"{parts[i]}, {parts[i + 1]}" for i in range(0, len(parts), 2)) if pairs else None
-    if semicolons:  # then a comma is not between people: what follows a whole name is where they work
+    if semicolons:  # then a comma is not between people: the affiliation follows the whole name
         return _Piece((parts[0],) if _is_whole(parts[0]) else None, family_first, len(parts))
     whole = all(_is_whole(part) and (" " in part or not bibtex) for part in parts)
     return _Piece(tuple(parts) if whole else None, family_first, len(parts))
@@ -229,7 +229,7 @@ def _is_whole(part: str) -> bool:
 
 
 def _is_no_family(part: str) -> bool:
-    """Whether this cannot be a family name alone: it has initials, or more Chinese, Japanese, Korean letters than one."""
+    """Whether this cannot be a family name alone: it has initials, or several Chinese, Japanese or Korean letters."""
     if part.startswith("{"):
         return False
     initials = any(_INITIALS.fullmatch(word) for word in part.split())
@@ -243,7 +243,7 @@ def _cut(text: str, separator: re.Pattern[str]) -> list[str]:
         depth += letter in "{([（"
         depths.append(depth)
         depth = max(depth - (letter in "})]）"), 0)
-    if depth:  # one is never closed, so it says nothing
+    if depth:  # a bracket does not end, so brackets mean nothing here
         depths = [0] * len(text)
     pieces, start = [], 0
     for found in separator.finditer(text):

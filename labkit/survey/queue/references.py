@@ -1,7 +1,7 @@
 """Which paper of the library a reader means: a title in any language, cut short or misspelt, a short name, an arXiv number.
 
-`resolve` gives candidates with a score and what matched; `settled` the one that is beyond doubt, if there is one. Two
-papers that fit alike are nobody's business but the reader's: nothing is chosen then.
+`resolve` gives candidates with a score and what matched; `settled` gives the certain one, if there is one. Where two
+papers fit alike, the reader decides.
 """
 
 import bisect
@@ -17,7 +17,7 @@ from labkit.survey.publication.files import paper_ids, read_paper
 from labkit.survey.publication.schema import Paper
 
 CERTAIN = 0.85  # from this score on a candidate may be taken without asking
-NEAR = 0.75  # from this score on a line is a paper's name, whichever paper that is
+NEAR = 0.75  # from this score on a line names some paper
 APART = 0.05  # and only where the next one is this far behind
 SHOWN = 5
 MOST_BREAKS = 12  # of a reference; beyond the twelfth comma no title begins
@@ -25,14 +25,14 @@ ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]\d)")
 DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"'<>\])},]+)", re.IGNORECASE)
 _CUT = re.compile(r"…+|\.{2,}|．{2,}|。{2,}|⋯+")
 _QUOTED = re.compile(r"[\"“”«「『《]([^\"“”»」』》]{4,})[\"“”»」』》]")
-# What a line that names a paper has: a link, its number in a list of references, a year, quotes, the dots of a cut title.
+# The signs of a line that names a paper: a link, its number in a list of references, a year, quotes, the dots of a cut title.
 _MARKED = re.compile(rf"https?://|\]\(|\[\d{{1,3}}\]|(?<!\d)(?:19|20)\d\d(?!\d)|['’]\d\d\b|{_QUOTED.pattern}|…|\.\.\.")
 _BREAKS = re.compile(r"[,.:;，．、。：；()（）\[\]［］【】]+\s*|\s[-–—|]\s")
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Candidate(NamedTuple):
-    """A paper that may be meant: how surely (0-1), and which of its names matched."""
+    """A paper that a reference may mean: the score (0-1), and which of its names matched."""
 
     paper: str
     score: float
@@ -44,7 +44,7 @@ Named = dict[str, list[tuple[str, str]]]  # a name as it is compared → papers,
 
 @dataclass(frozen=True)
 class Names:
-    """What papers can be called by. Make it once with `Names.of`, for a library's worth of references."""
+    """The names of papers. Make it once with `Names.of`, for many references."""
 
     titles: Named = field(default_factory=dict)
     aliases: Named = field(default_factory=dict)
@@ -161,11 +161,6 @@ def listed(section: str) -> tuple[Listed, ...]:
     return tuple(found)
 
 
-def listed_titles(section: str) -> tuple[str, ...]:
-    """The same as titles alone."""
-    return tuple(one.text for one in listed(section))
-
-
 def _linked(link: re.Match[str]) -> str:
     """A link's words; its number, where the address has one that they lack."""
     number = ARXIV.search(link[2]) or DOI.search(link[2])
@@ -230,7 +225,7 @@ def _ends_a_part(plain: str, title: str) -> bool:
 
 
 def _by_alias(text: str, names: Names) -> list[Candidate]:
-    """Short names: alone, or as the first words before brackets. A keyword that one paper alone has is a hint, no more."""
+    """Short names: alone, or as the first words before brackets. A keyword that only one paper has is a hint."""
     found = []
     before = re.split(r"[(（\[:：,、]", text, maxsplit=1)[0]
     for words, score in ((text, 0.95), (before, 0.9), (text.split(maxsplit=1)[0] if text else "", 0.7)):

@@ -1,4 +1,4 @@
-"""Whether two papers are one: by a number, or by title, year and first author together; a title alone is no proof.
+"""Says whether two papers are the same: by a number, or by title, year and first author. The title alone is not enough.
 
 Two "Editorial"s of two years are two papers. Whatever is decided comes with its reason, for the reader to see.
 """
@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
 
 
 def compare(one: Known, other: Known) -> Verdict:
-    """Whether two papers are one; for who have neither a number nor a title in common there is no reason to ask."""
+    """Whether two papers are the same. They must share a number or a title."""
     titles = [title for title in other.titles if compared(title) in set(map(compared, one.titles))]
     apart = _apart(one, other)
     shared = sorted(one.numbers & other.numbers)
@@ -65,7 +65,7 @@ def compare(one: Known, other: Known) -> Verdict:
 
 
 def _apart(one: Known, other: Known) -> list[str]:
-    """What both say and say differently."""
+    """The fields that both have, with different values."""
     ours, theirs = ({number for number in side.numbers if number.startswith("arXiv")} for side in (one, other))
     apart: list[tuple[str, Set[str], Set[str]]] = [
         ("another year", one.years, other.years),

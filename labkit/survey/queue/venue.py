@@ -1,8 +1,8 @@
 """A venue's list of papers as a reading queue: `summaries/queue/<venue>.csv`, one paper a line, by session.
 
-`read_list` reads what venues publish (BibTeX, CSV), `enqueue` adds it to the queue, `queued` reads the queue. A line
-per paper, so that two people's additions merge; papers that the library has carry its id. Nothing is guessed in
-silence: what a list says in two ways is marked, and what is taken for the same paper is told with the reason.
+`read_list` reads what venues publish (BibTeX, CSV), `enqueue` adds it to the queue, `queued` reads the queue. Each paper
+is a line, so that the additions of two people merge. Papers of the library have its id. Every guess is
+reported: authors that can be read in two ways are marked, and papers taken for the same are named with the reason.
 """
 
 import csv
@@ -15,8 +15,10 @@ from pathlib import Path
 from labkit.atomic import write_atomically
 from labkit.names import did_you_mean
 from labkit.survey.publication.csv_cells import guarded, unguarded
-from labkit.survey.publication.files import SummaryError, own_place, read_text, summaries_folder
+from labkit.survey.publication.files import own_place, summaries_folder
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.problems import SummaryError
+from labkit.survey.publication.text_files import read_text
 from labkit.survey.queue.lists import Listed, Queued, read_papers
 from labkit.survey.queue.people import ORDERS, Order, first_family
 from labkit.survey.queue.references import Names
@@ -68,7 +70,7 @@ def enqueue(
         for note in notes:
             tell(SummaryError(Path(paper.source), f"{paper.title!r}: {note}", paper.line or None))
         if made == "":
-            reason = f"no id can be made of {paper.title!r}; give it an arXiv number, a DOI or a column id"
+            reason = f"cannot make an id from {paper.title!r}; give it an arXiv number, a DOI or a column id"
             problems.append(SummaryError(Path(paper.source), reason, paper.line or None))
         elif made is not None:
             making.add(replace(paper, id=made))
@@ -101,16 +103,16 @@ class _Making:
             if verdict.same:
                 known = self._lines[other.id]
                 silent = known not in self.added and _says_the_same(paper, known)
-                return None, [] if silent else [f"taken for {other.id}, which is queued: {verdict.why}"]
-            notes.append(f"another paper than {other.id}, which is queued: {verdict.why}")
+                return None, [] if silent else [f"the same paper as {other.id} in the queue: {verdict.why}"]
+            notes.append(f"not the same paper as {other.id} in the queue: {verdict.why}")
         for other, verdict in self._library.verdicts(about):
             # A number decides here: the line stays, under the library's id.
             same = verdict.same or bool(about.numbers & other.numbers)
             if same and other.id not in self._lines:
-                return other.id, [*notes, f"taken for {other.id} of the library: {verdict.why}"]
+                return other.id, [*notes, f"the same paper as {other.id} in the library: {verdict.why}"]
             if verdict.same:
-                return None, [*notes, f"taken for {other.id} of the library, which is queued: {verdict.why}"]
-            notes.append(f"another paper than {other.id} of the library: {verdict.why}")
+                return None, [*notes, f"the same paper as {other.id}, in the library and queued: {verdict.why}"]
+            notes.append(f"not the same paper as {other.id} in the library: {verdict.why}")
         return self._own_id(paper, notes), notes
 
     def _own_id(self, paper: Queued, notes: list[str]) -> str:
@@ -119,7 +121,7 @@ class _Making:
         if given in self._taken and given not in self._lines:
             return given  # the list says itself which paper of the library it is
         if given in taken:
-            notes.append(f"its id {given} is another paper's; it gets one of its own")
+            notes.append(f"its id {given} belongs to another paper; this one gets a new id")
         made = given if given not in taken else ""
         made = made or paper_id(paper, taken)
         key = ascii_id(paper.key)
@@ -146,7 +148,7 @@ def queued(venue: str) -> tuple[Queued, ...]:
             values = {name: unguarded(row.get(name) or "") for name in COLUMNS}
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", values["id"]):
                 raise SummaryError(
-                    path, f"id {values['id']!r} is no id: small ASCII letters, digits, hyphens", rows.line_num
+                    path, f"id {values['id']!r} is not an id; use small ASCII letters, digits, hyphens", rows.line_num
                 )
             made.append(Queued(**values, line=rows.line_num))
     except csv.Error as error:

@@ -1,9 +1,9 @@
-"""All cards as a table with facets: who read what, in which language, about which datasets and models, how far.
+"""All cards as a table with facets: reader, language, datasets, models, year, status.
 
 ```
 gallery(language="ja", role="limitation")     # a DataFrame, one row a card
 gallery(query="過学習", status="done")          # with full-text search
-facets(gallery())                              # how many cards each value of each facet has
+facets(records(shelf))["language"]             # how many cards each value of a facet has
 ```
 
 A paper that nobody has a card of stands in it too, with the status "no card". The page of the same name in the built
@@ -12,7 +12,7 @@ course has the same rows; `records` is what both are made of.
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,8 +28,8 @@ FACETS = ("language", "role", "keyword", "dataset", "model", "year", "status", "
 # The column of a facet in the table; several values in a row are a tuple.
 COLUMNS = {"role": "roles", "keyword": "keywords", "dataset": "datasets", "model": "models"}
 NO_CARD = "no card"
-LONGEST = 4000  # characters of a card that the page's own search looks through
-SUMMARY = 240  # of what a card says first
+LONGEST = 4000  # characters of a card that the search on the page reads
+SUMMARY = 240  # characters of a card's summary
 
 
 def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int | Sequence[Any]) -> pd.DataFrame:
@@ -42,40 +42,43 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
     for name in chosen:
         if name not in FACETS:
             raise TypeError(f"no facet {name!r}{did_you_mean(name, FACETS)} There are {', '.join(FACETS)}")
-    rows = [{key: value for key, value in record.items() if key != "text"} for record in records(shelf)]
-    columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
-    table = pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
+    rows = list(records(shelf))
     for name, wanted in chosen.items():
         values = [wanted] if isinstance(wanted, str | int) else list(wanted)
-        known = facets(table).loc[name].index if name in facets(table).index else pd.Index([])
-        keys = {folded(value) for value in known}
+        known = {folded(value): value for value in facets(rows)[name]}
         for value in values:
-            if folded(value) not in keys:
-                hint = did_you_mean(str(value), map(str, known))
+            if folded(value) not in known:
+                hint = did_you_mean(str(value), known.values())
                 raise ValueError(
-                    f"no card among these has {name} {value!r}{hint} There are {', '.join(map(str, known))}"
+                    f"no card among these has {name} {value!r}{hint} There are {', '.join(known.values())}"
                 )
-        table = table[_fit(table[COLUMNS.get(name, name)], {folded(value) for value in values})]
+        keys = {folded(value) for value in values}
+        rows = [row for row in rows if keys & {folded(value) for value in values_of(row, name)}]
+    columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
+    table = pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
     return _found(shelf, table, query) if query else table.reset_index(drop=True)
 
 
-def facets(table: pd.DataFrame) -> pd.Series:
-    """How many rows of a gallery have each value: a series of counts indexed by facet and value, the most frequent first."""
-    counts: dict[tuple[str, str], int] = {}
-    for name in FACETS:
-        column = table[COLUMNS.get(name, name)]
-        values = Counter(value for cell in column for value in (cell if isinstance(cell, tuple) else (cell,)))
-        counts |= {
-            (name, str(value)): times for value, times in values.most_common() if not pd.isna(value) and value != ""
-        }
-    index = pd.MultiIndex.from_tuples(counts, names=["facet", "value"]) if counts else None
-    return pd.Series(list(counts.values()), index=index, name="cards", dtype="int64")
+def facets(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """How many rows of `records` have each value: facet → value → rows, the most frequent value first."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for row in rows:
+        for name, counter in counts.items():
+            counter.update(values_of(row, name))
+    return {name: dict(counter.most_common()) for name, counter in counts.items()}
+
+
+def values_of(row: Mapping[str, Any], facet: str) -> tuple[str, ...]:
+    """The values that a row of `records` has for a facet, as text, each once."""
+    value = row[COLUMNS.get(facet, facet)]
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(dict.fromkeys(str(one) for one in values if one not in ("", None)))
 
 
 def records(shelf: Shelf) -> Iterator[dict[str, Any]]:
     """The rows of the gallery as plain data, with the `text` that a page searches; sorted by paper, papers alone last.
 
-    `path` is the card's file in the library, `rich` a tuple where a row may have several values.
+    `path` is the card's file in the library. A column with several values in a row is a tuple.
     """
     measured = {paper: _measured(rows) for paper, rows in shelf.results.items()}
     with_card = set()
@@ -129,7 +132,7 @@ def _measured(rows: Sequence[Result]) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _read(item: Item, data: bytes) -> dict[str, Any]:
-    """What the gallery needs of a card's text."""
+    """The parts of a card's text that the gallery needs."""
     card = CardFile.parse(data, item.path)
     parts = [text for _, _, text in card_parts(card.about, card) if text]
     filled = dict.fromkeys(one.role for one in card.sections if one.role and one.text.strip())
@@ -142,13 +145,6 @@ def _read(item: Item, data: bytes) -> dict[str, Any]:
 
 def _short(text: str) -> str:
     return text if len(text) <= SUMMARY else text[: SUMMARY - 1].rstrip() + "…"
-
-
-def _fit(column: pd.Series, wanted: set[str]) -> list[bool]:
-    return [
-        any(folded(value) in wanted for value in (cell if isinstance(cell, tuple) else (cell,)) if not pd.isna(value))
-        for cell in column
-    ]
 
 
 def _found(shelf: Shelf, table: pd.DataFrame, query: str) -> pd.DataFrame:

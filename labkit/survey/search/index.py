@@ -6,7 +6,7 @@ search("overfit", language="ja", role="results")
 index = open_index(shelf)                  # for many questions
 ```
 
-`words` cuts the text; SQLite's FTS5 holds the terms. The index lies in labkit's cache folder, one file per library;
+`card.words` cuts the text; SQLite's FTS5 holds the terms. The index lies in labkit's cache folder, one file per library;
 only files that changed are indexed again.
 """
 
@@ -91,7 +91,7 @@ class Hits(tuple[Hit, ...]):
 
 
 def search(question: str, *, shelf: Shelf | None = None, **filters: Any) -> Hits:
-    """What fits a question in the library, the best first. Filters as for `Index.search`."""
+    """The papers and cards that fit a question, the best first. Filters as for `Index.search`."""
     with contextlib.closing(open_index(shelf)) as index:
         return index.search(question, **filters)
 
@@ -111,7 +111,7 @@ class Index:
             self.place = _place(shelf.folder)
             self._connection = _opened(self.place)
             self._bring_up_to_date()
-        except (OSError, sqlite3.Error) as error:  # not to be written, or broken: without a file it works as well
+        except (OSError, sqlite3.Error) as error:  # read-only or broken: it works without a file as well
             if (
                 self.place
                 and isinstance(error, sqlite3.DatabaseError)
@@ -130,7 +130,7 @@ class Index:
     def search(
         self, question: str, *, kind: str = "", language: str = "", role: str = "", reader: str = "", limit: int = 20
     ) -> Hits:
-        """What has all words of a question; where nothing has all, what has any. "Quoted words" must follow each other.
+        """Papers and cards with all words of a question, else with any of them. "Quoted words" must follow each other.
 
         `kind` is paper or card; `role` a section's role, or title, claims, questions. Raises `ValueError` for a
         question without a word and for a filter that is unknown.
@@ -189,7 +189,7 @@ class Index:
             connection.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in known - here.keys()])
             terms_kept = connection.execute("SELECT count(*) FROM terms").fetchone()[0]
             if terms_kept > 1000 and terms_kept > 2 * len(known & here.keys()):
-                known = set()  # mostly terms of what is gone
+                known = set()  # most terms belong to deleted files
                 connection.execute("DELETE FROM entries")
                 connection.execute("INSERT INTO terms (terms) VALUES ('delete-all')")
             self._add({key for key in here if key not in known})
@@ -262,7 +262,7 @@ def _entries(shelf: Shelf, wanted: set[str]) -> Iterator[tuple[tuple[str, ...], 
 
 def _composed(parts: Iterable[Part]) -> list[Part]:
     composed = ((field, *(unicodedata.normalize("NFC", one) for one in said)) for field, *said in parts)
-    # What steers a terminal is no word, and a hit is shown on one.
+    # Control characters are left out of the text: a terminal shows the hits.
     return [
         (field, STEERING.sub(" ", heading), STEERING.sub(" ", text))
         for field, heading, text in composed
@@ -287,7 +287,7 @@ def _paper_parts(paper: Paper) -> Iterator[Part]:
 
 
 def card_parts(about: Any, card: CardFile) -> Iterator[Part]:
-    """What is searched of a card: field, heading and plain text of its front matter and of every section."""
+    """The searched parts of a card: field, heading and plain text, for the front matter and every section."""
     yield "keywords", "keywords", ", ".join(about.keywords)
     yield "other", "goal", about.goal
     yield "claims", "claims", " ".join(f"{claim.text} {claim.evidence}".strip() for claim in about.claims)

@@ -1,4 +1,4 @@
-"""The place of a text where most of what was asked for stands, short enough for a list of hits."""
+"""The place in a text with most of the words asked for, short enough for a list of hits."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Snippet(NamedTuple):
 
 
 def snippet(parts: Sequence[Part], wanted: Sequence[Wanted]) -> Snippet:
-    """The part that has most of what was asked for, the first of equals, around the first of its words."""
+    """The part with most of the words asked for (the first of equals), cut around the first of them."""
     field, heading, text = parts[0] if parts else ("other", "", "")
     places: list[Place] = []
     most = 0

@@ -8,8 +8,8 @@ write_slides(stream_deck("Kinetics"), "kinetics.html")
 
 The file needs no network and no other file. Arrows and space walk, `o` or Escape shows all, `f` fills the screen,
 `?view=print` behind the address lays them out for printing. Cards carry their version; the last slide is its history.
-`decks` and `sections` decide what stands on a slide, `paging` how much, `page` writes the file. `shared` is the deck of a
-paper that several people improve.
+`decks` and `sections` decide what stands on a slide, `paging` how much, `page` writes the file. `shared_deck` is the
+deck of a paper that several people improve.
 """
 
 from labkit.survey.slides.decks import card_deck, session_deck, stream_deck

@@ -1,4 +1,4 @@
-"""What stands on the slides: of one card, of a session, of a stream. Everything of a reader goes through `markup`."""
+"""The slides of one card, of a session, of a stream. All text of readers goes through `markup`."""
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ def card_deck(card: CardFile) -> Deck:
 def session_deck(
     title: str, papers: Sequence[str], *, language: CardLanguage = "en", untaken: Iterable[str] = ()
 ) -> Deck:
-    """Several papers: a list, then one column a paper with the card in this language, or the nearest there is.
+    """Several papers: a list, then one column per paper with its card in this language, else in another.
 
     `untaken` are titles that the library does not have. Raises `LookupError` for an unknown id, `ValueError` for none.
     """
@@ -43,7 +43,7 @@ def session_deck(
 
 
 def venue_deck(venue: str, session: str = "", *, language: CardLanguage = "en") -> Deck:
-    """What a venue's reading queue has for a session, or all of it; papers that the library lacks by their titles.
+    """The papers of a venue's reading queue, all or of one session. Papers outside the library are shown by title.
 
     Raises `LookupError`, naming the nearest, for a venue or a session that is not there.
     """

@@ -1,4 +1,4 @@
-"""The few words that slides add to a card's own, in its language."""
+"""The words that slides add to a card's text, in its language."""
 
 from labkit.survey.card.schema import CardLanguage
 

@@ -1,4 +1,4 @@
-"""How much goes on one slide: Markdown cut between its blocks, and a block that is too tall where its kind can be cut.
+"""Cuts Markdown into slides: between its blocks, and inside a block that is too tall for one slide.
 
 A list is cut between items, a table between rows, its head repeated, code between lines, its fence kept, a paragraph
 between sentences, a quote or an item as what is in it. Only where to cut is decided here, by an estimate of the lines
@@ -17,11 +17,11 @@ from labkit.survey.card.markdown import parser, split_lines
 LINES = 12  # that fit below a heading
 COLUMNS = 84  # Latin letters in a line; a Chinese, Japanese or Korean character takes two
 _SENTENCE = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+(?=\S)")
-_CLAUSE = re.compile(r"(?<=[、，；])|\s+")  # where a sentence is cut that is itself too tall
+_CLAUSE = re.compile(r"(?<=[、，；])|\s+")  # where a sentence that is too tall is cut
 _ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?: {1,4}(?=\S)|[ \t]|$)", re.MULTILINE)
 _QUOTE = re.compile(r"^ {0,3}> ?", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-# What would make another block of the rest of a paragraph, if it stood at its head.
+# Signs that would turn the rest of a paragraph into another kind of block.
 _MARK = re.compile(r"#{1,6}(?:\s|$)|>|[-+*](?:\s|$)|`{3}|~{3}|\[[^\]]*\]:|\d{1,9}(?=[.)](?:\s|$))")
 
 
@@ -34,10 +34,10 @@ class Block(NamedTuple):
 
 
 def pages(text: str, lines: float = LINES) -> tuple[str, ...]:
-    """The text on as many slides as it takes, each Markdown but for the definitions of links; none for no words."""
+    """The text cut for as many slides as it takes, as Markdown without the definitions of links."""
     made: list[str] = []
     room = 0.0
-    heading = ""  # goes where what it stands above goes
+    heading = ""  # a heading stays with the text below it
     for block in blocks(text):
         if block.kind == "heading_open":
             heading += block.text + "\n\n"
@@ -55,7 +55,7 @@ def pages(text: str, lines: float = LINES) -> tuple[str, ...]:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a text in order, each item of a list one. Definitions of links are none."""
+    """The blocks of a text in order; each item of a list is a block, definitions of links are left out."""
     lines = split_lines(text)
     for token in parser().parse(text, {}):
         if token.map is None or token.nesting < 0 or token.level > 1:

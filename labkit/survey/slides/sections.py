@@ -1,4 +1,4 @@
-"""A card's sections as slides, with every word that its reader wrote: only what the title slide says is not said again."""
+"""A card's sections as slides, with every word of the reader. Only the words of the title slide are not repeated."""
 
 import functools
 import html
@@ -22,7 +22,7 @@ BRIEF: frozenset[Role] = frozenset({"what", "novelty", "results", "validation", 
 
 
 class Topic(NamedTuple):
-    """What goes below one heading of a slide, both Markdown."""
+    """The heading of a slide and the text below it, both Markdown."""
 
     heading: str
     text: str
@@ -57,20 +57,20 @@ def topic_slides(topic: Topic, show: Callable[[str], str], language: str) -> Ite
 
 
 def shower(card: CardFile) -> Callable[[str], str]:
-    """What makes HTML of a part of a card: with the pictures of its paper, and the links that the card defines."""
+    """A function that makes HTML of a part of a card, with the pictures of its paper and the links that the card defines."""
     return functools.partial(as_html, figure=figures(card.about.paper), references=card.references)
 
 
 def figures(paper_id: str) -> Callable[[str], str | None]:
-    """What gives the pictures of a paper's folder as addresses that hold them."""
+    """A function that gives the pictures of a paper's folder as addresses that hold their bytes."""
     folder = paper_folder(paper_id)
     return lambda target: data_uri(figure_file(folder, target))
 
 
 def topics(card: CardFile, roles: Collection[Role] | None = None) -> Iterator[Topic]:
-    """The card's highest headings with all the text below them; what stands before the first has none.
+    """The card's highest headings with all the text below them. Text before the first heading has an empty one.
 
-    `roles`: only sections of these. What has neither words nor a heading that its reader made is left out.
+    `roles`: only sections of these. Parts without words are left out, unless the reader made their heading.
     """
     title = card.title.heading if card.title else ""
     levels = [one.level for one in card.sections if one.heading and one is not card.title]
@@ -91,7 +91,7 @@ def topics(card: CardFile, roles: Collection[Role] | None = None) -> Iterator[To
 
 
 def _underlined(topic: Topic) -> Iterator[Topic]:
-    """The parts of a text that lines underlined with `===` or `---` are the headings of."""
+    """The parts of a text whose headings are lines underlined with `===` or `---`."""
     lines, tokens = split_lines(topic.text), parser().parse(topic.text, {})
     heading, start = topic.heading, 0
     for token, inside in pairwise(tokens):
@@ -102,7 +102,7 @@ def _underlined(topic: Topic) -> Iterator[Topic]:
 
 
 def _is_unwritten(section: Section, card: CardFile) -> bool:
-    """Whether nobody has answered this question of a format: no word below it, nor below a heading under it."""
+    """Whether this question of a format has no answer: no word below it, or below a heading under it."""
     if not section.heading or section is card.title or role_exactly(section.heading) is None:
         return False
     place = card.sections.index(section)

@@ -120,9 +120,9 @@ def test_who_has_said_their_name_to_the_group_need_not_say_it_for_a_card(library
 @pytest.mark.parametrize(
     ("front", "why"),
     [
-        ("---\ntitle: x\n", "the front matter that this line opens is not closed"),
+        ("---\ntitle: x\n", "the front matter begins here and does not end"),
         ("---\ntitle:\tx\n\ttags: y\n---\n", "(line 3)"),
-        ("---\nlanguage: english\n---\n", "uses labkit's keys for something else (line 1)"),
+        ("---\nlanguage: english\n---\n", "uses labkit's keys with another meaning (line 1)"),
     ],
 )
 def test_import_says_why_a_front_matter_became_text(front, why, library, tmp_path):
@@ -168,7 +168,7 @@ def test_import_names_the_pictures_that_no_page_can_show(library, review):
     done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", "--yes")
     assert re.findall(r"  picture (\S+|\{\{.*\}\}\S+): (.{9})", done.stderr) == [
         ("images/missing.png", "not found"),
-        ("drawn.svg", "no PNG, J"),
+        ("drawn.svg", "not a PNG"),
         ("https://x.org/a.png", "on the we"),
         ("{{ site.baseurl }}/b.png", "not found"),
     ]

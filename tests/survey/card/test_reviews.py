@@ -15,8 +15,8 @@ from labkit.survey.card.file import CardFile
 from labkit.survey.card.new import new_card, write_new
 from labkit.survey.card.reviews import BEGIN, END, export_review, import_review
 from labkit.survey.card.schema import FORMATS, LANGUAGES
-from labkit.survey.publication.encodings import likely_encodings
 from labkit.survey.publication.ids import ascii_id
+from labkit.survey.publication.text_files import likely_encodings
 
 HARA = "hara-2018-retrace"
 REVIEWS = sorted((Path(__file__).parent / "reviews").glob("*.md"))
@@ -123,7 +123,7 @@ def test_another_encoding_is_named_then_read_and_given_back(encoding, library):
 
 
 def test_an_encoding_that_nobody_has_is_an_error(library):
-    with pytest.raises(ValueError, match="no encoding 'utf-9'"):
+    with pytest.raises(ValueError, match="unknown encoding 'utf-9'"):
         imported(b"x", encoding="utf-9")
 
 
@@ -135,7 +135,7 @@ def test_a_card_that_was_not_imported_has_no_review_to_give_back(library):
 
 def test_a_card_that_lost_its_marks_says_so(library):
     card = imported(b"---\nlayout: post\n---\n## Method\n")
-    with pytest.raises(ValueError, match="has lost the lines"):
+    with pytest.raises(ValueError, match="lacks the lines"):
         export_review(CardFile(card.path, card.text.replace(END, "")))
 
 

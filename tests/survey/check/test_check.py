@@ -116,7 +116,7 @@ BAD_CARDS = {
     "wrong encoding": ("---\npaper: a\n---\n# 動画\n".encode("cp932"), 4, "not UTF-8"),
     "empty": (b"", None, "empty"),
     "no front matter": (b"# A review\n\nWords.\n", 1, "front matter"),
-    "never closed": (b"---\npaper: wang-2016-tsn\nlanguage: en\n\n# Words\n", 1, "not closed"),
+    "never closed": (b"---\npaper: wang-2016-tsn\nlanguage: en\n\n# Words\n", 1, "does not end"),
     "tab": (b"---\npaper: wang-2016-tsn\n\tlanguage: en\n---\n", 3, "tab character"),
     "other date": (
         CARD.format(paper=TSN, status="done", more="date: 04/03/2018\n", body="W.").encode(),
@@ -467,7 +467,7 @@ def test_a_number_with_a_comma_and_no_quotes_is_told_as_such(library):
     (library / TSN / "results.csv").write_text(f"{HEADER}\nTSN,UCF-101,top-1,98,0,%,Table 1\n", "utf-8")
     (problem,) = check(library).problems
     assert problem.line == 2
-    assert problem.message.startswith("7 fields, not 6")
+    assert problem.message.startswith("7 fields, but the header has 6")
     assert "98,0" in problem.suggestion
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import labkit.survey.check.numbers as package
 from labkit.survey.card.schema import Card
-from labkit.survey.check.numbers import Library, Shelved, proofread, proofread_paper
+from labkit.survey.check.numbers import Finding, Library, Shelved, proofread_library, proofread_paper
 from labkit.survey.check.numbers.outliers import misreadings
 from labkit.survey.library.shelf import open_shelf
 from labkit.survey.publication.schema import Paper, Result
@@ -36,6 +36,12 @@ def paper(**more) -> Paper:
         **more,
     }
     return Paper.model_validate(about)
+
+
+def proofread(library: Library) -> list[Finding]:
+    """Everything that all rules find, paper by paper, then over the whole library."""
+    alone = [proofread_paper(paper, library.results.get(name, ())) for name, paper in library.papers.items()]
+    return [one for found in (*alone, proofread_library(library)) for one in found]
 
 
 def found(paper_or_rows, table=(), rule=None) -> list[tuple[str, str]]:
@@ -282,8 +288,8 @@ def test_a_table_of_few_rows_has_no_line():
         ({"versions": [{"venue": "CVPR 2020", "year": 2021, "source": "s"}]}, "is dated 2021"),
         ({"versions": [{"venue": "ICCV 2020", "year": 2020, "source": "s"}]}, "the versions are ICCV 2020"),
         ({"doi": {"id": "10.1109/CVPR.2017.502", "source": "s"}}, "the DOI says CVPR 2017"),
-        ({"arxiv": {"id": "2205.07750", "source": "s"}}, "came to arXiv only in 2022"),
-        ({"arxiv": {"id": "1713.07750", "source": "s"}}, "is no arXiv number"),
+        ({"arxiv": {"id": "2205.07750", "source": "s"}}, "its arXiv number is from 2022"),
+        ({"arxiv": {"id": "1713.07750", "source": "s"}}, "is not an arXiv number"),
         (
             {
                 "arxiv": {"id": "1905.07750", "source": "s"},
@@ -292,7 +298,7 @@ def test_a_table_of_few_rows_has_no_line():
                     {"venue": "CVPR 2020", "year": 2020, "source": "s"},
                 ],
             },
-            "is of 2019",
+            "is from 2019",
         ),
     ],
 )

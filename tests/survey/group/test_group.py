@@ -21,8 +21,7 @@ from labkit.survey.group.settings import local_now, new_group, read_settings, wh
 from labkit.survey.group.speaking import judge_idea, note_idea, praise
 from labkit.survey.group.state import Goal, read_group
 from labkit.survey.group.timer import ForgottenTimer, band, start, stop
-from labkit.survey.publication.files import SummaryError
-from labkit.survey.publication.problems import Problem
+from labkit.survey.publication.problems import Problem, SummaryError
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -101,7 +100,7 @@ def test_the_undecided_get_a_paper_that_nobody_has_touched():
     done(TSN, reader="reader-c", now=at())
     assert {pick(read_group(), known_papers(), seed=seed) for seed in range(20)} == {TSN_2018}
     claim(TSN_2018, reader="reader-a", now=at(1))
-    with pytest.raises(LookupError, match="no paper is left"):
+    with pytest.raises(LookupError, match="every paper is held or done"):
         pick(read_group(), known_papers())
 
 
@@ -166,7 +165,7 @@ def test_stopping_without_a_start_says_how_to_start():
 
 def test_a_forgotten_stopwatch_needs_what_its_reader_remembers():
     start(RETRACE, reader="reader-a", now=at())
-    with pytest.raises(ForgottenTimer, match="nobody reads for so long"):
+    with pytest.raises(ForgottenTimer, match="that is too long for one reading"):
         stop(reader="reader-a", now=at(600))
     with pytest.raises(ForgottenTimer, match="it seems forgotten"):
         start(TSN, reader="reader-a", now=at(600))
@@ -176,14 +175,14 @@ def test_a_forgotten_stopwatch_needs_what_its_reader_remembers():
 def test_a_forgotten_stopwatch_can_be_forgotten_for_good():
     start(RETRACE, reader="reader-a", now=at())
     assert stop(reader="reader-a", forget=True, now=at(600)).total == 0.0
-    with pytest.raises(ValueError, match="no stopwatch"):
+    with pytest.raises(ValueError, match="your stopwatch is not running"):
         stop(reader="reader-a", now=at(601))
 
 
 @pytest.mark.parametrize("minutes", [-1, 1441, float("nan"), float("inf")])
 def test_minutes_that_cannot_be_are_refused(minutes):
     start(RETRACE, reader="reader-a", now=at())
-    with pytest.raises(ValueError, match="no time that one reads"):
+    with pytest.raises(ValueError, match="not a time for one reading"):
         stop(reader="reader-a", minutes=minutes, now=at(5))
 
 
@@ -242,7 +241,7 @@ def test_a_card_with_a_dead_link_is_not_done_and_nothing_is_written():
         "next: []", "next: [{text: Quo Vadis, paper: carreira-2017-quo-vadiz}]"
     )
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(SummaryError, match=r"(?s)not done:.*line \d+: .*did you mean carreira-2017-quo-vadis"):
+    with pytest.raises(SummaryError, match=r"(?s)not done yet:.*line \d+: .*did you mean carreira-2017-quo-vadis"):
         done(RETRACE, reader="reader-a", now=at())
     assert path.read_text(encoding="utf-8") == text
     assert not log_path("reader-a").exists()
@@ -351,7 +350,7 @@ def test_the_words_about_a_goal_blame_nobody():
 
 @pytest.mark.parametrize(("skims", "close", "month_name"), [(-1, 0, None), (0, 1001, None), (1, 1, "March")])
 def test_a_goal_that_cannot_be_is_refused_and_nothing_is_written(skims, close, month_name):
-    with pytest.raises(ValueError, match=r"from 0 to 1000|no month"):
+    with pytest.raises(ValueError, match=r"from 0 to 1000|not a month"):
         set_goal(skims, close, reader="reader-a", month_name=month_name, now=at())
     assert not log_path("reader-a").exists()
 
@@ -399,13 +398,12 @@ def test_ideas_are_kept_and_so_are_rejects_with_their_reason():
     judge_idea(kept.id[:4], keep=True, reason="cheap", reader="reader-b", now=at(2))
     judge_idea(rejected.id, keep=False, reason="half the clips have none", reader="reader-b", now=at(3))
     ideas = read_group().ideas
-    assert [(one.text, one.rejected, one.verdicts[-1].reason) for one in ideas] == [
-        ("Train on half the frames.", False, "cheap"),
-        ("Use the sound.", True, "half the clips have none"),
+    assert [(one.text, one.verdicts[-1].kept, one.verdicts[-1].reason) for one in ideas] == [
+        ("Train on half the frames.", True, "cheap"),
+        ("Use the sound.", False, "half the clips have none"),
     ]
     judge_idea(rejected.id, keep=True, reason="a new dataset has sound", reader="reader-a", now=at(4))
-    assert not read_group().ideas[1].rejected
-    assert len(read_group().ideas[1].verdicts) == 2
+    assert [one.kept for one in read_group().ideas[1].verdicts] == [False, True]
 
 
 def test_a_verdict_needs_a_reason_and_an_idea():
@@ -529,7 +527,7 @@ def test_a_log_with_a_name_that_is_no_readers_is_left_out():
     path.with_name("読者.jsonl").write_bytes(path.read_bytes())
     errors: list[SummaryError] = []
     assert {event.person for event in read_events(on_error=errors.append)} == {"reader-a"}
-    assert "the name of a log" in errors[0].reason
+    assert "a log is named after its reader" in errors[0].reason
 
 
 def test_what_a_later_version_wrote_is_kept_and_nothing_is_concluded_from_it():

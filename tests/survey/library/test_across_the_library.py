@@ -7,7 +7,7 @@ from labkit.survey.card.side_by_side import side_by_side
 from labkit.survey.library.gaps import gap_map
 from labkit.survey.library.reading_graph import reading_graph
 from labkit.survey.library.shelf import open_shelf
-from labkit.survey.search.gallery import NO_CARD, facets, gallery
+from labkit.survey.search.gallery import NO_CARD, facets, gallery, records
 from labkit.viz.survey import best_over_years, depth_curve, gap_figure, reading_map
 from labkit.viz.theme import describe
 
@@ -118,10 +118,8 @@ def test_what_is_read_may_be_one_readers_own(shelf):
     assert I3D not in reading_graph(shelf, reader="reader-a").unread.index
 
 
-def test_the_graph_is_cut_to_what_is_near_or_has_most_lines(shelf):
-    graph = reading_graph(shelf)
-    assert set(graph.around("Attention").papers.index) == {"Attention", HARA}
-    assert set(graph.most_wanted(2).papers.index) == {HARA, I3D}
+def test_the_graph_is_cut_to_the_papers_with_most_lines(shelf):
+    assert set(reading_graph(shelf).most_wanted(2).papers.index) == {HARA, I3D}
 
 
 def test_the_unread_are_outlined(shelf):
@@ -188,9 +186,10 @@ def test_the_gallery_searches_too(shelf):
 
 
 def test_facets_count_their_values(shelf):
-    counts = facets(gallery(shelf))
-    assert counts["language"].to_dict() == {"en": 2, "ja": 1}
-    assert counts["role"].to_dict() == {"method": 3, "limitation": 1}
+    counts = facets(records(shelf))
+    assert counts["language"] == {"en": 2, "ja": 1}
+    assert counts["role"] == {"method": 3, "limitation": 1}
+    assert counts["status"] == {"done": 3, NO_CARD: 2}
 
 
 def test_an_unknown_facet_or_value_is_named_with_the_nearest(shelf):

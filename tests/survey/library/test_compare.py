@@ -23,7 +23,7 @@ LSTM,Kinetics-400,,test,,top-1,63.3,%,RGB,ImageNet,Table 3,printed
 3D ConvNet,Kinetics-400,,test,,top-1,50.1,%,RGB,scratch,Table 2,printed
 3D ConvNet,Kinetics-400,,test,,top-1,56.1,%,RGB,scratch,Table 2,corrected
 """
-VIDEO = {"dataset": "UCF-101", "split": "mean of 3 splits", "level": "video"}
+VIDEO = {"metric": "top-1", "dataset": "UCF-101", "split": "mean of 3 splits", "level": "video"}
 
 
 @pytest.fixture
@@ -42,16 +42,27 @@ def shelf(library):
     ],
 )
 def test_mixed_numbers_are_refused_and_what_differs_is_named(shelf, filters, named):
+    rows = numbers(shelf, metric="top-1", **filters)
     with pytest.raises(Mixed, match=named) as refused:
-        pivot(shelf, **filters)
+        pivot(rows)
     (columns,) = refused.value.differs.values()
     (name,) = columns
-    assert len(pivot(shelf, allow=[name], **filters).table) > 1
+    assert len(pivot(rows, allow=[name]).table) > 1
+
+
+def test_two_metrics_do_not_stand_in_one_table(library):
+    rows = HARA.splitlines(keepends=True)[0]
+    path = library / "hara-2018-retrace" / "results.csv"
+    path.write_text(HEAD + rows + rows.replace("top-1,84.4", "top-5,97.0"), encoding="utf-8")
+    both = numbers(open_shelf(library), paper="hara-2018-retrace")
+    with pytest.raises(Mixed, match="metric is top-1, top-5"):
+        pivot(both)
+    assert pivot(both, allow=["metric"]).caption.startswith("top-1 (%)/top-5 (%), mean of 3 splits")
 
 
 def test_all_that_differs_is_named_at_once(shelf):
     with pytest.raises(Mixed) as refused:
-        pivot(shelf)
+        pivot(numbers(shelf))
     assert set(refused.value.differs["UCF-101"]) == {"level", "split"}
     assert set(refused.value.differs["Kinetics-400"]) == {"split", "dataset_copy"}
 
@@ -60,16 +71,16 @@ def test_a_level_that_is_not_stated_is_another_than_one_that_is(shelf, library):
     path = library / "hara-2018-retrace" / "results.csv"
     path.write_text(HEAD + HARA.replace("video,top-1,84.4", ",top-1,84.4"), encoding="utf-8")
     with pytest.raises(Mixed, match="level is not stated, video"):
-        pivot(open_shelf(library), dataset="UCF-101", split="mean of 3 splits", level=["video", ""])
+        pivot(numbers(open_shelf(library), **{**VIDEO, "level": ["video", ""]}))
 
 
 def test_what_was_mixed_on_purpose_stands_in_the_name(shelf):
-    table = pivot(shelf, allow=["level"], dataset="UCF-101", split="mean of 3 splits").table
+    table = pivot(numbers(shelf, dataset="UCF-101", split="mean of 3 splits"), allow=["level"]).table
     assert {"ResNet-18 (Kinetics, video level)", "ResNet-18 (Kinetics, clip level)"} <= set(table.index)
 
 
 def test_models_stand_against_datasets(shelf):
-    made = pivot(shelf, dataset=["UCF-101", "HMDB-51"], split="mean of 3 splits", level="video")
+    made = pivot(numbers(shelf, **{**VIDEO, "dataset": ["UCF-101", "HMDB-51"]}))
     assert made.table.loc["ResNet-18 (Kinetics)"].to_dict() == {"UCF-101": 84.4, "HMDB-51": 56.4}
     assert made.table.loc["ResNet-18 (scratch)", "UCF-101"] == 42.4
     assert made.table.loc["I3D (ImageNet)"].isna().to_dict() == {"UCF-101": False, "HMDB-51": True}
@@ -77,27 +88,31 @@ def test_models_stand_against_datasets(shelf):
 
 
 def test_two_values_of_one_number_are_both_shown(shelf):
-    made = pivot(shelf, dataset="Kinetics-400", split="test")
+    made = pivot(numbers(shelf, dataset="Kinetics-400", split="test"))
     assert [[row.value for row in some] for some in made.conflicts] == [[63.6, 63.3]]
     assert "63.6 / 63.3" in made._repr_html_()
 
 
 def test_a_corrected_number_stands_for_the_printed_one(shelf):
-    made = pivot(shelf, dataset="Kinetics-400", split="test")
+    made = pivot(numbers(shelf, dataset="Kinetics-400", split="test"))
     assert made.table.loc["3D ConvNet (scratch)", "Kinetics-400"] == 56.1
 
 
 def test_an_unknown_column_or_permission_is_named_with_the_nearest(shelf):
     with pytest.raises(TypeError, match="did you mean 'dataset'"):
-        pivot(shelf, datset="UCF-101")
+        numbers(shelf, datset="UCF-101")
     with pytest.raises(ValueError, match="did you mean 'level'"):
-        pivot(shelf, allow=["levels"], **VIDEO)
-    with pytest.raises(LookupError, match="no published number"):
-        pivot(shelf, dataset="nowhere")
+        pivot(numbers(shelf, **VIDEO), allow=["levels"])
+
+
+@pytest.mark.parametrize("table", [pivot, by_depth, lambda rows: best_by_year(rows, {})])
+def test_a_table_without_numbers_is_refused(shelf, table):
+    with pytest.raises(LookupError, match="no published number of a model"):
+        table(numbers(shelf, dataset="nowhere"))
 
 
 def test_depth_is_read_from_names_and_drawn_in_series(shelf):
-    table = by_depth(shelf, **VIDEO, pretraining="Kinetics")
+    table = by_depth(numbers(shelf, **VIDEO, pretraining="Kinetics"))
     assert table[["series", "depth", "value"]].values.tolist() == [["ResNet", 18, 84.4], ["ResNet", 34, 87.7]]
 
 
@@ -110,7 +125,7 @@ def test_the_depth_of_a_network_is_the_number_in_its_name(model, depth):
 
 
 def test_the_best_of_each_year_says_whether_it_was_a_record(shelf):
-    table = best_by_year(shelf, **VIDEO)
+    table = best_by_year(numbers(shelf, **VIDEO), shelf.papers)
     assert table[["year", "value", "record"]].values.tolist() == [[2017, 95.6, True], [2018, 87.7, False]]
 
 
@@ -122,6 +137,6 @@ def test_groups_hold_only_what_may_stand_together(shelf):
 def test_names_are_escaped_in_a_notebook(shelf, library):
     path = library / "hara-2018-retrace" / "results.csv"
     path.write_text(HEAD + HARA.replace("ResNet-34", "<img src=x onerror=alert(1)>"), encoding="utf-8")
-    shown = pivot(open_shelf(library), **VIDEO)._repr_html_()
+    shown = pivot(numbers(open_shelf(library), **VIDEO))._repr_html_()
     assert "&lt;img" in shown
     assert "<img" not in shown

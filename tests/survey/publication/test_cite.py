@@ -88,7 +88,7 @@ def test_an_unknown_paper_names_the_nearest(paper_id):
     "paper_id", ["../summaries/hara-2018-retrace", "..", "/etc", "a/b", "", "論文", "a\n", "hara-2018-retrace\n"]
 )
 def test_a_paper_id_never_leads_out_of_the_folder(paper_id):
-    with pytest.raises(LookupError, match="is no paper id"):
+    with pytest.raises(LookupError, match="is not a paper id"):
         paper(paper_id)
 
 

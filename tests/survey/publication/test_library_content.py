@@ -15,7 +15,8 @@ from labkit.survey.card.file import CardFile, read_card
 from labkit.survey.card.formats import TEMPLATES
 from labkit.survey.card.schema import FORMATS, LANGUAGES
 from labkit.survey.publication.cite import cite
-from labkit.survey.publication.files import Loader, paper_ids, read_paper, read_results
+from labkit.survey.publication.files import paper_ids, read_paper, read_results
+from labkit.survey.publication.yaml_files import Loader
 from labkit.survey.queue.references import library_names, resolve, settled
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labkit.survey import SummaryError, cite, paper, papers
-from labkit.survey.publication.files import Loader, paper_ids, parse_yaml, summaries_folder
+from labkit.survey.publication.files import paper_ids, summaries_folder
+from labkit.survey.publication.yaml_files import Loader, parse_yaml
 
 PAPER = """\
 id: a-2020-b
@@ -111,8 +112,8 @@ def test_a_bad_paper_is_named_with_file_and_line(summaries, text, line, reason):
         (f"{HEADER}\n" + ROW.replace("50.0", '"98,0"') + "\n", 2, "write a decimal point"),
         (f"{HEADER}\n{ROW.replace('50.0', 'nan')}\n", 2, "finite"),
         (f"{HEADER}\n{ROW.replace('50.0', 'many')}\n", 2, "value"),
-        (f"{HEADER}\n{ROW},\n", 2, "7 fields, not 6"),
-        (f"{HEADER}\nNet,UCF-101\n", 2, "2 fields, not 6"),
+        (f"{HEADER}\n{ROW},\n", 2, "7 fields, but the header has 6"),
+        (f"{HEADER}\nNet,UCF-101\n", 2, "2 fields, but the header has 6"),
         (f"{HEADER.replace('dataset', 'datset')}\n{ROW}\n", 1, "unknown column 'datset'; did you mean 'dataset'"),
         (f"{HEADER.replace('source', 'page')}\n{ROW}\n", 1, "no column source"),
         (f"{HEADER}\n{ROW.replace('Table 1', '')}\n", 2, "source: is empty"),
@@ -147,7 +148,7 @@ def test_aliases_that_unfold_without_end_are_refused(tmp_path):
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
         bomb += f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
-    with pytest.raises(SummaryError, match="beyond what a summary can be"):
+    with pytest.raises(SummaryError, match="nested or repeated too much"):
         parse_yaml(tmp_path / "paper.yaml", bomb)
 
 
@@ -158,7 +159,7 @@ def test_nesting_that_would_end_the_interpreter_is_refused(tmp_path, text):
 
 
 def test_an_alias_of_itself_is_refused(tmp_path):
-    with pytest.raises(SummaryError, match="beyond what a summary can be"):
+    with pytest.raises(SummaryError, match="nested or repeated too much"):
         parse_yaml(tmp_path / "paper.yaml", "a: &a [*a]\n")
 
 

@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from labkit.cli import app
 from labkit.survey.library.export import bibtex
-from labkit.survey.publication.files import SummaryError, read_paper
+from labkit.survey.publication.files import read_paper
+from labkit.survey.publication.problems import SummaryError
 from labkit.survey.queue.add import add_paper
 from labkit.survey.queue.references import library_names
 from labkit.survey.queue.venue import Listed, Queued, enqueue, read_list
@@ -146,7 +147,7 @@ def test_the_import_command_tells_what_it_read_though_it_is_odd(library, tmp_pat
     )
     result = CliRunner().invoke(app, ["papers", "import", str(path), "--venue", "X"])
     assert result.exit_code == 0
-    for words in ("url is given twice", "the key a stands on line 1 too", "can be 2 people", "but another year"):
+    for words in ("url is given twice", "the key a is on line 1 too", "can be 2 people", "but another year"):
         assert words in result.stderr
     assert "2 papers added, 0 of them in the library; 0 queued already" in result.stderr
     assert "authors?" in CliRunner().invoke(app, ["papers", "queue", "X"]).stdout

@@ -34,7 +34,7 @@ def test_a_field_given_twice_alike_or_empty_is_no_news():
 def test_a_key_given_twice_gives_both_entries_and_is_noted():
     found = read_bibtex(FILE, "@misc{a, title={One}}\n@misc{a, title={Two}}")
     assert [one["title"] for one in found.entries] == ["One", "Two"]
-    assert "line 2: the key a stands on line 1 too" in str(found.notes[0])
+    assert "line 2: the key a is on line 1 too" in str(found.notes[0])
 
 
 def test_a_paper_takes_year_and_venue_of_its_volume_and_nothing_else():
@@ -53,7 +53,7 @@ def test_a_volume_is_no_paper_and_a_missing_one_is_noted():
     assert [one.key for one in found.entries] == ["a"]
     assert [str(note) for note in found.notes] == [
         "list.bib, line 1: a: its crossref gone is not in the list",
-        "list.bib, line 2: b: @proceedings is no paper; left out",
+        "list.bib, line 2: b: @proceedings is not a paper; left out",
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.survey.queue.references import CERTAIN, Names, library_names, listed_titles, resolve, settled
+from labkit.survey.queue.references import CERTAIN, Names, library_names, listed, resolve, settled
 
 HARA, CARREIRA, TSN, LATER_TSN = "hara-2018-retrace", "carreira-2017-quo-vadis", "wang-2016-tsn", "wang-2018-tsn"
 
@@ -111,7 +111,7 @@ def test_the_titles_of_a_list_lose_its_marks_only():
         "-\n"
         "3D ResNets\n"
     )
-    assert listed_titles(section) == (
+    assert tuple(one.text for one in listed(section)) == (
         "Quo Vadis, Action Recognition?…",
         "＋ not a bullet",
         "C3D (1412.0767)",

@@ -161,7 +161,7 @@ def test_a_bad_queue_is_named_with_its_line(library):
     path = queue_path("X")
     path.parent.mkdir()
     path.write_text("id,title\nok,A\n../x,B\n", encoding="utf-8")
-    with pytest.raises(SummaryError, match=r"'\.\./x' is no id") as caught:
+    with pytest.raises(SummaryError, match=r"'\.\./x' is not an id") as caught:
         queued("X")
     assert caught.value.line == 3
     path.write_text("title\nA\n", encoding="utf-8")
@@ -197,7 +197,7 @@ def test_two_editorials_of_two_years_are_two_papers(library):
     )
     added, notes = told(Listed(papers, ()))
     assert [one.id for one in added] == ["one-2017-editorial", "one-2018-editorial", "two-2018-editorial"]
-    assert "line 2: 'Editorial': another paper than one-2017-editorial" in notes[0]
+    assert "line 2: 'Editorial': not the same paper as one-2017-editorial" in notes[0]
     assert "another year" in notes[0]
     assert "another first author" in "\n".join(notes[1:])
 
@@ -215,7 +215,7 @@ def test_what_is_taken_for_the_same_is_told_with_the_reason(again, why, library)
     added, notes = told(Listed((first, again), ()))
     assert [one.id for one in added] == ["li-2018-deep"]
     assert len(notes) == 1
-    assert f"taken for li-2018-deep, which is queued: {why}" in notes[0]
+    assert f"the same paper as li-2018-deep in the queue: {why}" in notes[0]
 
 
 def test_a_number_that_two_unlike_papers_share_makes_them_no_one_paper(library):
@@ -233,8 +233,8 @@ def test_a_title_of_the_library_with_other_authors_is_another_paper(library):
     papers = (Queued("", title, "B Wu", "2018"), Queued("", title, "Kensho Hara", "2017"))
     added, notes = told(Listed(papers, ()))
     assert [one.id for one in added] == ["wu-2018-spatiotemporal", "hara-2018-retrace"]
-    assert "another paper than hara-2018-retrace of the library" in notes[0]
-    assert "taken for hara-2018-retrace of the library" in "\n".join(notes[1:])
+    assert "not the same paper as hara-2018-retrace in the library" in notes[0]
+    assert "the same paper as hara-2018-retrace in the library" in "\n".join(notes[1:])
 
 
 def test_a_number_of_the_library_with_another_title_is_told(library):
@@ -248,7 +248,7 @@ def test_a_paper_of_the_library_is_queued_once_whether_by_title_or_by_number(lib
     papers = (Queued("", title, "Joao Carreira", "2017"), Queued("", "I3D", "Joao Carreira", arxiv="1705.07750"))
     added, notes = told(Listed(papers, ()))
     assert [one.id for one in added] == ["carreira-2017-quo-vadis"]
-    assert "'I3D': taken for carreira-2017-quo-vadis of the library, which is queued" in notes[1]
+    assert "'I3D': the same paper as carreira-2017-quo-vadis, in the library and queued" in notes[1]
 
 
 def test_an_imported_list_is_silent_when_it_is_imported_again(library, tmp_path):
@@ -261,7 +261,7 @@ def test_two_rows_with_one_id_get_two(library):
     papers = (Queued("p-1", "Deep nets", "A Li"), Queued("p-1", "Shallow trees", "B Wu"))
     added, notes = told(Listed(papers, ()))
     assert [one.id for one in added] == ["p-1", "wu-shallow"]
-    assert "its id p-1 is another paper's" in notes[0]
+    assert "its id p-1 belongs to another paper" in notes[0]
 
 
 ZOTERO = """\

@@ -16,7 +16,7 @@ from labkit.cli import app
 from labkit.survey.check.report import check
 from labkit.survey.library.deck_files import deck_problems, read_part
 from labkit.survey.slides import slides_html
-from labkit.survey.slides.shared import new_deck, paper_deck, raise_version, versions
+from labkit.survey.slides.shared_deck import new_deck, paper_deck, raise_version, versions
 
 PAPER = "wang-2016-tsn"
 MINE = """\
@@ -151,7 +151,7 @@ def test_what_cannot_be_done_is_said(library):
     with pytest.raises(LookupError, match="has no card yet"):
         new_deck(PAPER, reader="reader-a", now=at())
     write_card(library, "## What is it?\n\n## Method\n")
-    with pytest.raises(LookupError, match="say nothing yet"):
+    with pytest.raises(LookupError, match="have no words yet"):
         new_deck(PAPER, reader="reader-a", now=at())
     write_card(library, MINE)
     with pytest.raises(LookupError, match="no card in 'ja'; it has some in en"):
@@ -176,7 +176,7 @@ def test_what_cannot_be_done_is_said(library):
         ("040-m.md", "\n\n##No\n", 3, "begins with its heading"),
         ("040-m.md", "", 1, "begins with its heading"),
         ("040-m.md", "# M\n\na\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n", 4, "git could not merge"),
-        ("040-m.md", "# M\n\n[x](javascript:x)\n", 3, "no link to a page"),
+        ("040-m.md", "# M\n\n[x](javascript:x)\n", 3, "does not link to a page"),
         ("040-m.md", b"# M\n\n\xff\n", 3, "not UTF-8"),
     ],
 )

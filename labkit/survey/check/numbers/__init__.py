@@ -1,13 +1,13 @@
-"""The results proofreader: rules that find what cannot be right in published numbers, with the evidence.
+"""The proofreader of published numbers: rules that find wrong numbers, with the evidence.
 
 ```
-for finding in proofread(library):     # Library(papers, results, cards), such as a shelf's
-    print(finding.severity, finding.rule, finding.message)
+proofread_paper(paper, rows)      # findings in one paper and its tables
+proofread_library(library)        # findings in what several papers say together: Library(papers, results, cards)
 ```
 
 Rules are data over `Paper` and `Result` and know no paper by name. What a paper's errata already say, or its
 `corrected` rows already put right, is a note; what nobody has noticed yet is a warning or an error. `rows`, `grid`,
-`depth`, `outliers` and `years` look at one paper, `same` and `statements` at all of them together.
+`depth`, `outliers` and `years` look at one paper, `one_value` and `claims` at all papers together.
 
 How much they catch, measured on the committed tables with one random slip at a time (`tests/survey/check/test_mutations.py`
 prints it by rule): of 200 wrong digits 135 were found, of 200 wrong labels 105. All that contradicted something printed
@@ -42,22 +42,13 @@ __all__ = [
     "Severity",
     "Shelved",
     "incomparable",
-    "proofread",
     "proofread_library",
     "proofread_paper",
 ]
 
 
-def proofread(library: Library) -> list[Finding]:
-    """Everything that all rules find, paper by paper, then over the whole library."""
-    found = []
-    for name, paper in library.papers.items():
-        found += proofread_paper(paper, library.results.get(name, ()))
-    return found + proofread_library(library)
-
-
 def proofread_paper(paper: Paper, rows: Sequence[Result]) -> list[Finding]:
-    """What one paper's own record and tables tell."""
+    """Findings in one paper's record and tables."""
     found = [finding for rule in PAPER_RULES for finding in rule.find(paper)]
     printed, corrected = (
         [finding for rule in TABLE_RULES for finding in rule.find(table)]
@@ -74,18 +65,16 @@ def proofread_paper(paper: Paper, rows: Sequence[Result]) -> list[Finding]:
 
 
 def proofread_library(library: Library) -> list[Finding]:
-    """What only several papers together tell, and what claims say in numbers."""
+    """Findings that need several papers, and findings in claims with numbers."""
     found = [finding for rule in LIBRARY_RULES for finding in rule.find(library)]
     return [_known(one, library.papers[one.paper]) if one.paper in library.papers else one for one in found]
 
 
 def _corrections_without_erratum(paper: Paper, rows: Sequence[Result]) -> Iterator[Finding]:
-    """A corrected number that no erratum tells of."""
+    """Corrected numbers without an erratum."""
     for row in rows:
         if row.status == "corrected" and not any(_tells(erratum, row) for erratum in paper.errata):
-            message = (
-                f"{row.model or row.dataset}, {row.metric}: {row.printed} is a correction that no erratum tells of"
-            )
+            message = f"{row.model or row.dataset}, {row.metric}: {row.printed} is marked as corrected, but no erratum explains it"
             yield Finding("no-erratum", "warning", paper.id, message, (row,))
 
 

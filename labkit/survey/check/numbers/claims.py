@@ -11,7 +11,7 @@ from labkit.survey.publication.statements import StatementError, Verdict, judge,
 
 ONE_MODEL = ("paper", "source", "model", "variant", "input", "pretraining", "protocol", "frames", "split", "level")
 COMPARED = ("metric", "dataset", "dataset_copy", "split", "level")
-FAR = 10.0  # a relation that holds by more than this says too little to be left alone
+FAR = 10.0  # a bound that is wider than this is reported
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def stated(library: Library) -> Iterator[Stated]:
 
 
 def wrong_claims(library: Library) -> Iterator[Finding]:
-    """Claims whose numbers are in no table or in no single row, do not make what is said, or cannot be compared."""
+    """Claims with numbers that no table or no single row has, that do not give the result, or that cannot be compared."""
     for one in stated(library):
         found: dict[str, list[Result]] = {}
         for name, quoted in one.check.numbers.items():
@@ -69,18 +69,18 @@ def _rows(library: Library, one: Stated, quoted: Quoted) -> list[Result] | str:
     paper = quoted.paper or one.paper
     fitting = [row for row in as_corrected(library.results.get(paper, ())) if quoted.fits(row)]
     if not fitting:
-        return f"no row of {paper} is like that"
+        return f"no row of {paper} fits"
     if quoted.value is not None:
         exactly = [row for row in fitting if row.value == quoted.value]
         printed = ", ".join(dict.fromkeys(f"{row.printed} ({row.source})" for row in fitting[:6]))
-        return exactly or f"{number(quoted.value)} is in no such row of {paper}; there is {printed}"
+        return exactly or f"{number(quoted.value)} is not in the rows of {paper} that fit; they have {printed}"
     if len({row.value for row in fitting}) > 1:
-        return f"{len(fitting)} rows of {paper} are like that; say more of it"
+        return f"{len(fitting)} rows of {paper} fit; name more of their columns"
     return fitting
 
 
 def _no_single_model(one: Stated, found: Mapping[str, list[Result]]) -> Iterator[Finding]:
-    """Numbers that are said to be of one model and stand in rows of different ones."""
+    """Numbers that a claim gives to one model and the tables give to several."""
     models = [{label(row, ONE_MODEL) for row in rows} for rows in found.values()]
     if not set.intersection(*models):
         where = "; ".join(
@@ -109,7 +109,7 @@ def _says_otherwise(one: Stated, found: Mapping[str, list[Result]]) -> Iterator[
         message = f"{one.check.says} does not hold: {_sides(verdict)}{_with(numbers)}"
         yield one.finding("arithmetic", "error", message, rows=rows)
     elif verdict.relation in (">", "<", ">=", "<=") and verdict.apart >= FAR:
-        message = f"{one.check.says} holds, but says far too little: {_sides(verdict)}{_with(numbers)}"
+        message = f"{one.check.says} holds, but its sides lie far apart: {_sides(verdict)}{_with(numbers)}"
         yield one.finding("understated", "warning", message, rows=rows)
 
 
@@ -134,12 +134,12 @@ def _cannot_be_compared(one: Stated, found: Mapping[str, list[Result]]) -> Itera
             )
             yield one.finding("comparison", "warning", message, rows=(a, b))
         elif unsaid:
-            message = f"whether {a.printed} and {b.printed} can be compared is not said: {'; '.join(unsaid)}"
+            message = f"{a.printed} and {b.printed} may not be comparable: {'; '.join(unsaid)}"
             yield one.finding("comparison", "note", message, rows=(a, b))
 
 
 def incomparable(a: Result, b: Result) -> tuple[list[str], list[str]]:
-    """In what two accuracies were measured differently, and of what only one of them says how."""
+    """The ways in which two accuracies were measured differently, and the columns that only one of them states."""
     differing, unsaid = [], []
     for name in COMPARED:
         one, other = getattr(a, name), getattr(b, name)
@@ -147,7 +147,7 @@ def incomparable(a: Result, b: Result) -> tuple[list[str], list[str]]:
         if one != other and one and other:
             differing.append(f"{words} is {one} and {other}")
         elif one != other:
-            unsaid.append(f"{words} is {one or other} of one and not said of the other")
+            unsaid.append(f"{words} is {one or other} for one and not stated for the other")
     return differing, unsaid
 
 
@@ -158,11 +158,11 @@ def needless_errata(library: Library) -> Iterator[Finding]:
         claims: dict[str, Claim] = {claim.id: claim for claim in paper.claims}
         for place, erratum in enumerate(paper.errata):
             if erratum.claim and claims[erratum.claim].check and (paper.id, erratum.claim) not in wrong:
-                message = f"the erratum is about the claim {erratum.claim!r}, which holds as it is written there"
+                message = f"the erratum is about the claim {erratum.claim!r}, but the claim holds as written"
                 yield Finding("needless-erratum", "warning", paper.id, message, place=("errata", place))
 
 
 STATEMENT_RULES = (
-    Rule("claim", "a claim's number that is in no such row", wrong_claims),
+    Rule("claim", "a number in a claim that its table does not have", wrong_claims),
     Rule("needless-erratum", "an erratum about a claim that holds", needless_errata),
 )

@@ -58,6 +58,6 @@ def _stages(rows: Sequence[Result], what: str) -> Iterator[tuple[str, list[Resul
 
 
 DEPTH_RULES = (
-    Rule("depth", "blocks that make another depth than the name says", other_depth),
+    Rule("depth", "blocks whose depth differs from the network's name", other_depth),
     Rule("doubling", "residual stages whose channels do not double", not_doubling),
 )

@@ -1,4 +1,4 @@
-"""What a rule found, and what it may look at. Rules know no paper by name."""
+"""What a rule finds, and what it may look at. No rule knows a paper by name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that cannot be right (error), hardly is (warning), or is known (note), with its evidence.
+    """One thing that is wrong (error), probably wrong (warning) or known (note), with its evidence.
 
     `rows` are the numbers it is about, the most suspicious first; `place` leads to a value of `paper.yaml` or of a
     card, where it is about no row. `claim` is the claim's id, if it is about one.
@@ -62,7 +62,7 @@ class Rule:
     find: Callable[..., Iterator[Finding]]
 
 
-# What a number is measured on and how; what is left is the table it stands in, its status and remarks.
+# The labels that say on what and how a number is measured; the other columns are table, status and remarks.
 MEASURED = ("dataset", "dataset_copy", "split", "level")
 TRAINED = ("model", "variant", "frames", "input", "pretraining", "protocol")
 LABELS = (*TRAINED, *MEASURED)

@@ -1,4 +1,4 @@
-"""A row torn in two by one wrong label: its table is a grid, and two rows have just what the other lacks."""
+"""A row split in two by a wrong label: the table is a grid, and each of two rows has the columns that the other lacks."""
 
 import itertools
 from collections import Counter
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from labkit.survey.check.numbers.finding import MEASURED, TRAINED, Finding, Rule, grouped, named
 from labkit.survey.publication.schema import Result
 
-COLUMN = (*MEASURED, "metric")  # what makes a column of a table; the other labels make its rows
+COLUMN = (*MEASURED, "metric")  # the labels of a table's columns; the other labels are those of its rows
 ROW = (*TRAINED, "source")
 FEWEST, MOST = 5, 200  # rows of a paper's tables that are compared with each other
 
@@ -47,4 +47,4 @@ def _said(row: Result, name: str) -> str:
     return repr(value) if value not in ("", None) else "not said"
 
 
-GRID_RULES = (Rule("torn-row", "two rows that one wrong label has torn apart", torn),)
+GRID_RULES = (Rule("torn-row", "one row split in two by a wrong label", torn),)

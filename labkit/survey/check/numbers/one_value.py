@@ -103,5 +103,5 @@ def _misquoted(row: Result, near: list[Result]) -> Finding:
 
 SAME_RULES = (
     Rule("two-values", "the same model with two values in two tables or papers", two_values),
-    Rule("quoted", "a number quoted from a table that prints another", misquoted),
+    Rule("quoted", "a quoted number that differs from its table", misquoted),
 )

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from labkit.survey.check.numbers.finding import LABELS, Finding, Rule, grouped, named, number
 from labkit.survey.publication.schema import Result
 
-FEWEST, MOST = 6, 60  # rows of a table that a line is laid through
+FEWEST, MOST = 6, 60  # rows of a table, to fit a line through them
 SIGMAS, POINTS = 6.0, 5.0
 COLUMN = ("dataset", "split", "metric")
-# Pairs of digits that scans and people take for each other.
+# Pairs of digits that scans and people mix up.
 CONFUSED = {
     frozenset(pair) for pair in ("08", "06", "09", "17", "14", "27", "38", "35", "56", "58", "59", "49", "68", "89")
 }
@@ -49,7 +49,7 @@ def _outliers(pairs: list[tuple[Result, Result]]) -> Iterator[Finding]:
     for place, ((left, right), residual) in enumerate(zip(pairs, off, strict=True)):
         others = pairs[:place] + pairs[place + 1 :]
         expected = {}
-        # A line says nothing of what lies beyond the other rows.
+        # The line is not valid beyond the other rows.
         if _within(left, [one for one, _ in others]) and abs(residual) > limit:
             expected[right.line] = slope * left.value + offset
         if slope and _within(right, [one for _, one in others]) and abs(residual / slope) > limit / min(abs(slope), 1):
@@ -70,7 +70,7 @@ def _told(left: Result, right: Result, expected: dict[int, float], limit: float)
     )
     message = (
         f"{named(left)}: {left.printed} beside {right.printed} on {right.dataset}, {right.metric}, lies far from the "
-        f"other rows of {left.source}, which go with {wanted}"
+        f"other rows of {left.source}; they suggest {wanted}"
     )
     hints = []
     for row in (left, right):

@@ -7,14 +7,16 @@ from labkit.survey.check.numbers.finding import LABELS, Finding, Rule, grouped, 
 from labkit.survey.publication.schema import Result
 from labkit.survey.publication.statements import half_unit
 
-TABLE = (*LABELS, "source")  # what the top-1, the top-5 and the average of one row have in common
+TABLE = (*LABELS, "source")  # the labels that top-1, top-5 and average of one row share
 
 
 def outside_percent(rows: Sequence[Result]) -> Iterator[Finding]:
     """A percentage below 0 or above 100."""
     for row in rows:
         if row.unit == "%" and not 0 <= row.value <= 100:
-            yield Finding("percent-range", "error", row.paper, f"{named(row)}: {row.printed} % is no share", (row,))
+            yield Finding(
+                "percent-range", "error", row.paper, f"{named(row)}: {row.printed} % is outside 0 to 100", (row,)
+            )
 
 
 def wrong_average(rows: Sequence[Result]) -> Iterator[Finding]:
@@ -57,17 +59,17 @@ def worse_with_both(rows: Sequence[Result]) -> Iterator[Finding]:
             if both and single and both.value < single.value:
                 message = (
                     f"{named(both)}: {both.printed} is below the {single.printed} of {single.input} alone, "
-                    "which hardly ever happens"
+                    "which is rare"
                 )
                 yield Finding("worse-with-both", "warning", both.paper, message, (both, single))
 
 
 def other_count_of_classes(rows: Sequence[Result]) -> Iterator[Finding]:
-    """A dataset whose name ends in a number of classes that is not the number of its classes."""
+    """A dataset whose name ends in another number of classes than its row says."""
     for row in rows:
         ending = re.search(r"[A-Za-z]-?(\d{2,4})$", row.dataset)
         if row.metric == "classes" and ending and float(ending[1]) != row.value:
-            message = f"{row.dataset} has {ending[1]} classes by its name, and {row.printed} here"
+            message = f"{row.dataset} has {ending[1]} classes in its name, but {row.printed} in this row"
             yield Finding("classes", "warning", row.paper, message, (row,))
 
 

@@ -1,4 +1,4 @@
-"""Rules over what is told of a paper: year, venue, arXiv number, DOI and id have to agree."""
+"""Rules over the record of a paper: year, venue, arXiv number, DOI and id have to agree."""
 
 import re
 from collections import defaultdict
@@ -44,37 +44,39 @@ def _other_venue(paper: Paper) -> Iterator[Finding]:
 
 
 def _doi(paper: Paper) -> Iterator[Finding]:
-    """A DOI that names a conference and a year names the paper's. Journals count theirs otherwise."""
+    """A DOI with a conference and a year must have the paper's. Journals number theirs in another way."""
     found = re.search(r"/([A-Z]+)W?\.((?:19|20)\d\d)\.", paper.doi.id) if paper.doi else None
     if found:
         for venue in {paper.venue, *(version.venue for version in paper.versions)}:
             said = _year(venue)
             if said and venue.split()[0] == found[1] and said != int(found[2]):
-                yield _wrong(paper, ("doi",), f"the DOI says {found[1]} {found[2]}, and the paper is of {venue}")
+                yield _wrong(paper, ("doi",), f"the DOI says {found[1]} {found[2]}, but the venue is {venue}")
 
 
 def _arxiv(paper: Paper) -> Iterator[Finding]:
-    """An arXiv number is of the year in which the paper came to arXiv."""
+    """An arXiv number has the year in which the paper came to arXiv."""
     if not paper.arxiv:
         return
     number = _NUMBER.match(paper.arxiv.id)
     if not number:
         if not re.match(r"^[a-z-]+(\.[A-Z]{2})?/\d{7}(v\d+)?$", paper.arxiv.id):
-            message = f"{paper.arxiv.id!r} is no arXiv number; it is year and month, a dot, a count: 1711.09577"
+            message = (
+                f"{paper.arxiv.id!r} is not an arXiv number; one looks like 1711.09577: year and month, a dot, a count"
+            )
             yield _wrong(paper, ("arxiv",), message)
         return
     year = 2000 + int(number[1])
     for place, version in enumerate(paper.versions):
         if version.venue.casefold().startswith("arxiv") and version.year != year:
-            message = f"arXiv {paper.arxiv.id} is of {year}, but the version there is dated {version.year}"
+            message = f"arXiv {paper.arxiv.id} is from {year}, but that version is dated {version.year}"
             yield _wrong(paper, ("versions", place, "year"), message, f"write {year}")
     if paper.year and paper.year < year:
-        message = f"the paper is of {paper.year}, but came to arXiv only in {year} ({paper.arxiv.id})"
+        message = f"the paper is from {paper.year}, but its arXiv number is from {year} ({paper.arxiv.id})"
         yield Finding("year", "warning", paper.id, message, place=("arxiv",))
 
 
 def cited_years(library: Library) -> Iterator[Finding]:
-    """A source that names a paper of the library with a year in which its authors have none there."""
+    """A source that cites a paper with a year in which the library has none by these authors."""
     years = defaultdict(set)
     for paper in library.papers.values():
         if paper.authors and paper.year:
@@ -86,7 +88,7 @@ def cited_years(library: Library) -> Iterator[Finding]:
                 if name in years and int(year) not in years[name] and (name, year) not in told:
                     told.add((name, year))
                     known = ", ".join(map(str, sorted(years[name])))
-                    message = f"{name} {year} is not in the library; what is there of theirs is of {known}"
+                    message = f"{name} {year} is not in the library; their papers there are from {known}"
                     yield Finding("cited-year", "warning", row.paper, message, (row,), suggestion=f"write {known}?")
 
 
@@ -100,4 +102,4 @@ def _wrong(paper: Paper, place: Place, message: str, suggestion: str = "") -> Fi
 
 
 YEAR_RULES = (Rule("year", "a year or venue that versions, arXiv number, DOI or id contradict", years_apart),)
-CITED_YEAR_RULES = (Rule("cited-year", "a paper cited with a year of which it is not", cited_years),)
+CITED_YEAR_RULES = (Rule("cited-year", "a paper cited with the wrong year", cited_years),)

@@ -42,7 +42,7 @@ from labkit.survey.slides.page import Deck, Slide
 from labkit.survey.slides.sections import Topic, figures, topic_slides, topics
 
 STALE = 3600  # seconds after which nobody is still writing a deck's first version
-LISTS = 800  # where what the front matter of the cards lists goes: after all their sections
+LISTS = 800  # place of the lists in the cards' front matter: after all sections
 
 
 def new_deck(
@@ -62,7 +62,7 @@ def new_deck(
                 place += 1
             drafts[name] = f"# {heading}\n\n{text}".rstrip() + "\n"
     if not drafts:
-        raise LookupError(f"the cards of {paper.id} say nothing yet; a deck is made of what they say")
+        raise LookupError(f"the cards of {paper.id} have no words yet; a deck is made from their words")
     _write(drafts, folder)
     with own_log(reader, now) as log:
         readers = sorted({card.about.reader for card in chosen})
@@ -88,7 +88,7 @@ def raise_version(paper_id: str, what: str, *, reader: str, now: dt.datetime | N
 
 
 def versions(paper_id: str) -> tuple[Event, ...]:
-    """What was said each time the deck's version was raised, in order; the first made it."""
+    """The events that raised the deck's version, in order; the first made the deck."""
     return tuple(event for event in read_events() if event.kind == "deck" and event["paper"] == paper_id)
 
 
@@ -96,7 +96,7 @@ def read_deck(paper_id: str) -> tuple[Part, ...]:
     """The slides as they are written. Raises `LookupError` where there are none, `SummaryError` for a bad one."""
     files = deck_files(deck_folder(paper_id))
     if not files:
-        raise LookupError(f"{paper_id} has no deck yet; `labkit deck new {paper_id}` makes one of its cards")
+        raise LookupError(f"{paper_id} has no deck yet; `labkit deck new {paper_id}` makes one from its cards")
     return tuple(map(read_part, files))
 
 
@@ -124,7 +124,7 @@ def paper_deck(paper_id: str) -> Deck:
 def _write(drafts: dict[str, str], folder: Path) -> None:
     """Make the folder of these files, whole or not at all. Of two who do it at once, one gets `FileExistsError`."""
     for left in folder.parent.glob(".deck-*"):  # by a process that was killed
-        with suppress(FileNotFoundError):  # another's, who has just made a deck of it
+        with suppress(FileNotFoundError):  # another process has just made a deck of it
             if time.time() - left.stat().st_mtime > STALE:
                 shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".deck-", dir=folder.parent))
@@ -172,7 +172,7 @@ def _chosen(paper: Paper, language: CardLanguage | None) -> list[CardFile]:
 
 
 def _drafts(card: CardFile, paper: Paper) -> Iterator[tuple[int, str, str, str]]:
-    """What a card gives to a deck: place, name, heading and text. Sections of one role of all cards stand together."""
+    """The slides that a card gives to a deck: place, name, heading and text. Sections of one role stand together."""
     title = card.title.heading if card.title else ""
     place = 5
     if title and not is_told(title, paper) and not any(topic.heading == title for topic in topics(card)):
@@ -199,6 +199,6 @@ def _drafts(card: CardFile, paper: Paper) -> Iterator[tuple[int, str, str, str]]
 
 
 def _item(text: str, *more: str) -> str:
-    """An item of a list in Markdown, whose text is no Markdown."""
+    """An item of a Markdown list with plain text, escaped."""
     told = [re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(one.split())) for one in (text, *more) if one]
     return f"- {told[0]}" + (f" ({'; '.join(told[1:])})" if len(told) > 1 else "")
