@@ -1,12 +1,12 @@
-"""What a GPU gives: tests, notebook 04 at the paper's size, and the speed of two networks with every switch measured.
+"""Measures a GPU: its tests, notebook 04 at the paper's size, and the speed of two networks with each switch by itself.
 
     make gpu                                             all of it, at most 8 minutes on one GPU
     python benchmarks/gpu.py --parts networks            only the speeds
     python benchmarks/gpu.py --device cpu --size tiny    all of its code, without a GPU; the figures mean nothing
 
-It prints rows for docs/measured.md. Without a GPU it says so and ends. All candidates take turns in one run: labkit's loop
-is set beside an eager fp32 loop, then each of its switches is turned alone. Decoding, transfer and computing are
-also measured each by itself: the slowest of them is the limit.
+It prints rows for docs/measured.md. Without a GPU it says so and ends. In one run it compares labkit's `fit` with an eager
+fp32 loop, and a loop with all switches with loops that lack one of them. Decoding, transfer and computing are measured
+separately: the slowest of them is the limit.
 """
 
 import argparse

@@ -20,7 +20,7 @@ Batch = tuple[Tensor, Tensor]  # uint8 clips (B, T, C, H, W) and int64 labels (B
 
 @dataclass(frozen=True)
 class Switches:
-    """What a loop does to be fast."""
+    """The switches of a loop: each makes it faster on some device."""
 
     bf16: bool = True
     channels_last: bool = True

@@ -72,7 +72,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.epoch, self.first, self.end = epoch, first, len(self) if end is None else min(end, len(self))
 
     def clips_before(self, batch: int) -> int:
-        """How many clips of an epoch come before its batch number `batch`, over all processes."""
+        """The number of clips in the batches of an epoch before its batch number `batch`, over all processes."""
         return self.clips if batch >= len(self) else batch * self.batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
@@ -161,7 +161,7 @@ class Reading:
                 yield torch.zeros((0, frames, channels, size, size), dtype=torch.uint8), none, none
 
     def check(self, read: int) -> None:
-        """Raises the first error, a `VideoError`, where not one clip was `read`, by this process or another."""
+        """Raises the first error, a `VideoError`, if the processes have `read` no clip at all."""
         if self.errors and not read:
             raise self.errors[0]
 

@@ -23,19 +23,19 @@ def check_board(wanted: bool, folder: str | Path | None) -> None:
 
 
 def open_board(accelerator: Accelerator, *, epoch: int) -> None:
-    """Begin to write, where `accelerator` was made for it. What an earlier run wrote of `epoch` and later is taken back."""
+    """Begin to write, if `accelerator` has a board. Curves that an earlier run wrote from `epoch` on are taken back."""
     if accelerator.log_with:
         accelerator.init_trackers(FOLDER, init_kwargs={"tensorboard": {"purge_step": epoch}})
 
 
 def write_board(accelerator: Accelerator, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of the history as curves such as `val/top1` over epochs. What was not measured (NaN) is left out."""
+    """Rows of the history as curves such as `val/top1` over epochs. Values that were not measured (NaN) are left out."""
     for row in rows:
         values = {f"{row['split']}/{name}": row[name] for name in SHOWN if math.isfinite(row.get(name, math.nan))}
         accelerator.log(values, step=row["epoch"])
 
 
 def close_board(accelerator: Accelerator) -> None:
-    """Write what is left. The processes stay joined, which `end_training` would part."""
+    """Write the rest. accelerate's `end_training` would also end the connection of the processes."""
     for tracker in accelerator.trackers:
         tracker.finish()

@@ -55,8 +55,8 @@ def take_statistics(
 ) -> bool:
     """Set the running statistics of the batch norms in training mode to the mean over `batches`; False if `stop()` came.
 
-    Batches of fewer than `least` clips are passed over: a single clip may be a single value for a batch norm, of which it
-    can take nothing. Of several processes (`crew`) each reads its own batches, and the mean is over those of all.
+    Batches of fewer than `least` clips are skipped: one clip alone may be a single value for a batch norm, which has no
+    spread. Each of several processes (`crew`) reads its own batches, and the mean is over the batches of all.
 
     Everything else is in evaluation mode meanwhile, and left so. A batch norm in evaluation mode is frozen, and stays.
     """

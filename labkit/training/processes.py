@@ -1,7 +1,7 @@
-"""The processes that train one network together: what they add up, what they agree on, and what the first one tells the others.
+"""The processes that train one network together: sums, decisions and messages among them.
 
-`torchrun` starts them, and each calls the same function with the same arguments. Everything here goes over gloo, between
-processors, so that no GPU is waited for; gradients are averaged by torch's `DistributedDataParallel`.
+`torchrun` starts them, and each calls the same functions with the same arguments. All messages here go over gloo, between
+processors, so that no process waits for its GPU. torch's `DistributedDataParallel` averages the gradients.
 """
 
 import functools
@@ -28,7 +28,7 @@ class ProcessLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Processes(Share):
-    """All processes of a training, seen from one of them. Of one process alone, every call is a plain sum of one."""
+    """All processes of a training, seen from one of them. With a single process, every call returns its own values."""
 
     @property
     def first(self) -> bool:
@@ -53,7 +53,7 @@ class Processes(Share):
         return int(self.sum(torch.tensor(number)).item()) if self.several else number
 
     def anyone(self, says: bool) -> bool:
-        """Whether at least one process says yes; all get the same answer, so all go on alike."""
+        """Whether at least one process says yes. All get the same answer."""
         return self.total(int(says)) > 0
 
     def told(self, message: bytes) -> bytes:
@@ -67,7 +67,7 @@ class Processes(Share):
         return json.loads(self.told(json.dumps(values).encode("utf-8"))) if self.several else values
 
     def gathered(self, values: np.ndarray) -> np.ndarray:
-        """The rows of all processes, one process after the other; all have the same columns."""
+        """The rows of all processes, in the order of the processes; all have the same columns."""
         if not self.several:
             return values
         counts = self.sum(torch.tensor([len(values) if i == self.rank else 0 for i in range(self.processes)])).tolist()
@@ -80,7 +80,7 @@ class Processes(Share):
         return np.concatenate(parts)
 
     def same_buffers(self, model: nn.Module) -> None:
-        """Give all processes the first one's buffers: the running statistics, which each took from its own clips."""
+        """Give all processes the buffers of the first: running statistics, which each process took from its own clips."""
         if self.several:
             with torch.no_grad():
                 for buffer in model.buffers():

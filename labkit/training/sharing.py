@@ -1,10 +1,10 @@
-"""Who takes which clips, where several processes train one network.
+"""The share of each process in the clips, where several processes train one network.
 
-An update is made by all processes together, so every batch is split among them. To measure, nobody waits for anybody, so
-whole batches are dealt out. Either way every clip is taken once, by one process, whatever remains: nothing is padded.
+All processes make an update together, so every batch is split among them. In a measurement the processes do not wait for
+each other, so each gets whole batches. Every clip is read once, by one process, for any remainder: nothing is padded.
 
-The batches are those of one process. So a run may go on with another number of processes, and its loss is the same: each
-process weighs its clips by the number of all clips of the update (`weight`), not by its own.
+The batches are the same for any number of processes. A run may therefore go on with another number. The loss is the same
+too: each process weighs its clips by the number of all clips of the update (`weight`).
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ class Share:
     processes: int = 1
 
     def of_batch(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Its clips of a batch that all processes work on: shares differ by one clip at most, and may be empty."""
+        """This process's clips of a batch. Shares differ by one clip at most, and may be empty."""
         return items[self.rank :: self.processes]
 
     def of_batches(self, count: int) -> range:
-        """The numbers of its batches, of `count` that are dealt out whole: one after the other, so that their order stays."""
+        """The numbers of this process's batches of `count`: neighbours, so that the processes in order give the order."""
         return range(self.rank * count // self.processes, (self.rank + 1) * count // self.processes)
 
     def weight(self, own: int, clips: int) -> float:
-        """What the mean loss of its `own` clips counts, so that the mean over processes is the mean over all `clips`."""
+        """The factor of the mean loss of `own` clips, with which the mean over processes is the mean over all `clips`."""
         return own * self.processes / clips
 
 
@@ -41,10 +41,10 @@ ALONE = Share()
 
 
 def at_least(clips: Tensor, least: int) -> Tensor:
-    """`clips` `(B, T, C, H, W)`, filled up to `least`: with the first over again, or with black where there is none.
+    """`clips` `(B, T, C, H, W)`, filled up to `least` clips: with copies of the first, or with black clips if B is 0.
 
-    All processes must make every update, and batch normalisation wants two clips. The answers to what was filled in
-    count for nothing.
+    All processes must make every update, and batch normalisation needs two clips. The answers for the added clips are
+    not counted.
     """
     missing = least - len(clips)
     if missing <= 0:
