@@ -1,16 +1,16 @@
-"""Each family of the zoo against a straightforward implementation of the same network: forward and a training step.
+"""Networks of the zoo against straightforward implementations of the same: forward and a training step.
 
     python benchmarks/networks.py [--only resnet18 ...] [--rounds 7]
 
 Both sides get the same weights and must give the same logits before anything is timed, predicting and training. They
 take turns; the ratio is the median over the rounds. Clips are small, and some networks half as wide, so that the
-whole takes a few minutes on two cores. The peers are torchvision's networks where it has the same, and those of
-`plain_networks.py` elsewhere.
+whole takes a few minutes on two cores. The peers are torchvision's networks, in 2D too, and the two of
+`plain_networks.py`.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ import timing
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision import models
 from torchvision.models import video
 
 from labkit.clip import ClipSpec
@@ -66,12 +67,10 @@ class Duel:
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """One example without the batch; flow has as many fields for a frame as in the zoo's entry."""
-        flow, frames = entry(self.name).flow, self.size[0]
-        if flow is None:
-            return self.clip.shape
-        fields = frames * flow.frames // entry(self.name).clip.frames
-        return self.clip.shape, flow.but(frames=fields, size=self.size[1]).shape
+        """One example without the batch."""
+        network, clip = entry(self.name), self.clip
+        flow = network.flow and network.flow.but(frames=clip.frames, size=clip.size)
+        return replace(network, clip=clip, flow=flow).shape
 
     def example(self) -> Any:
         pair = isinstance(self.shape[0], tuple)
@@ -79,31 +78,17 @@ class Duel:
         return tuple(tensors) if pair else tensors[0]
 
 
-basic, deep = (2, 2, 2, 2), (3, 4, 6, 3)
-residual = partial(plain.ResNet, classes=CLASSES)
-thin = partial(plain.Bottleneck, expansion=2)
-grouped = partial(thin, groups=32)
-preact = plain.PreActivationBottleneck
-
 DUELS = (
-    Duel("resnet18", lambda: residual(plain.BasicBlock, basic), (16, 56)),
-    Duel("resnet50", lambda: residual(plain.Bottleneck, deep, expansion=4), (16, 48)),
-    Duel("preact_resnet200", lambda: residual(preact, (3, 24, 36, 3), width=32, expansion=4), (16, 40), 32),
-    Duel("wide_resnet50", lambda: residual(thin, deep, width=32, widening=2, expansion=2), (16, 48), 32),
-    Duel("resnext101", lambda: residual(grouped, (3, 4, 23, 3), width=32, widening=2, expansion=2), (16, 40), 32),
-    Duel("densenet121", lambda: plain.DenseNet((6, 12, 24, 16), CLASSES, width=32), (16, 64), 32),
     Duel("torchvision_r3d_18", lambda: video.r3d_18(num_classes=CLASSES), (8, 32)),
     Duel("torchvision_mc3_18", lambda: video.mc3_18(num_classes=CLASSES), (8, 32)),
     Duel("torchvision_r2plus1d_18", lambda: video.r2plus1d_18(num_classes=CLASSES), (8, 32)),
+    Duel("resnet50_2d", lambda: models.resnet50(num_classes=CLASSES), (1, 112), batch=4),
+    Duel("wide_resnet50_2d", lambda: models.wide_resnet50_2(num_classes=CLASSES), (1, 112), batch=4),
+    Duel("densenet121_2d", lambda: models.densenet121(num_classes=CLASSES), (1, 128), batch=4),
     Duel("i3d", lambda: plain.I3D(3, CLASSES, 64), (16, 64)),
-    Duel("convnet_lstm", lambda: plain.ConvNetLSTM(CLASSES), (5, 64)),
-    Duel("two_stream", lambda: plain.TwoStream(CLASSES), (1, 96), batch=4),
-    Duel("fused_two_stream", lambda: plain.FusedTwoStream(CLASSES, width=32), (5, 96), 32),
     Duel("two_stream_i3d", lambda: plain.TwoStreamI3D(CLASSES, 64, width=32), (16, 64), 32),
     Duel("c3d", lambda: plain.C3D(CLASSES, 9, width=32), (16, 64), 32),
     Duel("c3d_bn", lambda: plain.C3D(CLASSES, 9, width=32, norm=True), (16, 64), 32),
-    Duel("p3d_63", lambda: plain.P3D(deep, CLASSES), (16, 64)),
-    Duel("st_multiplier", lambda: plain.Multiplier(deep, CLASSES, width=32), (5, 80), 32),
 )
 
 
@@ -132,10 +117,9 @@ def by_use(network: nn.Module, x: Any) -> list[nn.Module]:
 
 
 def copy_weights(ours: nn.Module, peer: nn.Module, x: Any) -> None:
-    """Give the peer our weights, module by module. A 1x3x3 filter in 3D is a 3x3 one in 2D."""
+    """Give the peer our weights, module by module."""
     for source, target in zip(by_use(ours, x), by_use(peer, x), strict=True):
-        wanted = target.state_dict()
-        target.load_state_dict({n: t.reshape(wanted[n].shape) for n, t in source.state_dict().items()})
+        target.load_state_dict(source.state_dict())
 
 
 def shake_norms(network: nn.Module) -> None:

@@ -5,8 +5,8 @@ A video file becomes frames (`labkit.data`), frames a clip, clips a batch, a bat
 figures (`labkit.viz`). Paper cards live in `labkit.survey`, notebooks as experiments in
 `labkit.runs`, and the course's builds in `labkit.course`.
 
-Importing `labkit` loads nothing heavy: each part is imported where it is needed. It does one thing: it has the threads
-of torch wait in a way that leaves a busy machine usable (`labkit.waiting`), and so comes before `import torch`.
+Importing `labkit` loads nothing heavy: each part is imported where it is needed. It does one thing: it sets how the
+threads of torch wait, so that a busy machine stays usable (`labkit.waiting`). So it comes before `import torch`.
 """
 
 from labkit import waiting as waiting

@@ -17,7 +17,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write(temporary)` and rename the temporary file to `path`: a reader sees the old file or the new, never half.
 
     Raises whatever `write` raises, after removing the temporary file; an `OSError` (a full disk, say) names `path`.
-    One that a killed process left is removed by the next process that writes into the folder.
+    The next process that writes into the folder removes temporary files of killed processes.
     """
     path = Path(path)
     with _whole(path, write) as temporary:
@@ -26,9 +26,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
 
 
 def create(path: str | Path, write: Callable[[Path], object], *, instead: str = "it is never overwritten") -> Path:
-    """The same for a file that must not exist yet. Of two who try at once, one gets `FileExistsError`.
+    """Like `write_atomically`, for a file that must not exist yet. Of two processes that try at once, one gets `FileExistsError`.
 
-    `instead` ends its message: what to do about it. A kill at any time leaves the whole file or none.
+    `instead` ends the message of that error and says the way out. A kill at any time leaves the whole file or no file.
     """
     path = Path(path)
     taken = f"{path} exists already; {instead}"
@@ -45,11 +45,11 @@ def create(path: str | Path, write: Callable[[Path], object], *, instead: str = 
 def create_folder(folder: str | Path, fill: Callable[[Path], object], *, last: str = "") -> Path:
     """Call `fill(building)` with a hidden new folder, and give it the name `folder` when it is whole.
 
-    A folder that is there already and empty (a mount point, or what a link leads to) stays, and what was made moves into
-    it, the file `last` as the last: where that is, all is. Raises `OSError` where somebody else was first.
+    An empty folder that is there already (a mount point, or the target of a link) stays, and the new files move into it.
+    The file `last` moves last: once it is there, everything is. Raises `OSError` where another process was first.
     """
     place = Path(folder).resolve()
-    inside = place.is_dir()  # it cannot be renamed over where a disk is mounted; and never is a disk left for another
+    inside = place.is_dir()  # a mounted folder cannot be replaced by a rename, and a rename works within one disk only
     home = place if inside else place.parent
     with naming(place):
         home.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def create_folder(folder: str | Path, fill: Callable[[Path], object], *, last: s
 
 
 def is_vacant(folder: str | Path) -> bool:
-    """Whether nothing is there, or a folder with nothing in it but hidden files and what a new disk has."""
+    """Whether the folder is missing or empty. Hidden files and a new disk's `lost+found` do not count."""
     folder = Path(folder)
     if not folder.is_dir():
         return not folder.exists()
@@ -79,7 +79,7 @@ def is_vacant(folder: str | Path) -> bool:
 
 @contextmanager
 def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
-    """A hidden file beside `path` with all that `write` wrote, safe on the disk; the block gives it its name."""
+    """A hidden file beside `path`, written by `write` and safe on the disk. The block then renames it."""
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = path.parent.absolute()  # ffmpeg and Arrow take a relative `a:b` for an address
@@ -102,7 +102,8 @@ TEMPORARY = re.compile(r"\..*\.(?P<place>[0-9a-f]{8})-(?P<pid>[0-9]+)-[^-]*")
 
 
 def temporary_prefix(name: str) -> str:
-    """How the temporary name of `name` begins. It tells machine and process, so that what a kill left can be known."""
+    """The beginning of the temporary name for `name`. It names the machine and the process, so that files of killed
+    processes can be told apart."""
     return f".{name[:60]}.{_place()}-{os.getpid()}-"
 
 

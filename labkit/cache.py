@@ -1,4 +1,4 @@
-"""Where labkit keeps what it can make again: video indices, generated data, decoded frames."""
+"""The folder for files that labkit can make again: video indices, generated data, decoded frames."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""ClipSpec: how a model wants its clips. It stands between `data` and `models`, which know nothing of each other."""
+"""ClipSpec: the clips that a model reads. It connects `data` and `models`, which do not import each other."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,7 +9,7 @@ ACTIVITYNET_MEAN = (114.7748, 107.7354, 99.4750)
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSpec:
-    """What one clip is: how many frames, how far apart, how large, and how pixels are scaled.
+    """The description of a clip: number of frames, distance between frames, size in pixels, scaling of pixel values.
 
     A pixel value p in 0-255 becomes `(p - mean[c]) / std[c]`.
     The defaults are those of Hara et al. 2018 (16 frames of 112x112, mean subtracted, no division).
@@ -41,7 +41,7 @@ class ClipSpec:
 
     @property
     def channels(self) -> int:
-        """C of a clip: as many as there are means."""
+        """C of a clip: the number of means."""
         return len(self.mean)
 
     @property

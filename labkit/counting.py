@@ -1,10 +1,10 @@
-"""How a number of things is said: one clip, two clips; and how many names are."""
+"""Numbers and lists of names in words: one clip, two clips; a, b and 3 more."""
 
 from collections.abc import Sequence
 
 
 def counted(number: float, one: str, many: str = "") -> str:
-    """`1 clip`, `2 clips`, `2,400 clips`; `many` is the plural where an s does not make it: `counted(n, "is", "are")`.
+    """`1 clip`, `2 clips`, `2,400 clips`; `many` is the plural where it is not made with an s: `counted(n, "is", "are")`.
 
     Either may be a whole phrase: `counted(n, "row that differs", "rows that differ")`.
     """
@@ -13,6 +13,6 @@ def counted(number: float, one: str, many: str = "") -> str:
 
 
 def named(names: Sequence[str], *, most: int = 3) -> str:
-    """`a`, `a and b`, `a, b and c`; of more than `most` names the first, and how many others there are."""
+    """`a`, `a and b`, `a, b and c`. Of more than `most` names the first are given, and the number of the others."""
     shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
     return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)

@@ -1,7 +1,7 @@
-"""`labkit doctor`: whether this machine can run the course, line by line, and what to do where it cannot.
+"""`labkit doctor`: whether this machine can run the course, line by line, and the way out where it cannot.
 
-Every check is a function that returns a `Line`; none raises. What may crash an interpreter or take long is looked at
-in a process of its own.
+Every check is a function that returns a `Line` and raises nothing. A check that may crash the interpreter or take long
+runs in a process of its own.
 """
 
 import os
@@ -27,7 +27,7 @@ ONE_SOURCE = "reinstall both from one source: pip install --force-reinstall torc
 
 @dataclass(frozen=True)
 class Line:
-    """One thing looked at: its state, what was seen, and what to do (empty where it is fine)."""
+    """The result of one check: its state, the finding, and the way out (empty where all is well)."""
 
     what: str
     state: Literal["ok", "warning", "error"]
@@ -36,13 +36,13 @@ class Line:
 
 
 def examine() -> Iterator[Line]:
-    """Look at everything, several at a time, and say it in the order of `CHECKS`."""
+    """Run all checks, several at a time, and give their lines in the order of `CHECKS`."""
     with ThreadPoolExecutor() as pool:
         yield from pool.map(_look, CHECKS.items())
 
 
 def _look(check: tuple[str, Callable[[], Line]]) -> Line:
-    """One line, whatever happens."""
+    """The line of one check, also where the check fails."""
     what, look = check
     try:
         return look()
@@ -52,7 +52,7 @@ def _look(check: tuple[str, Callable[[], Line]]) -> Line:
 
 def python() -> Line:
     """The interpreter's version."""
-    seen = f"{platform.python_version()} at {sys.executable}"
+    seen = f"{platform.python_version()} at {_short(sys.executable)}"
     if sys.version_info < OLDEST_PYTHON:
         return Line("Python", "error", seen, "install Python 3.11 or newer")
     return Line("Python", "ok", seen)
@@ -75,14 +75,14 @@ def torch_pair() -> Line:
 
 
 def device() -> Line:
-    """Where training would run. A GPU that torch cannot use is worth a warning; having none is not."""
+    """The device for training. A GPU that torch cannot use gives a warning; a machine without a GPU gives none."""
     program = (
         "import torch; c = torch.cuda.is_available(); m = torch.backends.mps.is_available();"
         "print(torch.cuda.get_device_name(0) if c else 'Apple GPU (mps)' if m else '')"
     )
     done = _python(program, seconds=120)
     if done.returncode != 0:
-        return Line("device", "error", "torch cannot be asked", "see the line of torch, torchvision")
+        return Line("device", "error", "torch cannot be imported", "see the line of torch, torchvision")
     name = done.stdout.strip()
     if name:
         return Line("device", "ok", name)
@@ -99,7 +99,7 @@ def device() -> Line:
 
 
 def threads() -> Line:
-    """How many threads torch has in this process, and whether they leave the processor to others while they wait."""
+    """The number of torch's threads in this process, and whether they leave the processor to others while they wait."""
     torch = sys.modules.get("torch")
     count = torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS") or "torch's number of"
     seen = f"{count} thread{'' if str(count) == '1' else 's'}"
@@ -171,8 +171,10 @@ def kernel() -> Line:
     # A bare `python` is replaced by this interpreter when the kernel starts.
     if Path(command).name == command or Path(found).resolve() == Path(sys.executable).resolve():
         return Line("kernel", "ok", "python3 is this interpreter")
-    to_do = f"notebooks would run without what is installed here: {sys.executable} -m ipykernel install --sys-prefix"
-    return Line("kernel", "warning", f"python3 starts {command}", to_do)
+    to_do = (
+        f"notebooks would run without the packages installed here: {sys.executable} -m ipykernel install --sys-prefix"
+    )
+    return Line("kernel", "warning", f"python3 starts {_short(command)}", to_do)
 
 
 def cache() -> Line:
@@ -186,7 +188,7 @@ def cache() -> Line:
             file.write(b"labkit")
     except OSError as error:
         return Line("cache folder", "error", f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), to_do)
-    return Line("cache folder", "ok", str(folder))
+    return Line("cache folder", "ok", _short(folder))
 
 
 def disk() -> Line:
@@ -198,7 +200,7 @@ def disk() -> Line:
     except OSError:
         folder = Path.home() if Path.home().exists() else Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
-    seen = f"{free / 1e9:.1f} GB free at {folder}"
+    seen = f"{free / 1e9:.1f} GB free at {_short(folder)}"
     if free < DISK_NEEDED:
         return Line("disk", "error", seen, "make room, or set LABKIT_CACHE to another disk: the course needs 0.5 GB")
     if free < DISK_WANTED:
@@ -207,9 +209,10 @@ def disk() -> Line:
 
 
 def ffmpeg() -> Line:
-    """The ffmpeg program, which only some tests of the decoder use."""
+    """The ffmpeg program. Only some tests of the decoder use it."""
     found = shutil.which("ffmpeg")
-    return Line("ffmpeg", "ok", found or "not installed (only tests of the decoder use the program)")
+    seen = _short(found) if found else "not installed (only tests of the decoder use the program)"
+    return Line("ffmpeg", "ok", seen)
 
 
 CHECKS: dict[str, Callable[[], Line]] = {
@@ -227,12 +230,25 @@ CHECKS: dict[str, Callable[[], Line]] = {
 
 
 def _python(program: str, *, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a program in this interpreter, in a process of its own; a timeout reads as a failure that says so."""
+    """Run a program in this interpreter, in a process of its own. A timeout counts as a failure, and the error says so."""
     command = [sys.executable, "-c", program]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"no answer after {seconds:.0f} s")
+
+
+def _short(path: str | Path) -> str:
+    """A path as one would type it: from the folder one stands in or from its checkout, else from home (`~`), else whole.
+
+    A notebook stands in its run's folder, so the checkout is looked for upwards.
+    """
+    here = Path.cwd()
+    checkouts = (folder for folder in here.parents if (folder / "notebooks" / "course.toml").is_file())
+    for start, sign in ((here, ""), (next(checkouts, here), ""), (Path.home(), "~")):
+        if start != Path(start.anchor) and Path(path).is_relative_to(start):  # in a container the home may be "/"
+            return str(Path(sign) / Path(path).relative_to(start))
+    return str(path)
 
 
 def _installed(package: str) -> str:
@@ -243,7 +259,7 @@ def _installed(package: str) -> str:
 
 
 def _has_extension(pattern: str) -> bool:
-    """Whether one of Jupyter's folders holds an extension of such a name."""
+    """Whether one of Jupyter's folders holds an extension of this name."""
     from jupyter_core.paths import jupyter_path
 
     return any(any(Path(folder).glob(f"{pattern}/package.json")) for folder in jupyter_path("labextensions"))

@@ -1,6 +1,6 @@
-"""Locks on files, held by the operating system for a process that has the file open.
+"""Locks on files. The operating system holds them for a process that has the file open.
 
-They end with the process, however it ends, so that a kill leaves none behind.
+They end with the process, however it ends: a killed process leaves no lock behind.
 """
 
 import os
@@ -13,8 +13,8 @@ _held: set[int] = set()  # the files that this process holds locked
 def open_locked(path: Path, *, wait: bool) -> int:
     """`path`, made if missing, open for reading and adding, and locked. `close_locked` gives it back.
 
-    Opened again where it was removed or replaced while we waited. With `wait=False`, raises `BlockingIOError` where
-    somebody else holds it, this process included. Raises `OSError` where the file system knows no locks.
+    It is opened again if it was removed or replaced during the wait. With `wait=False`, raises `BlockingIOError` where
+    the file is locked already, by this process too. Raises `OSError` where the file system has no locks.
     """
     while True:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -48,7 +48,7 @@ def _let_go() -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    _FAR = 1 << 30  # a locked byte cannot be read by others, so a byte that no file ever has
+    _FAR = 1 << 30  # others cannot read a locked byte, so lock a byte far beyond the end of any file
 
     def _lock(file: int, wait: bool) -> None:
         os.lseek(file, _FAR, os.SEEK_SET)

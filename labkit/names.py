@@ -1,17 +1,34 @@
-"""Which known name somebody meant, for messages about one that is not known."""
+"""The known name that somebody meant, for messages about an unknown name."""
 
 import difflib
 from collections.abc import Iterable
 
+MOST = 20  # names that a message lists
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, or None where none is near."""
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that is most like this one, in any case of letters; None if no name is near.
+
+    `cutoff` is the least likeness of a near name, from 0 to 1, as in `difflib.get_close_matches`.
+    """
     by_folded = {str(k).casefold(): str(k) for k in known}
-    close = difflib.get_close_matches(str(name).casefold(), list(by_folded), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name).casefold(), list(by_folded), n=1, cutoff=cutoff)
     return by_folded[close[0]] if close else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """How an error message about an unknown name ends: `; did you mean 'x'?`, or a full stop where no name is near."""
+    """The end of a message about an unknown name: `; did you mean 'x'?`, or a full stop if no name is near."""
     guess = nearest(name, known)
     return f"; did you mean {guess!r}?" if guess else "."
+
+
+def meant_or_all(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The end of such a message if the known names are few: `; did you mean 'x'?`, or all of them, `; there are a, b, c`.
+
+    More than `MOST` names are cut short with an ellipsis.
+    """
+    names = [str(one) for one in known]
+    guess = nearest(name, names, cutoff)
+    if guess:
+        return f"; did you mean {guess!r}?"
+    return f"; there are {', '.join([*names[:MOST], *['…'] * (len(names) > MOST)]) or 'none'}"

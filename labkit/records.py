@@ -1,6 +1,6 @@
 """History, Predictions, Run: the plain records that travel between the rooms of labkit.
 
-Training writes them, everyone else reads them. Of labkit this module imports only how numbers are said.
+Training writes them, everyone else reads them. Of labkit this module imports only `counting`.
 """
 
 import json
@@ -46,7 +46,7 @@ class History:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> "History":
-        """A history of these rows, whose keys are `HISTORY_COLUMNS`; what a row lacks, or has as None, is NaN."""
+        """A history of these rows. Their keys are `HISTORY_COLUMNS`; a missing value, or None, becomes NaN."""
         table = pd.DataFrame(list(rows), columns=list(HISTORY_COLUMNS))
         return cls(table.astype(HISTORY_COLUMNS))
 
@@ -79,7 +79,7 @@ class History:
     def best(self, metric: str = "top1", *, split: str = "val") -> pd.Series:
         """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie.
 
-        An epoch whose loss is NaN is never the best. Raises `ValueError` where there is no other, or none at all.
+        An epoch whose loss is NaN is never the best. Raises `ValueError` if all losses are NaN, or the split has no rows.
         """
         measured = self.table[self.table["split"] == split].dropna(subset=[metric])
         rows = measured[np.isfinite(measured["loss"])]
@@ -103,7 +103,7 @@ class History:
 
 
 def _no_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: what was not measured is null."""
+    """A value for JSON, which has no NaN: a missing measurement becomes null."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 
@@ -132,7 +132,7 @@ class Predictions:
             raise ValueError(f"labels {self.labels.shape} and clips {self.clips.shape} must both be ({n},)")
         if lost := np.flatnonzero(np.isnan(self.scores).any(axis=1)).tolist():
             raise ValueError(
-                f"the scores of {len(lost)} of {n} rows are NaN, which is no answer: {self.videos[lost[0]]} first"
+                f"the scores of {len(lost)} of {n} rows are NaN, the first of them those of {self.videos[lost[0]]}"
             )
         if n and self.labels.max(initial=-1) >= k:
             raise ValueError(f"label {self.labels.max()} is outside the list of {counted(k, 'class', 'classes')}")
@@ -182,7 +182,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
-        """Read what `save` wrote. Raises `ValueError` for a Parquet file of anything else."""
+        """Read a file that `save` wrote. Raises `ValueError` for any other Parquet file."""
         import pyarrow.parquet as pq
 
         table = pq.read_table(Path(path).absolute())
@@ -201,7 +201,7 @@ class Predictions:
         )
 
 
-# What the values in `run.json` are, those that something reads; a key may be missing.
+# Types of the values in `run.json` that labkit reads. A key may be missing.
 RUN_KEYS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("notebook", "status"), (str,)),
     **dict.fromkeys(("parameters", "changed", "versions", "hardware", "code", "process"), (dict,)),
@@ -212,7 +212,7 @@ RUN_KEYS: dict[str, tuple[type, ...]] = {
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """What a JSON file of names and values holds. Raises `ValueError`, naming the file, where it is anything else."""
+    """The names and values in a JSON file. Raises `ValueError`, with the name of the file, for any other content."""
     try:
         read = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -224,7 +224,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """A folder that one execution of a notebook left: the notebook, `run.json`, and what it measured.
+    """The folder of one execution of a notebook: the executed notebook, `run.json`, and the measurements.
 
     `run.json` holds parameters, versions, hardware, code version, status (`running`, `done`, `failed`, `interrupted`) and times.
     """
@@ -234,7 +234,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """The run that a folder holds. Raises `FileNotFoundError` if it holds none, `ValueError` if its file is odd."""
+        """The run in a folder. Raises `FileNotFoundError` if there is none, `ValueError` if its `run.json` is malformed."""
         folder = Path(folder)
         path = folder / "run.json"
         if not path.is_file():
@@ -257,7 +257,7 @@ class Run:
 
     @property
     def results(self) -> dict[str, Any]:
-        """The numbers that the notebook recorded, by name; empty if it recorded none. Raises `ValueError` if they are odd."""
+        """The numbers that the notebook recorded, by name; may be empty. Raises `ValueError` if their file is malformed."""
         path = self.folder / "results.json"
         return read_mapping(path) if path.is_file() else {}
 

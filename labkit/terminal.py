@@ -1,4 +1,4 @@
-"""What the command line shows: progress of notebooks, and tables. On a terminal it moves; in a log it is lines."""
+"""Output of the command line: progress of notebooks, and tables. On a terminal it moves; in a log it is lines."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ COLOURS = {
 
 
 class RunProgress:
-    """A line per notebook: which cell of how many, under which heading, for how long."""
+    """The progress of notebooks, a line each: number of the cell and of all cells, heading, seconds."""
 
     def __init__(self, progress: Progress, console: Console):
         self._progress, self._console = progress, console
@@ -75,7 +75,7 @@ def run_progress(console: Console) -> Iterator[RunProgress]:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
-    """A table of plain text: nothing in a cell is read as markup. States have their colours. `right` aligns numbers."""
+    """A table of plain text: no cell is read as markup. States have their colours. `right` aligns numbers."""
     made = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         made.add_column(name, justify="right" if name in right else "left", overflow="fold")
@@ -85,6 +85,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
 
 def assignments(values: Mapping[str, Any], *, most: int = 6) -> str:
-    """`seed=3 device=cpu`, numbers to three digits; of many the first `most`."""
+    """`seed=3 device=cpu`, numbers to three digits; the first `most` of them."""
     shown = [f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()]
     return " ".join(shown[:most]) + (f" … ({len(shown)})" if len(shown) > most else "")

@@ -1,8 +1,8 @@
-"""How long something takes on this machine, and what may be said of it.
+"""Timing of work on this machine, and when two timings differ.
 
-A machine has other things to do, so one timing says little. Works are timed several times and take turns, which spreads
-a noisy neighbour over all of them alike; what comes out is a `Spread`, and two of them are only said to differ where
-their ranges lie apart.
+A machine has other things to do, so a single timing says little. Works are timed several times and take turns, so that
+another program slows all of them alike. The result is a `Spread`. Two spreads are said to differ only where their
+ranges lie apart.
 """
 
 import statistics
@@ -19,7 +19,7 @@ def interleaved(
 ) -> dict[Any, list[float]]:
     """Seconds of each work in each round. One unmeasured round goes first; each round starts with the next work.
 
-    `wait` is called before the clock is read: what makes a device that works by itself finish.
+    `wait` is called before the clock is read: give a function that waits until a GPU has finished.
     """
     names = list(works)
     for name in names:
@@ -65,7 +65,7 @@ class Spread:
     def side(self, other: "Spread") -> int:
         """1 where every value lies above all of `other`, -1 where below, 0 where no difference can be seen.
 
-        What was measured once has no range, so nothing can be seen.
+        A single measurement has no range, so the answer is 0.
         """
         if min(len(self.values), len(other.values)) < 2:
             return 0
@@ -80,7 +80,7 @@ class Spread:
         return Spread(factor * value for value in self.values)
 
     def rate(self, amount: float) -> "Spread":
-        """What is done in one unit, where `amount` is done in each of these times."""
+        """The amount done in one unit of time, where `amount` is done in each of these times."""
         return Spread(amount / value for value in self.values)
 
     def __format__(self, form: str) -> str:
@@ -89,7 +89,7 @@ class Spread:
 
 
 def foremost(spreads: Mapping[Any, Spread], *, lowest: bool = False) -> list[Any]:
-    """The name with the highest median (or the lowest), and all from which its range does not lie apart."""
+    """The name with the highest median (or the lowest), and all names whose ranges overlap with its range."""
     pick = min if lowest else max
     first = pick(spreads, key=lambda name: spreads[name].median)
     return [first, *(name for name in spreads if name != first and not spreads[name].side(spreads[first]))]

@@ -1,12 +1,12 @@
-"""How torch's threads wait for each other: briefly, then asleep.
+"""The way torch's threads wait for each other: they spin briefly, then sleep.
 
-Between two operations the threads of OpenMP spin, that is, they ask again and again whether there is work. On a machine
-with nothing else to do that saves time. Where something else runs, a thread that spins takes the processor from the one it
-waits for: a small training step was seen to take ninety times as long beside two busy programs. A short spin keeps a busy
-machine usable, and costs a quiet one a few percent (`benchmarks/busy.py`; figures in `docs/measured.md`).
+Between two operations the threads of OpenMP spin: they ask again and again whether there is work. On a quiet machine
+that saves time. Beside other programs a spinning thread takes the processor from the thread it waits for: a small
+training step took ninety times as long beside two busy programs. A short spin keeps a busy machine usable, and costs a
+quiet one a few percent (`benchmarks/busy.py`; figures in `docs/measured.md`).
 
 An OpenMP reads its environment once, when torch is loaded; so `import labkit` sets it, and must come before `import torch`.
-What labkit starts (kernels, workers, JupyterLab) inherits it.
+Processes that labkit starts (kernels, workers, JupyterLab) inherit it.
 """
 
 import os
@@ -24,12 +24,12 @@ State = Literal["set", "chosen", "too late"]
 
 
 def wait_briefly(environment: MutableMapping[str, str], *, torch_is_loaded: bool) -> State:
-    """Set a short spin, unless the user chose something. Says which: `set`, `chosen`, or `too late`, since torch is loaded.
+    """Set a short spin, unless the user chose one. Returns `set`, `chosen`, or `too late` if torch is loaded already.
 
-    Also where it is too late for this process, it is set for those that it starts.
+    If it is too late for this process, it is still set for the processes that it starts.
     """
     if any(name in environment for name in CHOICES):
-        # A process that labkit started: what it has, it inherited, and had when torch was loaded.
+        # A process that labkit started: it inherited the setting and had it when torch was loaded.
         return "set" if all(environment.get(name) == value for name, value in SPIN.items()) else "chosen"
     environment.update(SPIN)
     return "too late" if torch_is_loaded else "set"

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from labkit import __version__
 from labkit.cli import app
+from labkit.cli.app import console
 from labkit.data.encode import write_video
 from labkit.runs.execute import Step
 from labkit.survey.publication.problems import plain
@@ -73,14 +74,14 @@ def test_every_command_is_listed_and_explains_itself(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "01_secnd"], "did you mean 01_second?"),
+        (["run", "01_secnd"], "did you mean '01_second'?"),
         (["run", "00", "-p", "sed=3"], "00_first.ipynb has no parameter 'sed'; did you mean 'seed'?"),
         (["run", "00", "-p", "seed=many"], "'seed' takes int, not 'many'"),
         (["run", "00", "-p", "seed"], "name=value"),
         (["course", "--only", "09"], "no notebook of the course starts with '09'"),
         (["course", "-p", "sed=3"], "the course has no parameter 'sed'; did you mean 'seed'?"),
         (["runs"], "there is no folder"),
-        (["models", "vgg*"], "no network is called like 'vgg*'"),
+        (["models", "vgg*"], "no network fits 'vgg*'"),
         (["models", "resnet19"], "did you mean 'resnet18'?"),
         (["model", "resnet18_2d", "--frames", "8"], "resnet18_2d reads single frames"),
         (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
@@ -224,8 +225,8 @@ def test_the_version_is_shown():
 
 
 ODD_FILES = {
-    "a number as a name": (b"1: 2\n", "1 is no parameter's name"),
-    "a yes as a name": (b"yes: 2\n", "True is no parameter's name"),
+    "a number as a name": (b"1: 2\n", "1 cannot be the name of a parameter"),
+    "a yes as a name": (b"yes: 2\n", "True cannot be the name of a parameter"),
     "utf-16": ("seed: 2\n".encode("utf-16"), "not UTF-8"),
     "a bomb": (b"a: &a [x, x]\n" + b"".join(b"b%d: &b%d [%s]\n" % (n, n, b"*a, " * 9000) for n in range(9)), "nested"),
     "a deep one": (b"[" * 400_000 + b"]" * 400_000, "nested"),
@@ -261,6 +262,16 @@ def test_an_odd_run_is_one_line_and_the_others_are_shown(tmp_path):
     assert done.stderr.startswith("labkit: warning: a run is left out: ")
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("60", 60), (None, 200), ("", 200), ("0", 200), ("many", 200)])
+def test_a_pipe_gets_lines_as_wide_as_columns_says_or_else_200(monkeypatch, columns, wide):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert console().width == wide
 
 
 def test_progress_takes_names_and_headings_as_they_are():
@@ -315,5 +326,5 @@ def test_what_was_passed_over_is_listed_and_no_fault(tmp_path):
     (tmp_path / "wave" / "1.jpg").touch()
     done = labkit("data", "check", "folder", tmp_path)
     assert done.returncode == 0
-    assert "no videos and passed over: 1 file or folder" in done.stdout
+    assert "passed over, since they are not videos: 1 file or folder" in done.stdout
     assert "a picture" in done.stdout

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,29 @@ def test_this_machine_can_run_the_course():
     assert [*lines] == [*doctor.CHECKS]
     assert {line.what: line.seen for line in lines.values() if line.state == "error"} == {}
     assert all(line.to_do == "" for line in lines.values() if line.state == "ok")
+
+
+def test_paths_are_short_in_a_checkout_and_below_home(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    run = home / "labkit" / "runs" / "1"
+    run.mkdir(parents=True)
+    (home / "labkit" / "notebooks").mkdir()
+    (home / "labkit" / "notebooks" / "course.toml").touch()
+    monkeypatch.setattr("pathlib.Path.home", lambda: home)
+    monkeypatch.setattr("sys.executable", str(home / "labkit" / ".venv" / "bin" / "python"))
+    monkeypatch.setenv("LABKIT_CACHE", str(home / "cache"))
+    for place, interpreter in (
+        (home / "labkit", Path(".venv/bin/python")),
+        (run, Path(".venv/bin/python")),  # where a notebook runs
+        (tmp_path, Path("home/labkit/.venv/bin/python")),
+        (tmp_path.parent, Path(tmp_path.name, "home/labkit/.venv/bin/python")),
+    ):
+        monkeypatch.chdir(place)
+        assert doctor.python().seen.endswith(f" at {interpreter}")
+    monkeypatch.chdir(run)
+    assert doctor.cache().seen == str(Path("~/cache"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    assert doctor.python().seen.endswith(f" at {tmp_path / 'python'}")
 
 
 def test_torch_and_torchvision_of_two_sources_are_told_apart_with_the_remedy(broken):

@@ -1,6 +1,6 @@
 """The bare command `labkit`, and what all its commands share: groups, errors in one line, the terminal.
 
-Exit codes: 0 done, 1 failed, 2 asked for something that is not there, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 a wrong value or an unknown name, 130 stopped by Ctrl-C.
 """
 
 import functools
@@ -20,7 +20,7 @@ STYLE = {"help_option_names": ["-h", "--help"]}
 
 
 def group(name: str, what: str) -> typer.Typer:
-    """A command that holds commands, and alone shows its help."""
+    """A command with commands below it. Called without one, it shows its help."""
     return typer.Typer(
         name=name,
         help=what,
@@ -40,7 +40,7 @@ app = group(
 
 
 def plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors as one line on stderr, Ctrl-C too; with --debug the whole traceback."""
+    """Let a command end with one line on stderr after an error or Ctrl-C; with --debug, with the whole traceback."""
 
     @functools.wraps(command)
     def plain(*args: Any, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             say(f"labkit: {str(stop) or 'stopped'}")
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
-            raise  # click ends quietly where who reads has seen enough, as `head` does
+            raise  # click ends quietly where the reader has gone, as `head` does
         except Exception as error:
             if os.environ.get("LABKIT_DEBUG"):
                 raise
@@ -66,11 +66,12 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def console(*, error: bool = False) -> "Console":
-    """The terminal; a log that is not one gets lines as wide as they are."""
+    """The terminal to print on. A file or pipe gets lines of `COLUMNS` characters where that is set, else of up to 200."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    return Console(stderr=error, width=None if stream.isatty() else 200)
+    wide = os.environ.get("COLUMNS", "")
+    return Console(stderr=error, width=None if stream.isatty() else int(wide) if wide.isdigit() and int(wide) else 200)
 
 
 def _show_version(asked: bool) -> None:
@@ -93,24 +94,24 @@ def _options(
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as one line: where in the code it arose says nothing to who typed a command."""
+    """Print a warning as one line, without its place in the code: the user typed a command."""
     say(f"labkit: warning: {message}")
 
 
 def tell(error: Exception) -> None:
-    """Say on stderr what an error says."""
+    """Print an error as one line on stderr."""
     say(f"labkit: {said(error)}")
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Words to who typed the command, on stderr; what they quote of somebody's file does not steer the terminal."""
+    """Print words for the user on stderr. Control characters, quoted from somebody's file, do not reach the terminal."""
     from labkit.survey.publication.problems import plain_lines
 
     print(plain_lines(text), end=end, file=sys.stderr, flush=True)
 
 
 def said(error: Exception) -> str:
-    """What an error says, in a user's words where it has some; the class goes before it where nobody foresaw it."""
+    """The message of an error. An unforeseen error has its class before the message."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     foreseen = isinstance(error, ValueError | TypeError | LookupError | OSError | RuntimeError)

@@ -1,4 +1,4 @@
-"""Asking which paper of the library a reader means: the candidates are shown, and nothing is taken without an answer."""
+"""Ask which paper of the library a reader means. The candidates are shown; nothing is chosen without an answer."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collection[str] = ()) -> list[dict[str, str]]:
-    """What a card wants read next, but for what is known, each with the paper of the library that the user says it is.
+    """The papers that a card wants read next, without the `known` ones, each with the library's paper that the user chose.
 
-    A line that has nothing of a paper, and is none of the library, is taken only where the user says that it is one.
-    With `yes` those beyond doubt are taken and nothing is asked. Ctrl-C is no answer: `KeyboardInterrupt` goes on.
+    A line without any sign of a paper, and without a match in the library, is kept only where the user says it is a paper.
+    With `yes`, certain matches are kept and nothing is asked. Ctrl-C stops: `KeyboardInterrupt` is passed on.
     """
     from labkit.survey.queue.references import NEAR, listed, resolve
 
@@ -32,9 +32,9 @@ def next_papers(card: "CardFile", names: "Names", *, yes: bool, known: Collectio
 
 
 def _is_paper(title: str, *, yes: bool) -> bool:
-    """Whether the user says that a line without a link, number, year or quotes is a paper."""
+    """Ask whether a line without a link, number, year or quotes is a paper."""
     if yes:
-        say(f"  {title}: left out, for it has no link, number, year or quotes; `labkit card resolve` asks")
+        say(f"  {title}: left out: it has no link, number, year or quotes; `labkit card resolve` asks about it")
         return False
     while True:
         say(f"  {title}\n  is this a paper (y, n) [n]: ", end="")
@@ -45,7 +45,7 @@ def _is_paper(title: str, *, yes: bool) -> bool:
             return False
         if answer in ("y", "yes", "n", "no"):
             return answer[0] == "y"
-        say(f"  {answer!r} is neither y nor n")
+        say(f"  answer y or n, not {answer!r}")
 
 
 def _confirmed(title: str, candidates: "Sequence[Candidate]", *, yes: bool) -> str | None:
@@ -53,7 +53,7 @@ def _confirmed(title: str, candidates: "Sequence[Candidate]", *, yes: bool) -> s
 
     best = settled(candidates)
     if not candidates or (yes and not best):
-        say(f"  {title}: {'more than one fits' if candidates else 'not in the library'}")
+        say(f"  {title}: {'several papers fit' if candidates else 'not in the library'}")
         return None
     if best and yes:
         say(f"  {title}: {best.paper} ({best.matched})")
@@ -65,7 +65,7 @@ def _confirmed(title: str, candidates: "Sequence[Candidate]", *, yes: bool) -> s
 
 
 def _chosen(candidates: "Sequence[Candidate]", *, default: int) -> str | None:
-    """The candidate whose number is answered; nobody there to answer is a no."""
+    """The candidate with the number that the user types. Without a user, None."""
     while True:
         say(f"  which one (0: none) [{default}]: ", end="")
         try:
@@ -75,4 +75,4 @@ def _chosen(candidates: "Sequence[Candidate]", *, default: int) -> str | None:
             return None
         if answer.isdecimal() and int(answer) <= len(candidates):
             return candidates[int(answer) - 1].paper if int(answer) else None
-        say(f"  {answer!r} is no number from 0 to {len(candidates)}")
+        say(f"  type a number from 0 to {len(candidates)}, not {answer!r}")

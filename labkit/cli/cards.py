@@ -1,4 +1,4 @@
-"""Commands of the cards: begin one, check all, import a review, export it again, tell which papers it names, schemas for editors."""
+"""Commands for cards: write a new one, import and export a review, make slides, look up papers, check all files."""
 
 import sys
 from pathlib import Path
@@ -15,20 +15,28 @@ if TYPE_CHECKING:
     from labkit.survey.card.file import CardFile
     from labkit.survey.queue.references import Names
 
-card_app = group("card", "One reader's card of a paper: begin one, import a review, export it, show it as slides.")
+card_app = group(
+    "card", "Cards: one reader's notes on one paper. Write a new card, import a review, make slides, check all files."
+)
 
 
 @card_app.command("new")
 @plainly
 def card_new(
-    paper: Annotated[str, typer.Argument(help="The paper's id; its title or arXiv number do as well.")],
+    paper: Annotated[str, typer.Argument(help="The paper's id, title or arXiv number.")],
     reader: Reader = None,
-    language: Annotated[str, typer.Option(help="en, ja, ko, zh.")] = "en",
-    format: Annotated[str, typer.Option(help="ochiai, cvpaper, paper-review, insight, abstract.")] = "ochiai",
-    mode: Annotated[str, typer.Option(help="skim (15-30 minutes) or close (an hour or more).")] = "skim",
-    institution: Annotated[str, typer.Option(help="Where the reader is from. (`labkit group join` ranks.)")] = "",
+    language: Annotated[str, typer.Option(help="The card's language: en, ja, ko, zh.")] = "en",
+    format: Annotated[
+        str, typer.Option(help="The card's format: ochiai, cvpaper, paper-review, insight, abstract.")
+    ] = "ochiai",
+    mode: Annotated[str, typer.Option(help="How you read: skim (15-30 minutes) or close (an hour or more).")] = "skim",
+    institution: Annotated[
+        str, typer.Option(help="Your institution, as the card names it. The ranking uses `labkit group join`.")
+    ] = "",
 ) -> None:
-    """Begin a card: a file with the questions of a format, in a language. Prints its path; never overwrites.
+    """Write a new card: a file with the headings of a format, in one language. Prints its path.
+
+    A card that is there already is not overwritten.
 
     Example: `labkit card new hara-2018-retrace --format ochiai --language ja --reader reader-a`
     """
@@ -42,24 +50,32 @@ def card_new(
 @card_app.command("import")
 @plainly
 def card_import(
-    files: Annotated[list[Path], typer.Argument(help="Reviews: Markdown, with front matter or without.")],
-    paper: Annotated[str, typer.Option(help="The paper's id; its title or arXiv number do as well.")],
+    files: Annotated[list[Path], typer.Argument(help="The reviews: Markdown files, with or without front matter.")],
+    paper: Annotated[str, typer.Option(help="The paper's id, title or arXiv number.")],
     reader: Reader = None,
-    language: Annotated[str | None, typer.Option(help="en, ja, ko, zh. Default: what it looks like.")] = None,
-    format: Annotated[str | None, typer.Option(help="Default: the one whose headings it has.")] = None,
-    institution: Annotated[str, typer.Option(help="Where the reader is from. (`labkit group join` ranks.)")] = "",
-    encoding: Annotated[str, typer.Option(help="Of the files: cp949, cp932, gb18030.")] = "utf-8",
+    language: Annotated[
+        str | None, typer.Option(help="The language: en, ja, ko, zh. Default: guessed from the text.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="The format. Default: the format that has the review's headings.")
+    ] = None,
+    institution: Annotated[
+        str, typer.Option(help="Your institution, as the card names it. The ranking uses `labkit group join`.")
+    ] = "",
+    encoding: Annotated[
+        str, typer.Option(help="The encoding of the files, such as cp949, cp932 or gb18030.")
+    ] = "utf-8",
     yes: Annotated[
-        bool, typer.Option("--yes", help="Take papers to read next that are beyond doubt; do not ask.")
+        bool, typer.Option("--yes", help="Ask nothing: of the papers to read next, link those that match for certain.")
     ] = False,
 ) -> None:
-    """Make cards of reviews, byte for byte, and say what each heading was taken for. Prints the paths.
+    """Make cards from reviews. The text stays as it is, byte for byte. Prints the role of each heading, and the paths.
 
-    Papers to read next are looked up in the library, and you are asked; without an answer they stay words. Lines of that
-    section without a link, number, year or quotes that are no paper of the library are left out unless you say they are
-    papers. Pictures that are not there are named: put them into the paper's `figures/`, the review need not change.
+    Papers to read next are looked up in the library, and you are asked about each match. Without an answer, a paper stays
+    plain text. A line without a link, number, year or quotes, and without a match in the library, is left out unless you
+    say that it is a paper. Missing pictures are named: put them into the paper's `figures/`. The review stays unchanged.
 
-    A file that cannot be used is named with its line, the others go on, and the exit code is 1.
+    A file with an error is named with its line. The other files are still imported, and the exit code is 1.
 
     Example: `labkit card import review.md --paper hara-2018-retrace --reader reader-b`
     """
@@ -92,10 +108,12 @@ def card_import(
 @card_app.command("export")
 @plainly
 def card_export(
-    card: Annotated[Path, typer.Argument(help="A card that was imported.")],
-    to: Annotated[Path | None, typer.Option(help="A file that is not there yet. Default: standard output.")] = None,
+    card: Annotated[Path, typer.Argument(help="The imported card.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write; it must not exist. Default: standard output.")
+    ] = None,
 ) -> None:
-    """Give back the review that a card was imported from, with what was edited since.
+    """Write the review from which a card was imported, with all edits since.
 
     Example: `labkit card export summaries/hara-2018-retrace/cards/ko-reader-b.md --to review.md`
     """
@@ -114,19 +132,22 @@ def card_export(
 @plainly
 def card_slides(
     what: Annotated[
-        list[str] | None, typer.Argument(help="A card's file, or ids of papers; several make a session.")
+        list[str] | None, typer.Argument(help="The file of a card, or ids of papers. Several ids make a session.")
     ] = None,
-    to: Annotated[Path, typer.Option(help="The file to write, .html.")] = Path("slides.html"),
-    language: Annotated[str | None, typer.Option(help="en, ja, ko, zh: whose cards to show. Default: en.")] = None,
-    title: Annotated[str, typer.Option(help="Of a session.")] = "",
-    venue: Annotated[str | None, typer.Option(help="Show the reading queue of a venue: 'CVPR 2018'.")] = None,
-    session: Annotated[str, typer.Option(help="Of that venue, only this session.")] = "",
+    to: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("slides.html"),
+    language: Annotated[
+        str | None, typer.Option(help="The language of the cards: en, ja, ko, zh. Default: en.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="The title of a session.")] = "",
+    venue: Annotated[str | None, typer.Option(help="Show the papers in a venue's reading queue: 'CVPR 2018'.")] = None,
+    session: Annotated[str, typer.Option(help="Show only this session of the venue.")] = "",
     stream: Annotated[str | None, typer.Option(help="Show all papers with this keyword, by year.")] = None,
 ) -> None:
-    """Make reveal.js slides of a card, a session of papers or a stream: one file that needs no network. Prints its path.
+    """Make slides of a card, of a session of papers, or of all papers with a keyword. Prints the file's path.
 
-    Every word of a card stands on some slide; a session shows what it says of the paper, its novelty and its results.
-    Arrows and space walk, `o` shows all slides, `f` fills the screen; `?view=print` behind the address is for printing.
+    The file needs no network. Slides of one card have all of its words; slides of a session have what each paper is about,
+    its novelty and its results. Keys: arrows and space move, `o` shows all slides, `f` fills the screen. To print, add
+    `?view=print` to the address.
 
     Examples: `labkit card slides hara-2018-retrace --language ja`, `labkit card slides --stream Kinetics --to kinetics.html`,
     `labkit card slides --venue "CVPR 2018" --session Video`. One deck that several people improve: `labkit deck`.
@@ -136,7 +157,7 @@ def card_slides(
 
     known_language(language)
     if sum(map(bool, (what, venue, stream))) != 1:
-        raise ValueError("name cards or papers, or a --venue, or a --stream: one of the three")
+        raise ValueError("give papers or a card, or --venue, or --stream: one of the three")
     spoken: Any = language or "en"
     if stream:
         deck = stream_deck(stream, language=spoken)
@@ -154,10 +175,10 @@ def card_slides(
 @card_app.command("resolve")
 @plainly
 def card_resolve(
-    card: Annotated[Path, typer.Argument(help="A card whose section on what to read next lists papers.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Take those that are beyond doubt; do not ask.")] = False,
+    card: Annotated[Path, typer.Argument(help="A card with a list of papers to read next.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: link the papers that match for certain.")] = False,
 ) -> None:
-    """Look up what a card wants read next, ask about each match, and write the answers into its front matter.
+    """Look up the papers that a card wants read next, ask about each match, and write your answers into its front matter.
 
     Example: `labkit card resolve summaries/hara-2018-retrace/cards/ja-reader-a.md`
     """
@@ -171,26 +192,26 @@ def card_resolve(
     if after != before:
         print(read.put("next", list(after.values())).save())
     else:
-        print("nothing new to read next")
+        print("no new paper to read next")
 
 
 @card_app.command("schema")
 @plainly
 def card_schema(
-    name: Annotated[str, typer.Argument(help="paper, card or result.")] = "card",
-    write: Annotated[bool, typer.Option("--write", help="Write all three into `summaries/schema`.")] = False,
+    name: Annotated[str, typer.Argument(help="The kind of file: paper, card or result.")] = "card",
+    write: Annotated[bool, typer.Option("--write", help="Write all three schemas into `summaries/schema`.")] = False,
 ) -> None:
-    """Print the JSON Schema of a file that people edit, for their editor.
+    """Print the JSON Schema of a file of the library, for your editor.
 
     Examples: `labkit card schema paper`, `labkit card schema --write`
     """
-    from labkit.names import did_you_mean
+    from labkit.names import meant_or_all
     from labkit.survey.card.json_schemas import SCHEMAS, schema_text, write_schemas
 
     if write:
         print(*write_schemas(), sep="\n")
     elif name not in SCHEMAS:
-        raise ValueError(f"no schema {name!r}{did_you_mean(name, SCHEMAS)} There are {', '.join(SCHEMAS)}")
+        raise ValueError(f"no schema {name!r}{meant_or_all(name, SCHEMAS)}")
     else:
         print(schema_text(name), end="")
 
@@ -198,15 +219,17 @@ def card_schema(
 @card_app.command("check")
 @plainly
 def card_check(
-    folder: Annotated[Path | None, typer.Argument(help="Default: the library where you stand.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="The library to check. Default: that of the folder you are in.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave notes out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no notes, only errors and warnings.")] = False,
 ) -> None:
-    """Check papers, numbers, cards and decks: schemas, links, ids, and what published numbers cannot say. Exit code 1 on errors.
+    """Check papers, numbers, cards and decks: schemas, links, ids, and numbers that contradict each other.
 
-    Says which folder it checked: LABKIT_SUMMARIES, else the nearest `summaries/` from here upwards, else the installed
-    package's, which is only read. Errors are wrong, warnings hardly right, notes known. What did not change since the
-    last time is not read again.
+    The folder is LABKIT_SUMMARIES, else the nearest `summaries/` here or above, else the library of the installed labkit,
+    which is only read. The last lines name it. An error is wrong, a warning is probably wrong, a note is known already.
+    The exit code is 1 if there is an error. Files that did not change since the last check are not read again.
 
     Examples: `labkit card check`, `labkit card check my_group/summaries --json`
     """
@@ -227,17 +250,17 @@ def card_check(
 
 
 def known_language(given: str | None) -> str | None:
-    """The language as given. Raises `ValueError`, with the nearest, for one that no card has."""
-    from labkit.names import did_you_mean
+    """The language, unchanged. Raises `ValueError`, with the nearest name, for an unknown one."""
+    from labkit.names import meant_or_all
     from labkit.survey.card.schema import LANGUAGES
 
     if given is not None and given not in LANGUAGES:
-        raise ValueError(f"no language {given!r}{did_you_mean(given, LANGUAGES)} There are {', '.join(LANGUAGES)}")
+        raise ValueError(f"no language {given!r}{meant_or_all(given, LANGUAGES)}")
     return given
 
 
 def paper_named(given: str, names: "Names | None" = None) -> str:
-    """The id of a paper given by id, title, short name or number. Raises `LookupError` with what it may be."""
+    """The id of a paper given by id, title, short name or number. Raises `LookupError` with the papers it may be."""
     from labkit.survey.publication.files import paper_ids
     from labkit.survey.queue.references import library_names, resolve, settled
 
@@ -256,7 +279,7 @@ def paper_named(given: str, names: "Names | None" = None) -> str:
 
 
 def _tell(card: "CardFile") -> None:
-    """What the import took the headings for, and what it left alone."""
+    """Print the role of each heading, the front matter that was set aside, and the missing pictures."""
     from labkit.survey.card.markup import unshown
     from labkit.survey.card.reviews import set_aside
 
@@ -270,6 +293,6 @@ def _tell(card: "CardFile") -> None:
     if why := set_aside(card):
         say(f"  its front matter is kept as text: {why.reason} (line {why.line})")
     for one in headed:
-        say(f"  line {one.line}: {one.heading}: {one.role or 'kept as it is'}")
+        say(f"  line {one.line}: {one.heading}: {one.role or 'no role'}")
     for target, reason in unshown(card.words, card.path.parents[1]):
         say(f"  picture {target}: {reason}")

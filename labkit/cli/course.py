@@ -1,4 +1,4 @@
-"""Commands of the course: its notebooks as experiments, what they found, and the machine they run on."""
+"""Commands for the course: check the machine, run notebooks, build the pages, measure the findings."""
 
 import sys
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @plainly
 def doctor() -> None:
-    """Look whether this machine can run the course, and say what to do where it cannot.
+    """Check whether this machine can run the course, and say what to do about each problem.
 
-    Each line is ok, a warning, or an error with its remedy. The exit code is 1 if there is an error.
+    Each line says ok, warning or error. The exit code is 1 if there is an error.
     """
     from rich.text import Text
 
@@ -37,9 +37,13 @@ def doctor() -> None:
 
 @plainly
 def lab(
-    notebook: Annotated[str, typer.Argument(help="Which to open first: a path, or the start of a name.")] = "00",
+    notebook: Annotated[
+        str, typer.Argument(help="The notebook to open first: a path, or the start of its name.")
+    ] = "00",
 ) -> None:
-    """Open the notebooks in JupyterLab; kernels started there leave a busy machine's processors to others while they wait.
+    """Open the notebooks in JupyterLab.
+
+    A kernel started there leaves the processors to other programs while it waits.
 
     Examples: `labkit lab`, `labkit lab 05`
     """
@@ -52,7 +56,7 @@ def lab(
     project = project_folder()
     if not (project / PLAN).is_file():
         raise FileNotFoundError(
-            f"no notebooks from {project} upwards: go to a checkout of labkit, whose notebooks can be changed"
+            f"no notebooks in {project} or above: go to a checkout of labkit, where you can change them"
         )
     path = find_notebook(notebook)
     process = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={project}", str(path)])
@@ -62,42 +66,44 @@ def lab(
 
 @plainly
 def run(
-    notebook: Annotated[str, typer.Argument(help="A path, a file name, or the start of one: `05`.")],
+    notebook: Annotated[str, typer.Argument(help="The notebook: a path, a file name, or the start of its name, `05`.")],
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="`name=value`; give it again for more.")
+        list[str] | None, typer.Option("-p", "--parameter", help="A parameter, `name=value`. Repeat for more.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="A YAML file of parameters; `-p` goes before it.")
+        Path | None, typer.Option("-f", "--file", help="A YAML file with parameters. `-p` overrides it.")
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="The run's folder; nothing in it is written over. Default: `runs/<date>-<notebook>-<n>`."),
+        typer.Option(help="The run's folder; files in it are not overwritten. Default: `runs/<date>-<notebook>-<n>`."),
     ] = None,
-    time_limit: Annotated[float, typer.Option(help="Minutes for the whole notebook; 0 for no limit.")] = 60,
+    time_limit: Annotated[float, typer.Option(help="Most minutes for the whole notebook. 0: no limit.")] = 60,
     stall_limit: Annotated[
-        float, typer.Option(help="Minutes after which a kernel that does nothing counts as hung; 0 for never.")
+        float, typer.Option(help="Minutes without work after which the kernel counts as hung. 0: never.")
     ] = 10,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads to compute with; a seed's numbers depend on it. Default: torch's."),
+        typer.Option(
+            min=1, help="Threads to compute with. A seed gives other numbers with other threads. Default: torch's."
+        ),
     ] = None,
-    kernel: Annotated[str | None, typer.Option(help="An installed kernel, by name. Default: this Python.")] = None,
-    describe: Annotated[bool, typer.Option("--parameters", help="Only show what can be set.")] = False,
+    kernel: Annotated[str | None, typer.Option(help="The name of an installed kernel. Default: this Python.")] = None,
+    describe: Annotated[bool, typer.Option("--parameters", help="Only list the parameters.")] = False,
     ends: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
-    """Run a notebook with parameters, and keep what it found in a folder of its own.
+    """Run a notebook with parameters, and keep its results in a new folder.
 
-    Parameters are checked against the notebook's own before anything starts; what is set needs a plain type there. The
-    notebook runs on this Python; where it was saved with another kernel, that is said. The folder holds the executed
-    notebook, `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`; a failed or
-    stopped run keeps what it had. The last line is the folder's path.
+    Parameters are checked before anything starts. A parameter that you set needs a plain type in the notebook. The
+    notebook runs on this Python; a notebook saved with another kernel is named. The folder holds the executed notebook,
+    `run.json` (parameters, versions, hardware, commit, status), `results.json` and `log.txt`. A failed or stopped run
+    keeps what it had. The last line printed is the folder's path.
 
     Examples:
 
     - `labkit run 05`
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
-    - `labkit run 05 --threads 1`: as the findings were measured
+    - `labkit run 05 --threads 1` (the findings were measured this way)
     """
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
@@ -129,11 +135,13 @@ def run(
 
 @plainly
 def runs(
-    folder: Annotated[Path | None, typer.Argument(help="Where runs are. Default: the project's `runs/`.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder of the runs. Default: the project's `runs/`.")
+    ] = None,
 ) -> None:
-    """Show all runs: how each ended, what was changed, what it found.
+    """List all runs: the status, the changed parameters and the results of each.
 
-    A run whose process was killed shows as `died`.
+    The status `died` means that the process was killed.
 
     Examples: `labkit runs`, `labkit runs build/findings`
     """
@@ -155,15 +163,21 @@ def runs(
 @plainly
 def course(
     only: Annotated[
-        list[str] | None, typer.Option(help="Start of a notebook's name, `05`; give it again for more.")
+        list[str] | None, typer.Option(help="The start of a notebook's name, `05`. Repeat for more.")
     ] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", help="`name=value`, for all.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="A parameter for all notebooks, `name=value`. Repeat for more."),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Fail when a notebook takes longer than its budget.")] = False,
-    pages: Annotated[bool, typer.Option("--pages", help="Run nothing: write the pages of the runs there are.")] = False,
+    pages: Annotated[
+        bool, typer.Option("--pages", help="Run nothing: write the pages from the runs there are.")
+    ] = False,
 ) -> None:
-    """Run every notebook of the course and build its pages; the last line is the path of the index.
+    """Run every notebook of the course and build its pages.
 
-    A notebook that fails does not stop the others; the index says which, and the exit code is 1.
+    If a notebook fails, the others still run, the index names it, and the exit code is 1. The last line printed is the
+    path of the index.
 
     Examples: `labkit course`, `labkit course --only 05`, `labkit course --pages`
     """
@@ -196,14 +210,18 @@ def course(
 
 @plainly
 def findings(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 5,
-    only: Annotated[list[str] | None, typer.Option(help="Only notebooks whose names start so.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Runs at once. Default: one per processor core.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Run nothing: show what was measured.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="The number of seeds, counted from 0.")] = 5,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only notebooks whose names start with this. Repeat for more.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="The number of runs at the same time. Default: one per processor core.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Run nothing: show the last measurements.")] = False,
 ) -> None:
     """Measure the findings of the course over several seeds, and say which hold.
 
-    What is measured already, by the same code, is not repeated: call it again after an interruption.
+    A run that the same code has done already is not repeated, so you can go on after an interruption.
 
     Examples: `labkit findings`, `labkit findings --show`, `labkit findings --only 05 --seeds 10`
     """
@@ -237,7 +255,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     odd = [key for key in read if not isinstance(key, str)]
     if odd:
         raise ValueError(
-            f"{path}: {odd[0]!r} is no parameter's name (YAML reads numbers, yes, no, on and off as values)"
+            f"{path}: {odd[0]!r} cannot be the name of a parameter (YAML reads numbers, yes, no, on and off as values)"
         )
     return read
 
@@ -251,14 +269,14 @@ def _show_parameters(path: Path) -> None:
 
 
 def _generate_motion() -> None:
-    """The embedded dataset, made before the first notebook, so that no notebook's time holds it."""
+    """Make the embedded dataset before the first notebook, so that it counts in no notebook's time."""
     from labkit.data.motion import generate
 
     say(f"the embedded dataset is at {generate()}")
 
 
 def _show_budget(built: Any, screen: "Console") -> bool:
-    """Print what every notebook took beside its budget; returns whether all, and their sum, are within."""
+    """Print each notebook's seconds beside its budget. Returns whether all of them, and their sum, are within it."""
     from labkit.terminal import table
 
     took = built.budget()

@@ -1,4 +1,4 @@
-"""Commands of the data: one video file, the embedded dataset, a dataset of one's own."""
+"""Commands for the data: one video file, the embedded dataset, a dataset of your own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,12 @@ import typer
 
 from labkit.cli.app import console, group, plainly
 
-data_app = group("data", "Make the embedded dataset, or look at a dataset of your own.")
+data_app = group("data", "Make the embedded dataset, or check a dataset of your own.")
 
 
 @plainly
 def video(path: Annotated[Path, typer.Argument(help="A video file.")]) -> None:
-    """Say what a video file holds: frames, rate, size, codec, damage.
+    """Show what a video file holds: frames, rate, size, codec, damage.
 
     Example: `labkit video me.mp4`
     """
@@ -29,14 +29,14 @@ def video(path: Annotated[Path, typer.Argument(help="A video file.")]) -> None:
 @data_app.command("motion")
 @plainly
 def data_motion(
-    root: Annotated[Path | None, typer.Option(help="The folder to make. Default: in the cache.")] = None,
-    videos: Annotated[int, typer.Option(min=1, help="How many, over all classes.")] = 2880,
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    difficulty: Annotated[float, typer.Option(help="The movement is this many times smaller.")] = 1.0,
-    noise: Annotated[float, typer.Option(help="Of each pixel, as a share of white.")] = 0.02,
-    bias: Annotated[float, typer.Option(help="Share of training videos whose colour tells the motion.")] = 0.0,
+    root: Annotated[Path | None, typer.Option(help="The folder to make. Default: one in the cache.")] = None,
+    videos: Annotated[int, typer.Option(min=1, help="The number of videos, over all classes.")] = 2880,
+    seed: Annotated[int, typer.Option(help="The seed of every random choice.")] = 0,
+    difficulty: Annotated[float, typer.Option(help="How many times smaller the movement is.")] = 1.0,
+    noise: Annotated[float, typer.Option(help="The noise of each pixel, as a share of white.")] = 0.02,
+    bias: Annotated[float, typer.Option(help="The share of training videos whose colour tells the motion.")] = 0.0,
 ) -> None:
-    """Generate the embedded dataset, real H.264 files in UCF-101's layout, and print its folder.
+    """Make the embedded dataset: H.264 files in UCF-101's layout. Prints the folder.
 
     Example: `labkit data motion --videos 400 --root /tmp/motion`
     """
@@ -48,18 +48,21 @@ def data_motion(
 @data_app.command("check")
 @plainly
 def data_check(
-    name: Annotated[str, typer.Argument(help="`ucf101`, `hmdb51`, `folder` or `motion`.")],
+    name: Annotated[str, typer.Argument(help="The kind of dataset: `ucf101`, `hmdb51`, `folder` or `motion`.")],
     root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
-    subset: Annotated[str, typer.Option(help="`train`, `val` or `test`.")] = "train",
-    split: Annotated[int, typer.Option(help="The dataset's own split.")] = 1,
+    subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "train",
+    split: Annotated[int, typer.Option(help="The number of the dataset's split.")] = 1,
     val: Annotated[
-        str, typer.Option(help="What `val` is where there is no such list: `test`, or `split` for a part of training.")
+        str,
+        typer.Option(
+            help="What stands in for `val` in a dataset without one: `test`, or `split` (a part of training)."
+        ),
     ] = "test",
 ) -> None:
-    """Index a dataset and report the videos that cannot be read; the exit code is 1 if there are any.
+    """Index a dataset and list the videos that cannot be read. The exit code is 1 if there are any.
 
-    What was passed over is listed too: pictures, texts, folders without a video. A wrong folder is answered with the
-    layout expected. The index is kept: a later call is quick.
+    Files that are not videos, and folders without a video, are listed too. For a wrong folder, the expected layout is
+    shown. The index is kept, so that the next call is quick.
 
     Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`
     """

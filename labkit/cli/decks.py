@@ -1,4 +1,4 @@
-"""Commands of the deck that several people make of one paper: begin it from the cards, raise its version, show it."""
+"""Commands for decks, the slides that several people write about one paper: make one, raise its version, show it."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,24 +11,28 @@ from labkit.cli.group.options import Reader
 
 deck_app = group(
     "deck",
-    "One deck of slides for a paper, which several people improve version by version.\n\n"
-    "`labkit deck new PAPER` makes it of the cards there are: a text file a slide in `summaries/PAPER/deck/`. Edit them; "
-    "a new file goes where its number says, `045-limits.md`, and begins with its heading, `# Limits`. Then "
-    "`labkit deck raise PAPER 'what is better'`, and commit the deck with your log. Different slides, and versions "
-    "raised at the same time, merge without conflict. `labkit card check` looks at decks too.",
+    "Decks: the slides about one paper, which several people improve together.\n\n"
+    "`labkit deck new PAPER` makes a deck from the cards: one text file for each slide, in `summaries/PAPER/deck/`. Edit the "
+    "files. To add a slide, add a file: its number is its place, as in `045-limits.md`, and its first line is its heading, "
+    "`# Limits`. Then say `labkit deck raise PAPER 'what is better'`, and commit the deck with your log. Changes to "
+    "different slides merge without conflict, and so do two new versions. `labkit card check` checks decks too.",
 )
 
-Paper = Annotated[str, typer.Argument(help="The paper's id; its title or arXiv number do as well.")]
+Paper = Annotated[str, typer.Argument(help="The paper's id, title or arXiv number.")]
 
 
 @deck_app.command("new")
 @plainly
 def deck_new(
     paper: Paper,
-    language: Annotated[str | None, typer.Option(help="en, ja, ko, zh: of which cards. Default: of most.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The language of the cards: en, ja, ko, zh. Default: that of most cards.")
+    ] = None,
     reader: Reader = None,
 ) -> None:
-    """Make the first version of a paper's deck from its cards. Prints the files, one a slide; never overwrites.
+    """Make the first version of a paper's deck from its cards. Prints the files, one for each slide.
+
+    A deck that is there already is not overwritten.
 
     Example: `labkit deck new hara-2018-retrace --language ja`
     """
@@ -43,10 +47,12 @@ def deck_new(
 @plainly
 def deck_raise(
     paper: Paper,
-    what: Annotated[str, typer.Argument(help="What is better now, in a line.")],
+    what: Annotated[str, typer.Argument(help="What is better now, in one line.")],
     reader: Reader = None,
 ) -> None:
-    """Raise the deck's version after you have edited its slides. It stands in your log; commit both together.
+    """Raise the deck's version after you have edited its slides.
+
+    The version is written into your log. Commit the deck and the log together.
 
     Example: `labkit deck raise hara-2018-retrace "The method on one slide, with a figure."`
     """
@@ -61,9 +67,9 @@ def deck_raise(
 @plainly
 def deck_slides(
     paper: Paper,
-    to: Annotated[Path, typer.Option(help="The file to write, .html.")] = Path("slides.html"),
+    to: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("slides.html"),
 ) -> None:
-    """Make reveal.js slides of the deck: its version, who contributed, its slides, what each version changed.
+    """Make an HTML file of the deck: its version, its authors, its slides, and what each version changed. Prints its path.
 
     Example: `labkit deck slides hara-2018-retrace --to retrace.html`
     """

@@ -1,4 +1,4 @@
-"""Commands of the networks: the zoo as a list, one network layer by layer."""
+"""Commands for the networks: list the zoo, show one network layer by layer."""
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 @plainly
-def models(pattern: Annotated[str, typer.Argument(help="A name, or a shell pattern: `resnet*`.")] = "*") -> None:
-    """List the networks: what they read, what they cost for one example at 400 classes, and how well they did.
+def models(
+    pattern: Annotated[str, typer.Argument(help="The networks to list: a name, or a shell pattern, `resnet*`.")] = "*",
+) -> None:
+    """List the networks: input, parameters, cost of one example with 400 classes, published accuracy.
 
-    Accuracies are those that the papers print, with the table; a network without one has none in the papers kept here.
+    Accuracies are copied from the papers, and the table is named. An empty cell means that no paper in the library has one.
 
     Example: `labkit models "resnet*"`
     """
@@ -32,8 +34,8 @@ def models(pattern: Annotated[str, typer.Argument(help="A name, or a shell patte
 
     entries = [entry(name) for name in list_models(pattern)]
     if not entries:
-        hint = did_you_mean(pattern, list_models()).rstrip(".")
-        raise ValueError(f"no network is called like {pattern!r}{hint}; `labkit models` lists all")
+        hint = did_you_mean(pattern, list_models())
+        raise ValueError(f"no network fits {pattern!r}{hint} `labkit models` lists all")
     notes: dict[str, int] = {}  # what an accuracy is of -> its number below the table
     rows = []
     for one, (parameters, macs) in _counted(entries):
@@ -49,19 +51,21 @@ def models(pattern: Annotated[str, typer.Argument(help="A name, or a shell patte
 
 @plainly
 def model(
-    name: Annotated[str, typer.Argument(help="A network's name; `labkit models` lists them.")],
-    classes: Annotated[int, typer.Option(min=1, help="Classes to tell apart.")] = 400,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="`name=value`: width=16, shortcut=A.")] = None,
+    name: Annotated[str, typer.Argument(help="The network's name. `labkit models` lists all.")],
+    classes: Annotated[int, typer.Option(min=1, help="The number of classes.")] = 400,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="A choice, `name=value`: width=16, shortcut=A. Repeat for more.")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames in a clip. Default: the paper's.")] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Height and width in pixels. Default: the paper's.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Examples per training step, for the memory.")] = 1,
-    layers: Annotated[bool, typer.Option(help="Show every layer, not endpoints and totals alone.")] = True,
+    layers: Annotated[bool, typer.Option(help="Show every layer; else only endpoints and totals.")] = True,
 ) -> None:
-    """Show a network layer by layer: shapes, costs, receptive fields, and memory for training. Builds no weights.
+    """Show a network layer by layer: shapes, costs, receptive fields and memory for training. No weights are made.
 
-    `MB kept` is what a training step keeps of a layer for the way back. `sees` is the receptive field, frames × pixels,
-    and `apart` how far two neighbouring positions look apart (0: all look at the same); of a network of two streams
-    both are shown, RGB first.
+    `MB kept`: the memory that a training step keeps for the backward pass. `sees`: the receptive field, frames × pixels.
+    `apart`: the distance between what two neighbouring positions see (0: both see the same). A network of two streams
+    shows both, RGB first.
 
     Example: `labkit model resnet18 --classes 12 -p width=16 --batch 32 --no-layers`
     """
@@ -97,7 +101,7 @@ def model(
 
 
 def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tuple[int, int]]]:
-    """Each network with its parameters and multiply-accumulates; a bar shows how far it is."""
+    """Each network with its parameters and multiply-accumulates. A progress bar is shown meanwhile."""
     import torch
     from rich.progress import track
 
@@ -111,10 +115,10 @@ def _counted(entries: Sequence["ModelEntry"]) -> Iterator[tuple["ModelEntry", tu
 
 
 def _resized(one: "ModelEntry", frames: int | None, size: int | None) -> dict[str, "ClipSpec"]:
-    """The clip, and the flow of a network of two streams, that it is asked about: arguments for its builder."""
+    """The builder's arguments for other frames and another size: the clip, and the flow of a network of two streams."""
     if frames is not None and (one.flow is not None or len(one.shape) == 3):
         which = "two streams of their own lengths" if one.flow is not None else "single frames"
-        raise ValueError(f"{one.name} reads {which}; there is no --frames to choose")
+        raise ValueError(f"{one.name} reads {which}; --frames cannot be chosen")
     specs = {"clip": one.clip if frames is None else one.clip.but(frames=frames), "flow": one.flow}
     return {key: spec if size is None else spec.but(size=size) for key, spec in specs.items() if spec is not None}
 
@@ -189,7 +193,7 @@ def _bytes(number: int) -> str:
 
 
 def _value(text: str) -> Any:
-    """An override as what Python would read: a number, True or False; anything else stays text."""
+    """The value of an override: a number, True or False as Python reads it, else the text itself."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):

@@ -1,4 +1,4 @@
-"""Commands of paper lists: a venue's list as a reading queue, the library for other programs."""
+"""Commands for papers: reading queues of venues, the library, search and export."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from labkit.survey.queue.people import Order
 
 papers_app = group(
-    "papers", "Lists of papers: read a venue's list into a queue, show it by session, export the library."
+    "papers", "Papers: fill a reading queue from a venue's list, add papers to the library, search and export it."
 )
 
 
 @papers_app.command("import")
 @plainly
 def papers_import(
-    file: Annotated[Path, typer.Argument(help="A list: BibTeX (.bib) or a table (.csv, .tsv).")],
-    venue: Annotated[str, typer.Option(help="Whose list it is: 'CVPR 2018'.")],
-    session: Annotated[str, typer.Option(help="For papers whose session the list does not name.")] = "",
-    encoding: Annotated[str, typer.Option(help="Of the file.")] = "utf-8-sig",
+    file: Annotated[Path, typer.Argument(help="The list: BibTeX (.bib) or a table (.csv, .tsv).")],
+    venue: Annotated[str, typer.Option(help="The venue of the list: 'CVPR 2018'.")],
+    session: Annotated[str, typer.Option(help="The session of papers that have none in the list.")] = "",
+    encoding: Annotated[str, typer.Option(help="The encoding of the file.")] = "utf-8-sig",
     authors: Annotated[
-        str, typer.Option(help="Where 'Ada Example, Ben Sample' can be two people (names) or one (family-first).")
+        str, typer.Option(help="How to read 'Ada Example, Ben Sample': as two people (names) or as one (family-first).")
     ] = "",
 ) -> None:
-    """Add a venue's list to its reading queue, `summaries/queue/<venue>.csv`; what is queued already stays as it is.
+    """Add a venue's list to its reading queue, `summaries/queue/<venue>.csv`. Papers in the queue stay as they are.
 
-    Columns may be named as Zotero, arXiv, CMT and others name them; BibTeX's crossref and biblatex's fields are followed.
-    Papers are the same by number, or by title, year and first author together; whatever is taken for the same is named
-    with the reason. Authors that can be read in two ways are queued with a question mark, until you settle them there
-    or say --authors. An entry that cannot be used is named with its line, the others go on, and the exit code is 1.
+    Column names of Zotero, arXiv, CMT and others are understood, and so are BibTeX's crossref and biblatex's fields. Two
+    papers are the same if they share a number, or title, year and first author; each such match is printed with its reason.
+    Authors that can be read in two ways get a question mark in the queue: correct them there, or use --authors. An entry
+    with an error is named with its line; the other entries are still added, and the exit code is 1.
 
     Examples: `labkit papers import cvpr2018.bib --venue "CVPR 2018"`, `labkit papers import list.csv --venue Mine --authors names`
     """
@@ -58,9 +58,9 @@ def papers_import(
 @papers_app.command("queue")
 @plainly
 def papers_queue(
-    venue: Annotated[str | None, typer.Argument(help="Whose queue. Default: list the venues.")] = None,
+    venue: Annotated[str | None, typer.Argument(help="The venue. Default: list all venues.")] = None,
 ) -> None:
-    """Show a venue's reading queue by session, which of its papers the library has, and whose authors are still open.
+    """Show a venue's reading queue by session. It marks papers in the library, and papers with unclear authors.
 
     Example: `labkit papers queue "CVPR 2018"`
     """
@@ -93,12 +93,12 @@ def papers_queue(
 @papers_app.command("add")
 @plainly
 def papers_add(
-    papers: Annotated[list[str], typer.Argument(help="Ids, as the reading queue has them.")],
+    papers: Annotated[list[str], typer.Argument(help="The ids of the papers in the reading queue.")],
 ) -> None:
-    """Take queued papers into the library: write their `paper.yaml` of what the list says. Prints the paths.
+    """Add queued papers to the library: write a `paper.yaml` for each from its entry in the queue. Prints the paths.
 
-    Then `labkit card new ID --reader NAME` begins a card. One that cannot be added is named, the others go on, and the
-    exit code is 1.
+    A paper that cannot be added is named; the others are still added, and the exit code is 1. Then
+    `labkit card new ID --reader NAME` writes a card.
 
     Example: `labkit papers add wang-2018-nonlocal`
     """
@@ -119,14 +119,14 @@ def papers_add(
 @papers_app.command("search")
 @plainly
 def papers_search(
-    words: Annotated[list[str], typer.Argument(help="What to look for, in any of the four languages.")],
-    kind: Annotated[str, typer.Option(help="paper or card.")] = "",
-    language: Annotated[str, typer.Option(help="Of the cards: en, ja, ko, zh.")] = "",
-    role: Annotated[str, typer.Option(help="Sections about this alone: method, results, limitation, ….")] = "",
-    reader: Annotated[str, typer.Option(help="Whose cards.")] = "",
-    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+    words: Annotated[list[str], typer.Argument(help="The words to search for, in any of the four languages.")],
+    kind: Annotated[str, typer.Option(help="Search only this kind: paper or card.")] = "",
+    language: Annotated[str, typer.Option(help="Search only cards in this language: en, ja, ko, zh.")] = "",
+    role: Annotated[str, typer.Option(help="Search only sections with this role: method, results, limitation, …")] = "",
+    reader: Annotated[str, typer.Option(help="Search only the cards of this reader.")] = "",
+    limit: Annotated[int, typer.Option(help="The most results to show.")] = 20,
 ) -> None:
-    """Search titles, abstracts, keywords and cards; the best first, each with its best place.
+    """Search titles, abstracts, keywords and cards. The best match comes first, each with the text around it.
 
     Examples: `labkit papers search 動画 認識`, `labkit papers search overfit --role results`
     """
@@ -141,9 +141,8 @@ def papers_search(
         raise typer.Exit(1)
     for hit in hits:
         console().print(Text.assemble((hit.paper, "bold"), f"  {plain(hit.where)}"))
-        snippet = Text(
-            "    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet)
-        )  # as long as before, for the marks
+        # Each character is replaced by one, so that the marks keep their places.
+        snippet = Text("    " + STEERING.sub("\N{REPLACEMENT CHARACTER}", hit.snippet))
         for start, end in hit.marks:
             snippet.stylize("bold reverse", start + 4, end + 4)
         console().print(snippet)
@@ -152,13 +151,17 @@ def papers_search(
 @papers_app.command("export")
 @plainly
 def papers_export(
-    to: Annotated[Path, typer.Argument(help="A file that ends in .bib, .csv, .parquet or .jsonld.")],
-    paper: Annotated[list[str] | None, typer.Option(help="A paper's id; give it again for more. Default: all.")] = None,
+    to: Annotated[
+        Path, typer.Argument(help="The file to write. Its ending says the format: .bib, .csv, .parquet or .jsonld.")
+    ],
+    paper: Annotated[
+        list[str] | None, typer.Option(help="The id of a paper. Repeat for more. Default: all papers.")
+    ] = None,
 ) -> None:
-    """Write the library for other programs: references (.bib), published numbers (.csv, .parquet), papers and cards (.jsonld).
+    """Export the library: references (.bib), published numbers (.csv, .parquet), papers and cards (.jsonld). Prints the path.
 
-    What cannot be read is named and left out, and the exit code is 1. In CSV, text that a spreadsheet would take for a
-    formula has an apostrophe in front. Prints the file's path.
+    Files that cannot be read are named and left out, and the exit code is 1. In CSV, an apostrophe is put before text that
+    a spreadsheet would read as a formula.
 
     Examples: `labkit papers export library.bib`, `labkit papers export numbers.csv --paper hara-2018-retrace`
     """

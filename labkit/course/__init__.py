@@ -1,4 +1,4 @@
-"""The course as a whole: its plan, and its build from notebooks to pages that work offline."""
+"""The whole course: its plan, and its build from notebooks to pages that work offline."""
 
 from labkit.course.plan import Lesson, Plan, read_plan
 

@@ -1,10 +1,9 @@
-"""The course from notebooks to pages: generate the embedded data, run every notebook, write the pages.
+"""Build the course: generate the embedded data, run every notebook, write the pages.
 
-A notebook that fails stops none of the others; the index says which did not run to their end. Runs are kept in
-`build/runs/`, pages in `build/course/`, so that a single notebook can be run again and the rest stays.
+If a notebook fails, the others still run, and the index names it. Runs are kept in `build/runs/`, pages in
+`build/course/`, so that a single notebook can be run again.
 """
 
-import functools
 import json
 import shutil
 import warnings
@@ -15,9 +14,10 @@ from typing import Any
 
 from labkit.atomic import naming, write_atomically
 from labkit.counting import counted
-from labkit.course.page import SITE, links, notebook_body, rewrite_links
+from labkit.course.page import links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
+from labkit.course.templates import SITE, render
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, Step, run_notebook
 from labkit.runs.findings import CLASSES, Finding, findings
@@ -41,7 +41,7 @@ ROAD = (
 
 @dataclass(frozen=True)
 class Built:
-    """What a build made: the index to open, and the run of every lesson that has one."""
+    """The result of a build: the index to open, and the runs of the lessons."""
 
     index: Path
     plan: Plan
@@ -49,11 +49,11 @@ class Built:
 
     @property
     def failed(self) -> list[str]:
-        """Lessons whose run did not end well."""
+        """The lessons with a failed or stopped run."""
         return [name for name, run in self.runs.items() if status(run) != "done"]
 
     def budget(self) -> list[tuple[Lesson, float, bool]]:
-        """For every lesson that ran to its end: the seconds it took and whether they are within its budget."""
+        """For every finished lesson: its seconds, and whether they are within its budget."""
         ran = [(lesson, self.runs[lesson.name]) for lesson in self.plan.lessons if lesson.name in self.runs]
         took = [(lesson, float(run.about.get("seconds") or 0)) for lesson, run in ran if run.status == "done"]
         return [(lesson, seconds, seconds <= lesson.budget_s) for lesson, seconds in took]
@@ -67,9 +67,9 @@ def build_course(
     on_lesson: Callable[[Lesson], None] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Built:
-    """Run the lessons whose names start with one of `only` (all, if empty), and write all pages anew.
+    """Run the lessons with names that start with one of `only` (all, if empty), and write all pages anew.
 
-    `folder` is the project's. `parameters` go to every notebook that declares them. `on_lesson` is called before each.
+    `folder` is the project's. A parameter goes to every notebook that declares it. `on_lesson` is called before each lesson.
     """
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
@@ -77,7 +77,7 @@ def build_course(
     absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
     if absent:
         raise FileNotFoundError(
-            f"the plan names {', '.join(absent)}, which {plan.lessons[0].path.parent} does not hold"
+            f"the plan names {', '.join(absent)}, but {plan.lessons[0].path.parent} has no such file"
         )
     kept = project / "build" / "runs"
     for lesson in chosen:
@@ -90,16 +90,15 @@ def build_course(
 def check_course(
     only: Sequence[str], parameters: Mapping[str, Any], *, folder: str | Path | None = None
 ) -> tuple[Lesson, ...]:
-    """The lessons that a build would run, each sure to exist and to take those of `parameters` that it declares.
+    """The lessons that a build would run. Their files and the given parameters are checked.
 
-    Raises `ValueError` for a name or parameter that none of them has, `FileNotFoundError` for a notebook that the plan
-    names and nobody wrote.
+    Raises `ValueError` for an unknown name or parameter, `FileNotFoundError` for a missing notebook of the plan.
     """
     plan = _plan(folder)
     chosen = choose(plan, list(only))
     absent = [lesson.path.name for lesson in chosen if not lesson.path.is_file()]
     if absent:
-        raise FileNotFoundError(f"the plan names {', '.join(absent)}, which {chosen[0].path.parent} does not hold")
+        raise FileNotFoundError(f"the plan names {', '.join(absent)}, but {chosen[0].path.parent} has no such file")
     known = {}
     for lesson in chosen:
         declared = read_parameters(lesson.path)
@@ -115,7 +114,7 @@ def _plan(folder: str | Path | None) -> Plan:
 
 
 def rewrite_pages(*, folder: str | Path | None = None) -> Built:
-    """Write all pages anew from the runs there are, and run nothing."""
+    """Write all pages anew from the runs there are. Nothing is run."""
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
     kept = project / "build" / "runs"
@@ -125,7 +124,7 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
 
 
 def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
-    """Write the index, a page for every run, and what they need, to `build/course/`; returns the index."""
+    """Write the index, a page for every lesson, and their files to `build/course/`. Returns the index."""
     site = project / "build" / "course"
     _write_assets(site / "assets")
     found = _findings(plan)
@@ -133,7 +132,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    library = write_library(site, shelf, shell, _render, _write)
+    library = write_library(site, shelf, shell, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -142,28 +141,28 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
                 site, lesson, runs[lesson.name], {**shell, **entry, "before": before, "after": after}, project
             )
         else:
-            text = _render("missing.html.j2", **shell, lesson=entry)
+            text = render("missing.html.j2", **shell, lesson=entry)
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": _beside(entries, found)}
-    _write(site / "index.html", _render("index.html.j2", **shell, **more))
+    _write(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
 
 
 def _beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[Finding]]) -> str:
-    """Why a number of one run may lie outside what the verdict beside it says; empty where none stands beside one."""
+    """A note on why one run's number may differ from the verdict beside it; empty if no number stands beside a verdict."""
     if not any(entry["findings"] and entry["numbers"] for entry in entries):
         return ""
     threads = {one.about["threads"] for several in found.values() for one in several if one.about.get("threads")}
     each = f", each measured with {' or '.join(counted(n, 'thread') for n in sorted(threads))}" if threads else ""
     return (
         f"A verdict is over several seeds{each}. A number is of the one run on this page. With other threads sums are "
-        "added in another order, and the same seed gives other numbers: one run may lie outside what a verdict says."
+        "added in another order, and the same seed gives other numbers: one run may differ from the verdict."
     )
 
 
 def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:
-    """Run a lesson in place of its earlier run. Its failure is in the run; the others go on."""
+    """Run a lesson in place of its earlier run. A failure is kept in the run; nothing is raised."""
     if place.exists():
         shutil.rmtree(place)
     given = {name: value for name, value in parameters.items() if name in read_parameters(lesson.path)}
@@ -175,7 +174,7 @@ def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Ca
 
 
 def _opened(place: Path) -> Run | None:
-    """The run in a folder; None where there is none, or none that can be read, which is warned of."""
+    """The run in a folder; None if there is none. For an unreadable run: None and a warning."""
     if not (place / "run.json").is_file() or not any(place.glob("[!.]*.ipynb")):
         return None
     try:
@@ -186,7 +185,7 @@ def _opened(place: Path) -> Run | None:
 
 
 def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
-    """What the pages say of a lesson; `card` is the paper that it belongs to, where the library has it."""
+    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     recorded = results(run) if run else {}
@@ -227,7 +226,7 @@ def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], 
 
 
 def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], project: Path) -> None:
-    """One lesson's page, the executed notebook beside it, and copies of the files that it links to."""
+    """Write a lesson's page, the executed notebook beside it, and copies of the linked files."""
     executed = run.folder / lesson.path.name
     body = notebook_body(executed, page)
     for folder, shown in ((project, "…"), (Path.home(), "~")):
@@ -246,7 +245,7 @@ def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], pr
 
 
 def _publish(place: Path, course: Path, site: Path) -> str:
-    """Make what a notebook links to part of the site; returns the link's new target."""
+    """Copy a linked file or folder into the site. Returns the link's new target."""
     inside = place.relative_to(course)
     if (
         len(inside.parts) > 1
@@ -264,7 +263,7 @@ def _publish(place: Path, course: Path, site: Path) -> str:
 
 
 def _write_assets(folder: Path) -> None:
-    """Style and script, ours and plotly's: the same file for all pages."""
+    """Write the styles and scripts that all pages share, labkit's and plotly's."""
     from plotly.offline import get_plotlyjs
     from pygments.formatters import HtmlFormatter
 
@@ -287,7 +286,7 @@ def _findings(plan: Plan) -> dict[str, list[Finding]]:
 
 
 def _about(runs: Mapping[str, Run]) -> str:
-    """Where the numbers on the pages come from, in a line."""
+    """One line on the origin of the numbers: day, machine, versions."""
     if not runs:
         return "No notebook has been run yet."
     latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
@@ -299,20 +298,6 @@ def _about(runs: Mapping[str, Run]) -> str:
     labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
     day = str(latest.get("started"))[:10]
     return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
-
-
-def _render(template: str, **values: Any) -> str:
-    return str(_templates().get_template(template).render(**values))
-
-
-@functools.cache
-def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Texts are escaped in the templates, one by one, as in nbconvert's, which share the shell.
-    made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined)
-    made.globals["counted"] = counted
-    return made
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,8 +1,8 @@
-"""An explorer's controls as a page's own: menus and sliders of HTML, which know of each other, as plotly's do not.
+"""An explorer's controls on a page: menus and sliders in HTML instead of plotly's, which know nothing of each other.
 
-In a stored explorer a step of one control holds the steps of those that follow, and sets them back to their start. A
-page has a script (`site/course.js`): it takes the figure of all controls together from a table, one row for each
-choice, so that every control stays where the reader put it, has a name, and answers to the keyboard.
+In a stored explorer, a step of one control holds the steps of the controls after it, and sets these back to their start.
+A page has a script instead (`site/course.js`). It takes the figure from a table with one row for each combination of
+choices. So every control stays where the reader put it, has a name, and answers to the keyboard.
 """
 
 import html
@@ -16,10 +16,10 @@ Control = Mapping[str, Any]
 
 
 def take_controls(layout: dict[str, Any]) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Take an explorer's controls, and the room for them, out of its layout, in place.
+    """Remove an explorer's controls, and the room for them, from its layout, in place.
 
     Returns the controls (`kind`, `label`, `values`, `active`) and their table: the arguments of `Plotly.update` for
-    every choice, the last control's values next to each other. Two empty lists for a figure that is no explorer.
+    every choice, with the last control's values next to each other. For other figures, both lists are empty.
     """
     if not is_explorer(layout):
         return [], []
@@ -53,7 +53,7 @@ def _rows(steps: Sequence[Any], later: Sequence[str]) -> Iterator[Any]:
 
 
 def controls_html(controls: Sequence[Control], name: str) -> str:
-    """The controls of the figure `name`, hidden until the script draws it; labels and values are plotly's little HTML."""
+    """The controls of the figure `name`, hidden until the script draws it. Labels and values are in plotly's HTML."""
     if not controls:
         return ""
     return f'<div class="controls" id="{name}-controls" hidden>{"".join(_MADE[one["kind"]](one) for one in controls)}</div>'

@@ -1,11 +1,12 @@
-"""What a number that a notebook recorded means to a reader of the index: in words, with its unit."""
+"""Recorded numbers on the index: their meaning in words, and their unit."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Of a unit: what the recorded value is multiplied with, how it is written, and what stands behind it.
+from labkit.names import meant_or_all
+
+# For each unit: the factor for the recorded value, the format, and the text after the number.
 UNITS: dict[str, tuple[float, str, str]] = {
     "%": (100, ".1f", " %"),  # a share
     "points": (100, "+.1f", " points"),  # a difference of shares
@@ -20,28 +21,26 @@ UNITS: dict[str, tuple[float, str, str]] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A recorded number that the index shows: its name in `record`, what it is, its unit (one of `UNITS`)."""
+    """A recorded number on the index: its name in `record`, its meaning in words, its unit (one of `UNITS`)."""
 
     name: str
     words: str
     unit: str
 
     def said(self, value: float | None) -> str:
-        """The number as the index prints it; a dash for one that is not known."""
+        """The number as the index prints it; a dash for None."""
         factor, form, behind = UNITS[self.unit]
         return "–" if value is None else f"{factor * value:{form}}{behind}"
 
 
 def shown_numbers(entries: Mapping[str, Any]) -> tuple[Shown, ...]:
-    """The `numbers` of a notebook's entry in the plan: `name = ["what it is", "unit"]`. Raises `ValueError` for any other."""
+    """The `numbers` of a notebook in the plan: `name = ["what it is", "unit"]`. Raises `ValueError` for another form."""
     made = []
     for name, entry in entries.items():
         if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)):
-            raise ValueError(f'the number {name} is to be ["what it is", "unit"], not {entry!r}')
+            raise ValueError(f'the number {name} should be ["what it is", "unit"], not {entry!r}')
         words, unit = entry
         if unit not in UNITS:
-            near = difflib.get_close_matches(unit, UNITS, 1)
-            hint = f", perhaps {near[0]!r}?" if near else "?"
-            raise ValueError(f"the number {name} has no known unit: {unit!r}{hint} There are {', '.join(UNITS)}")
+            raise ValueError(f"the number {name} has the unknown unit {unit!r}{meant_or_all(unit, UNITS)}")
         made.append(Shown(name, words, unit))
     return tuple(made)

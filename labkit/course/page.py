@@ -1,8 +1,8 @@
 """One executed notebook as a page that works offline.
 
-nbconvert makes the cells; before it, the outputs are turned into what a page without a kernel can show: a plotly
-figure into a place to draw it and its data, a widget into nothing (its static twin stands beside it), progress bars
-into nothing. The shell, style and script are in `site/`.
+First the outputs are prepared for a page without a kernel: a plotly figure becomes a place to draw it, with its data;
+widgets (whose static version stands beside them) and progress bars are removed. Then nbconvert makes the cells. The
+templates, style and script are in `site/`.
 """
 
 import html
@@ -12,21 +12,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from labkit.course.controls import controls_html, take_controls
+from labkit.course.templates import SITE, render
+from labkit.script_json import script_json
 from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
 
-SITE = Path(__file__).parent / "site"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
+SENTENCE = 40  # characters; a column with a longer text gets a width of its own
+TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
-    """The whole page of an executed notebook; `page` is what the shell says around it (see `site/course`)."""
+    """The whole page of an executed notebook. `page` has the values around its cells (see `site/lesson.html.j2`)."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -35,23 +40,22 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
     exporter = HTMLExporter(
         template_name="course",
         extra_template_basedirs=[str(SITE)],
-        extra_template_paths=[str(SITE)],
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
     exporter.register_filter("computed_markdown", computed_markdown)
-    body, _ = exporter.from_notebook_node(
-        content, resources={"page": {**page, "figures": figures, "scripts": _own_scripts(content)}}
-    )
-    return body
+    cells, _ = exporter.from_notebook_node(content)
+    return render("lesson.html.j2", **page, figures=figures, scripts=_own_scripts(content), cells=Markup(cells))
 
 
 def prepare(content: Any) -> int:
-    """Make a notebook's outputs fit for a page, in place; returns how many figures it holds."""
+    """Prepare a notebook's outputs for a page, in place. Returns the number of figures."""
     content.cells = [cell for cell in content.cells if not _is_machinery(cell)]
     content.metadata.pop("widgets", None)
     number = 0
     for cell in content.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(TEST_MARK, "", cell.source, flags=re.MULTILINE)
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -62,7 +66,7 @@ def prepare(content: Any) -> int:
                 number += 1
                 output["data"] = {"text/html": figure_html(data[PLOTLY], f"figure-{number}")}
             elif "text/html" in data:
-                data["text/html"] = align_numbers(data["text/html"])
+                data["text/html"] = mark_columns(data["text/html"])
             elif output.output_type == "stream":
                 output["text"] = _settled(output["text"])
             kept.append(output)
@@ -72,7 +76,7 @@ def prepare(content: Any) -> int:
 
 
 def _own_scripts(content: Any) -> str:
-    """What a page's policy lets run of a notebook's outputs: the scripts of labkit's stopwatch and slides, by digest."""
+    """The scripts in the outputs that the page's policy allows: labkit's stopwatch and slides, by digest."""
     found = []
     for cell in content.cells:
         for output in cell.get("outputs", []):
@@ -86,16 +90,16 @@ def _own_scripts(content: Any) -> str:
 
 
 def computed_markdown(text: str) -> str:
-    """Markdown that a cell made, as HTML; any HTML in it is escaped."""
+    """Markdown from a cell's output, as HTML. HTML in it is escaped."""
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     return MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text)
 
 
 def figure_html(spec: Mapping[str, Any], name: str) -> str:
-    """A figure's place in the page: its title and description as text, its data for the script to draw.
+    """The HTML of a figure: its title and description as text, and its data for the script that draws it.
 
-    `name` is the id of the place. Title and description also follow the figure's own sliders and menus.
+    `name` is the id of the element. The title and the description change with the figure's sliders and menus.
     """
     spec = dict(json.loads(json.dumps(spec)))
     layout = spec.setdefault("layout", {})
@@ -116,8 +120,7 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     _retitle(layout)
     _retitle(table)
     words = str(meta.get("description", ""))
-    # "<" inside the data would let a text end the script; written as an escape, JSON reads it the same.
-    data = json.dumps({**spec, "table": table} if table else spec, separators=(",", ":")).replace("<", "\\u003c")
+    data = script_json({**spec, "table": table} if table else spec)
     said = f'<figcaption><details><summary>In words</summary><span class="in-words">{html.escape(words)}</span></details></figcaption>'
     return (
         f'<figure class="plot" aria-labelledby="{name}-title">'
@@ -130,17 +133,20 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
     )
 
 
-def align_numbers(table: str) -> str:
-    """An HTML table with every column of numbers marked (`data-kind="n"`), from its head down, to stand right-aligned."""
+def mark_columns(table: str) -> str:
+    """An HTML table with its columns marked for the style, from the head down.
+
+    A column of numbers (`data-kind="n"`) is aligned at the right; one with sentences (`data-kind="w"`) is not squeezed.
+    """
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
-        return table  # columns of cells that reach over several cannot be counted so simply
+        return table  # with cells that span several columns, the columns cannot be counted like this
     columns: dict[int, list[str]] = {}
     for row in rows:
         for number, (tag, _, text) in enumerate(row):
             if tag == "td":
                 columns.setdefault(number, []).append(re.sub(r"<[^>]*>", "", text).strip())
-    numeric = {number for number, texts in columns.items() if all(re.fullmatch(NUMBER, text) for text in texts)}
+    kinds = {number: kind for number, texts in columns.items() if (kind := _kind(texts))}
     position = -1
 
     def mark(found: re.Match[str]) -> str:
@@ -149,13 +155,21 @@ def align_numbers(table: str) -> str:
             position = -1
             return found.group(0)
         position += 1
-        return f'{found.group(0)[:3]} data-kind="n"{found.group(0)[3:]}' if position in numeric else found.group(0)
+        kind = kinds.get(position)
+        return f'{found.group(0)[:3]} data-kind="{kind}"{found.group(0)[3:]}' if kind else found.group(0)
 
     return re.sub(r"<tr\b|<t[hd]\b", mark, table)
 
 
+def _kind(texts: list[str]) -> str:
+    """The kind of a column: "n" for numbers, "w" where a text is a sentence, else nothing."""
+    if all(re.fullmatch(NUMBER, text) for text in texts):
+        return "n"
+    return "w" if any(len(text) > SENTENCE for text in texts) else ""
+
+
 def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
-    """Replace the targets of links: those in `rename` by their page, with what follows a `#` kept."""
+    """Replace the targets of links that are in `rename`. The part after a `#` stays."""
 
     def one(found: re.Match[str]) -> str:
         target, mark, place = html.unescape(found.group(1)).partition("#")
@@ -166,7 +180,7 @@ def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
 
 
 def links(body: str) -> Iterator[str]:
-    """The relative targets that a page links to, without what follows a `#`."""
+    """The relative targets of a page's links, without the part after a `#`."""
     for target in re.findall(r'href="([^"]*)"', body):
         path = html.unescape(target).partition("#")[0]
         if path and not re.match(r"[a-z]+:", path):
@@ -174,7 +188,7 @@ def links(body: str) -> Iterator[str]:
 
 
 def _is_machinery(cell: Any) -> bool:
-    """Whether a cell was put in by papermill and says nothing to a reader: error banners, the run's own folder."""
+    """Whether papermill added the cell, and it tells a reader nothing: error banners, the run's own folder."""
     tags = cell.metadata.get("tags", [])
     if "papermill-error-cell-tag" in tags:
         return True
@@ -183,7 +197,7 @@ def _is_machinery(cell: Any) -> bool:
 
 
 def _is_noise(output: Any) -> bool:
-    """Whether an output is of no use on a page: what was printed to stderr, and widgets that need a kernel."""
+    """Whether an output is left out of a page: text on stderr, and widgets that need a kernel."""
     if output.output_type == "stream":
         return output.name == "stderr"
     data = output.get("data", {})
@@ -191,12 +205,12 @@ def _is_noise(output: Any) -> bool:
 
 
 def _settled(text: str) -> str:
-    """Text as a terminal would show it at the end: of a line written over itself, the last version."""
+    """Text as a terminal shows it at the end: only the last version of a line that was overwritten."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _retitle(value: Any) -> None:
-    """Let sliders and menus change the title beside the figure, not one inside it."""
+    """Let sliders and menus change the title above the figure instead of one inside it."""
     if isinstance(value, dict):
         if "title.text" in value:
             value["meta.title"] = value.pop("title.text")
@@ -209,6 +223,6 @@ def _retitle(value: Any) -> None:
 
 
 def _as_text(title: str) -> str:
-    """A plotly title, which is a little HTML, as text that is safe in a page."""
+    """A plotly title, which may hold some HTML, as text that is safe in a page."""
     bare = re.sub(r"<[^>]*>", "", re.sub(r"<br ?/?>", " ", title))
     return html.escape(html.unescape(bare), quote=False)

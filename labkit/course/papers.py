@@ -1,7 +1,7 @@
-"""The library's pages: a gallery of all cards, a page for each paper, its numbers, what to read next, what is unsolved.
+"""The library's pages: a gallery of all cards, a page for each paper, published numbers, papers to read next, open questions.
 
-Everything that readers wrote is text here: their Markdown goes through `labkit.survey.card.markup`, all else is escaped, and
-the pages themselves forbid scripts other than the course's own, and any request beyond the site.
+Everything that readers wrote is text here: their Markdown goes through `labkit.survey.card.markup`, the templates escape
+all else, and the pages themselves forbid scripts other than the course's own, and any request beyond the site.
 """
 
 import functools
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from markupsafe import Markup
 from tqdm.auto import tqdm
 
 from labkit.counting import counted
-from labkit.course.page import align_numbers, figure_html
+from labkit.course.page import figure_html, mark_columns
+from labkit.course.templates import render
+from labkit.script_json import script_json
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.markup import as_html, data_uri, figure_file, web_only
 from labkit.survey.card.side_by_side import SideBySide, name_of, put_together
@@ -38,18 +41,17 @@ from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 from labkit.survey.search.gallery import FACETS, facets, records, values_of
 
-Render = Callable[..., str]
 Write = Callable[[Path, str], None]
 GALLERY_TEXT = 24_000_000  # characters of all cards that the gallery's page carries for its search
 MOST_VALUES = 8  # of a facet that are counted without a script
-MOST_NODES = 60  # papers in the graph of what to read next
+MOST_NODES = 60  # papers in the graph of papers to read next
 LEAST_ROWS = 4  # numbers that make a table of the results' page
 
 
-def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Render, write: Write) -> dict[str, int]:
-    """Write all pages of a library into `papers/` of a site. `shell` is what every page shows around its own.
+def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], write: Write) -> dict[str, int]:
+    """Write all pages of a library into `papers/` of a site. `shell` has the values that all pages share.
 
-    Returns how many `cards`, `papers` and papers `waiting` for a reader the gallery shows, for other pages to say the same.
+    Returns the counts in the gallery: `cards`, `papers`, and papers `waiting` for a reader.
     """
     folder = site / "papers"
     shell = {**shell, "run": functools.partial(_notebook_link, shell["lessons"])}
@@ -64,7 +66,7 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Re
         if left.name not in pages:  # of a paper that is gone
             left.unlink()
     for key, paper in tqdm(shelf.papers.items(), desc="papers", unit=" pages", delay=2, leave=False):
-        write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell, render))
+        write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell))
     gallery, counts = _gallery(shelf)
     write(folder / "index.html", render("gallery.html.j2", **shell, **gallery, **counts))
     write(folder / "results.html", render("results.html.j2", **shell, **_results(shelf)))
@@ -74,18 +76,17 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], render: Re
 
 
 def _notebook_link(lessons: Sequence[Mapping[str, Any]], notebook: str) -> str:
-    """A link to the notebook that a card names by its start, as HTML; its name where the course has none."""
-    e = html.escape
+    """A link to the notebook with this start of a name, as HTML. For an unknown notebook: the name alone."""
     for lesson in lessons:
         if str(lesson["name"]).startswith(notebook):
-            return f'<a href="../{e(lesson["page"])}">notebook {e(lesson["number"])}</a>'
-    return f"notebook {e(notebook)}"
+            return Markup('<a href="../{}">notebook {}</a>').format(lesson["page"], lesson["number"])
+    return f"notebook {notebook}"
 
 
 # One paper
 
 
-def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mapping[str, Any], render: Render) -> str:
+def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mapping[str, Any]) -> str:
     by_source: dict[str, list[Result]] = {}
     for row in shelf.results.get(paper.id, ()):
         by_source.setdefault(row.source, []).append(row)
@@ -96,8 +97,8 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
         **shell,
         title=paper.title,
         language=paper.language,
-        card=paper._repr_html_(),
-        data=json_ld_script(paper, cards),
+        card=Markup(paper._repr_html_()),
+        data=Markup(json_ld_script(paper, cards)),
         abstracts=[(language, one.text, one.translated_by) for language, one in paper.abstracts.items()],
         cards=[_card(card, shelf) for card in cards],
         parts=_parts(view) if view else [],
@@ -106,8 +107,8 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
     )
 
 
-def _table(rows: Sequence[Result]) -> str:
-    """Numbers as printed, with the columns that say something about any of them."""
+def _table(rows: Sequence[Result]) -> Markup:
+    """The numbers as printed. Columns that are empty in all rows are left out."""
     names = [
         name
         for name in RESULT_COLUMNS
@@ -115,7 +116,7 @@ def _table(rows: Sequence[Result]) -> str:
     ]
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(row, name)}</td>' for name in names)}</tr>" for row in rows)
-    return align_numbers(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return Markup(mark_columns(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"))
 
 
 def _cell(row: Result, name: str) -> str:
@@ -142,8 +143,8 @@ def _card(card: CardFile, shelf: Shelf) -> dict[str, Any]:
     }
 
 
-def _body(markdown: str, card: CardFile, shelf: Shelf) -> str:
-    """A card's words as HTML inside a page: its headings below the page's own."""
+def _body(markdown: str, card: CardFile, shelf: Shelf) -> Markup:
+    """A card's words as HTML, with its headings below the page's in level."""
     folder = shelf.folder / card.about.paper
     made = as_html(
         markdown,
@@ -151,11 +152,11 @@ def _body(markdown: str, card: CardFile, shelf: Shelf) -> str:
         figure=lambda target: data_uri(figure_file(folder, target)),
         references=card.references,
     )
-    return re.sub(r"(</?h)([1-6])(?=>)", lambda found: f"{found[1]}{min(6, int(found[2]) + 2)}", made)
+    return Markup(re.sub(r"(</?h)([1-6])(?=>)", lambda found: f"{found[1]}{min(6, int(found[2]) + 2)}", made))
 
 
 def _paper_link(target: str, shelf: Shelf) -> str | None:
-    """The page of the paper that a link into the library means: `../../<paper-id>/...`; None for any other."""
+    """The page for a link to another paper of the library, `../../<paper-id>/...`; None for other links."""
     parts = [
         part for part in unquote(target).replace("\\", "/").partition("#")[0].split("/") if part not in ("", ".", "..")
     ]
@@ -164,7 +165,7 @@ def _paper_link(target: str, shelf: Shelf) -> str | None:
 
 
 def _parts(view: SideBySide) -> list[dict[str, Any]]:
-    """Where readers contradict each other, as the page lists it."""
+    """The points on which readers contradict each other, for the page."""
     return [
         {"kind": one.kind, "slug": one.kind.replace(" ", "-"), "about": one.about, "says": one.says}
         for one in view.disagreements
@@ -186,7 +187,7 @@ def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
 
 
 def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
-    """What the gallery's page shows, and the counts of `write_library`."""
+    """The values for the gallery's page, and the counts that `write_library` returns."""
     rows = list(records(shelf))
     most = GALLERY_TEXT // max(1, len(rows))
     data = [_entry(row, most) for row in rows]
@@ -195,12 +196,18 @@ def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
     titles = [(key, paper.title) for key, paper in shelf.papers.items()][:500]
     cut = most if any(len(row["text"]) > most for row in rows) else 0
     counts = {"cards": cards, "papers": len({row["paper"] for row in rows}), "waiting": len(rows) - cards}
-    about = {"data": _in_script(plain), "titles": titles, "cut": cut, "facets": facets(rows), "most": MOST_VALUES}
+    about = {
+        "data": Markup(script_json(plain)),
+        "titles": titles,
+        "cut": cut,
+        "facets": facets(rows),
+        "most": MOST_VALUES,
+    }
     return about, counts
 
 
 def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
-    """A row of the gallery for its page: the facets' values as text, and the words that are searched, folded."""
+    """A row of the gallery's data: the values of the facets as text, and the words to search, folded."""
     anchor = f"#card-{row['language']}-{row['reader']}" if row["reader"] else ""
     return {
         "href": f"{row['paper']}.html{anchor}",
@@ -212,30 +219,23 @@ def _entry(row: dict[str, Any], most: int) -> dict[str, Any]:
 
 
 def searched(text: str) -> str:
-    """Text as the gallery's page compares it: one width and case; a letter and the digit after it together."""
+    """Text as the gallery's page compares it: one width, one case, and nothing between a letter and the digit after it."""
     return re.sub(r"([^\W\d_])[-_ ](?=\d)", r"\1", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _in_script(value: Any) -> str:
-    """JSON that may stand in a script element: nothing in it can end the element, or begin a comment."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(
-        {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-    )
-
-
 def _results(shelf: Shelf) -> dict[str, Any]:
-    """Tables of numbers that may stand side by side, the largest first, and two figures from the largest groups."""
+    """Tables of comparable numbers, the largest first, and two figures of the largest groups."""
     groups = comparable_groups(row for row in numbers(shelf) if row.model and row.dataset and row.unit == "%")
     tables = []
     for rows in groups.values():
         if len(rows) >= LEAST_ROWS:
             made = pivot(rows)
-            tables.append((made.caption, len(rows), made._repr_html_(), len(made.conflicts)))
+            tables.append((made.caption, len(rows), Markup(made._repr_html_()), len(made.conflicts)))
     return {"tables": tables, "figures": _figures([_depth_figure(groups), _year_figure(shelf, groups)])}
 
 
 def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
-    """Depth against accuracy, for the dataset and the comparable numbers that most networks of known depth have."""
+    """Depth against accuracy, for the comparable numbers of one dataset with the most networks of known depth."""
     from labkit.viz.survey import depth_curve
 
     best: tuple[int, list[Any]] = (2, [])
@@ -250,7 +250,7 @@ def _depth_figure(groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
 
 
 def _year_figure(shelf: Shelf, groups: Mapping[tuple[str, ...], list[Any]]) -> Any:
-    """The best of each dataset over the years, for the comparable numbers that most papers have."""
+    """The best number of each dataset over the years, for the comparable numbers with the most papers."""
     from labkit.viz.survey import best_over_years
 
     dated = {key for key, paper in shelf.papers.items() if paper.year}
@@ -289,9 +289,9 @@ def _map(shelf: Shelf) -> dict[str, Any]:
     return {"figures": figures, "datasets": found.datasets, "rows": rows, "known": shelf.papers}
 
 
-def _figures(made: list[Any]) -> list[str]:
+def _figures(made: list[Any]) -> list[Markup]:
     return [
-        figure_html(json.loads(fig.to_json()), f"figure-{number}")
+        Markup(figure_html(json.loads(fig.to_json()), f"figure-{number}"))
         for number, fig in enumerate(made, 1)
         if fig is not None
     ]

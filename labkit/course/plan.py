@@ -1,4 +1,4 @@
-"""The plan of the course, `notebooks/course.toml`: which notebooks, in which order, with which time."""
+"""The plan of the course, `notebooks/course.toml`: the notebooks in order, each with its time."""
 
 import tomllib
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.course.numbers import Shown, shown_numbers
+from labkit.names import meant_or_all
 from labkit.runs.project import course_folder
 
 
@@ -16,10 +17,10 @@ class Lesson:
     path: Path
     title: str
     question: str
-    minutes: dict[str, float]  # by device, cpu and gpu: what a reader waits for
-    budget_s: float  # seconds the build may take for it
+    minutes: dict[str, float]  # that a reader waits, by device: cpu and gpu
+    budget_s: float  # seconds that a build may take for it
     card: str = ""  # the paper's folder in summaries/
-    numbers: tuple[Shown, ...] = ()  # of what it records: what the index shows
+    numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
 
     @property
     def name(self) -> str:
@@ -28,13 +29,13 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The digits that the name starts with."""
+        """The digits at the start of the name."""
         return self.name.split("_")[0]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole course: its title, a paragraph about it, its lessons in order, the seconds the build may take."""
+    """The whole course: title, a paragraph about it, lessons in order, and the seconds that a build may take."""
 
     title: str
     about: str
@@ -43,9 +44,9 @@ class Plan:
 
 
 def read_plan(path: str | Path | None = None) -> Plan:
-    """Read a plan (default: the course's `notebooks/course.toml`); notebooks are looked for beside it.
+    """Read a plan (default: the course's `notebooks/course.toml`). Its notebooks are in the same folder.
 
-    Raises `ValueError` for a plan that cannot be read, and for a missing or unknown entry.
+    Raises `ValueError` for an unreadable plan, and for a missing or unknown entry.
     """
     path = Path(path) if path else course_folder() / "notebooks" / "course.toml"
     if not path.is_file():
@@ -56,15 +57,16 @@ def read_plan(path: str | Path | None = None) -> Plan:
         return Plan(about["title"], about["about"], lessons, about["budget_s"])
     except (KeyError, TypeError, ValueError) as error:  # TOML that cannot be read is a ValueError too
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path} is no course plan: {what}") from None
+        raise ValueError(f"{path} is not a course plan: {what}") from None
 
 
 def choose(plan: Plan, only: list[str]) -> tuple[Lesson, ...]:
-    """The lessons whose names start with one of `only` (all, if it is empty). Raises `ValueError` for one that none has."""
+    """The lessons with names that start with one of `only` (all, if empty). Raises `ValueError` for a start without a lesson."""
     for start in only:
         if not any(lesson.name.startswith(start) for lesson in plan.lessons):
-            names = ", ".join(lesson.name for lesson in plan.lessons)
-            raise ValueError(f"no notebook of the course starts with {start!r}; there are {names}")
+            names = [lesson.name for lesson in plan.lessons]
+            # One word of a long name is less like it than a misspelt name is.
+            raise ValueError(f"no notebook of the course starts with {start!r}{meant_or_all(start, names, cutoff=0.4)}")
     return tuple(lesson for lesson in plan.lessons if not only or lesson.name.startswith(tuple(only)))
 
 

@@ -1,4 +1,4 @@
-"""What makes batches: video file → frames (`video`) → clips (`clips`) → crops (`transforms`) → datasets (`datasets`).
+"""From video files to batches: frames (`video`) → clips (`clips`) → crops (`transforms`) → datasets (`datasets`).
 
 The embedded dataset is `motion`. Import from the modules: this package loads none of them by itself.
 """

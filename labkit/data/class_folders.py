@@ -1,6 +1,6 @@
-"""The layout of a folder of one's own: `class/video`, or `train/class/video`; as deep as it may be.
+"""The layout of your own folder of videos: `class/video`, or `train/class/video`, with any depth below a class.
 
-Every file and folder that was passed over is named, so that no class is gone without a word.
+Every file and folder that was passed over is named, so that no class is lost silently.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ def folder(root: Path, subset: Subset, split: int, val: Validation = "test") -> 
     """Any `class/video` tree; with folders `train` and `test` (or `val`) on top, those are the subsets.
 
     Without them each class is split by itself: of n videos n // 5 go to test, n // 5 to val, one each at least, and the
-    rest to train. Which ones follows from their names and the number `split` alone, so another machine, or another
-    day, splits the same way. A class's videos may lie in folders of its own; what is no video is listed as passed over.
+    rest to train. The names and the number `split` alone decide which, so another machine splits the same way. A class
+    may have folders of its own. Files that are not videos are listed as passed over.
     """
     tops = _subset_folders(root)
     return _in_subsets(root, tops, subset, split, val) if tops else _in_classes(root, subset, split)
 
 
 def _subset_folders(root: Path) -> dict[Subset, Path]:
-    """The folders of subsets, if this tree has some: train and another, or nothing beside them."""
+    """The folders of subsets, if this tree has some: train and one more, or no other folders beside them."""
     children = list(visible_folders(root))
     named = [(child, subset) for child in children if (subset := subset_of(child.name))]
     subsets = {subset for _, subset in named}
@@ -64,7 +64,7 @@ def _in_subsets(root: Path, tops: Mapping[Subset, Path], subset: Subset, split: 
         raise wrong(root, "folder/class/video", "no folder with videos in it", FOLDER_TREE)
     tree = trees[source.subset]
     entries = part(_entries(root, tree, classes), source, subset, split, group=str)
-    beside = [(path, "it is no folder of a subset") for path in sorted(root.iterdir()) if path not in tops.values()]
+    beside = [(path, "it is not a folder of a subset") for path in sorted(root.iterdir()) if path not in tops.values()]
     return Listing(classes, entries, [], _notes(tree, source.note), [*beside, *tree.passed], tree.lost)
 
 
@@ -74,7 +74,7 @@ def _in_classes(root: Path, subset: Subset, split: int) -> Listing:
     if not classes:
         raise wrong(root, "folder/class/video", "no folder with videos in it", FOLDER_TREE)
     if len(classes) == 1 and all(file.parent.parent != root for file in tree.videos[classes[0]]):
-        # Class folders that lie one deeper would all be one class: whoever has them gives the folder they lie in.
+        # Class folders that lie one level deeper would all be one class: that folder has to be given as root.
         raise wrong(root, "folder/class/video", f"all videos lie in folders of {root / classes[0]}", FOLDER_TREE)
     chosen: dict[str, list[Path]] = {}
     for name, files in tree.videos.items():
@@ -84,14 +84,14 @@ def _in_classes(root: Path, subset: Subset, split: int) -> Listing:
     few = {count: sorted(name for name, files in tree.videos.items() if len(files) == count) for count in (1, 2)}
     notes = _notes(
         tree,
-        f"one video alone, which goes to train: {', '.join(few[1])}" if few[1] else "",
-        f"two videos alone, so that val and test are the same one: {', '.join(few[2])}" if few[2] else "",
+        f"only one video, which goes to train: {', '.join(few[1])}" if few[1] else "",
+        f"only two videos, so that val and test are the same one: {', '.join(few[2])}" if few[2] else "",
     )
     return Listing(classes, _entries(root, tree._replace(videos=chosen), classes), [], notes, tree.passed, tree.lost)
 
 
 class _Tree(NamedTuple):
-    """What lies in the class folders of a folder."""
+    """The videos in the class folders of a folder, and the other files there."""
 
     videos: dict[str, list[Path]]  # by class
     passed: list[tuple[Path, str]]
@@ -101,7 +101,7 @@ class _Tree(NamedTuple):
 def _tree(top: Path) -> _Tree:
     folders = list(visible_folders(top))
     below = {child: videos_below(child) for child in folders}
-    beside = [(path, "it lies in no class folder") for path in sorted(top.iterdir()) if path not in below]
+    beside = [(path, "it is not in a class folder") for path in sorted(top.iterdir()) if path not in below]
     return _Tree(
         {child.name: found.videos for child, found in below.items() if found.videos},
         [*beside, *(each for found in below.values() for each in found.passed)],
@@ -118,5 +118,5 @@ def _entries(root: Path, tree: _Tree, classes: tuple[str, ...]) -> list[Entry]:
 
 
 def _notes(tree: _Tree, *notes: str) -> str:
-    lost = f"folders without a video, which are no classes: {', '.join(tree.lost)}" if tree.lost else ""
+    lost = f"folders without a video, left out as classes: {', '.join(tree.lost)}" if tree.lost else ""
     return "\n".join(filter(None, (*notes, lost)))

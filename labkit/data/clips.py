@@ -1,4 +1,4 @@
-"""Which frames make a clip: frame numbers only, no pixels. It stands between the video's length and the decoder.
+"""The frames of a clip, as frame numbers: from the length of a video to the numbers that the decoder reads.
 
 Every function takes the number of frames of a video and a `ClipSpec`, and gives int64 frame numbers of that video.
 Two steps come before the sampling:
@@ -26,7 +26,7 @@ Leftover = Literal["loop", "drop one", "drop"]
 def resampled_length(frames: int, spec: ClipSpec, fps: float | None = None) -> int:
     """Frames of the video once it is read at `spec.fps`; `frames` itself where the spec keeps the file's own rate.
 
-    `fps` is the file's own rate. Raises `ValueError` for a video without frames, or where the rate is needed and absent.
+    `fps` is the file's own rate. Raises `ValueError` for a video without frames, or if the rate is needed but unknown.
     """
     if frames < 1:
         raise ValueError(f"a clip needs a video of at least one frame, not {frames}")
@@ -53,9 +53,9 @@ def centre_clip(frames: int, spec: ClipSpec, fps: float | None = None, times: Ti
 
 
 def whole(frames: int, spec: ClipSpec, fps: float | None = None, times: Times | None = None) -> Frames:
-    """All frames of the video, every `spec.stride`-th, int64 `(T,)`; a video shorter than a clip is looped to one.
+    """Every `spec.stride`-th frame of the video, int64 `(T,)`; a video shorter than a clip is looped to its length.
 
-    So Carreira and Zisserman 2017 evaluate (section 3): a network that pools over time reads any number of frames.
+    Carreira and Zisserman 2017 evaluate in this way (section 3): a network that pools over time reads any number of frames.
     """
     length = resampled_length(frames, spec, fps)
     own = np.arange(0, length, spec.stride, dtype=np.int64)
@@ -87,14 +87,14 @@ def windows(
     """Non-overlapping clips that together hold every frame once, int64 `(W, T)`, in order of their first frame.
 
     With stride 1 these are frames 0 to T-1, T to 2T-1, and so on. With stride s a block of T·s frames gives s
-    interleaved clips, which start one frame apart. `leftover` says what becomes of the frames at the end that fill no
+    interleaved clips, which start one frame apart. `leftover` decides about the frames at the end that do not fill a
     clip:
 
-    - `loop`: a clip of theirs, looped; of one frame left over, that frame T times.
-    - `drop one`: the same, but a single frame is left out, as the published code of Hara et al. 2018 does.
+    - `loop`: they make a looped clip; a single frame is repeated T times.
+    - `drop one`: the same, but a single frame is left out, as in the published code of Hara et al. 2018.
     - `drop`: they are left out.
 
-    A video that would have no clip at all keeps its first, looped.
+    A video without any full clip keeps one looped clip.
     """
     count = window_count(frames, spec, fps, leftover=leftover)
     return np.stack([window(frames, spec, index, fps, times, leftover=leftover) for index in range(count)])
@@ -121,7 +121,7 @@ def window(
 
 
 def window_count(frames: int, spec: ClipSpec, fps: float | None = None, *, leftover: Leftover = "loop") -> int:
-    """How many clips `windows` gives, without making them."""
+    """The number of clips that `windows` gives, without making them."""
     length = resampled_length(frames, spec, fps)
     blocks, rest = divmod(length, spec.frames * spec.stride)
     least = {"loop": 1, "drop one": 2, "drop": spec.frames}[leftover]  # frames of its own that a clip needs

@@ -1,7 +1,7 @@
-"""What is in a dataset's videos: frames, rate and size of every file, found once and kept as one Parquet file per root.
+"""Frames, rate and size of every video of a dataset, found once and kept as one Parquet file per root.
 
-A file is looked at again only when its size or time of change differs. Files that cannot be read stay in the index with
-the reason, so that nothing is dropped unseen; where that reason lies in the system, they are tried again next time.
+A file is read again only when its size or time of change differs. Files that cannot be read stay in the index with the
+reason. Where the reason lies in the system (rights, memory), they are tried again next time.
 """
 
 import hashlib
@@ -41,8 +41,8 @@ def index_videos(
 ) -> pd.DataFrame:
     """One row per path, in their order, with the columns `COLUMNS`; `reason` says why a file cannot be read.
 
-    What is done is written every few seconds and when interrupted, so that a second call goes on from there. Where it
-    cannot be written (a full disk, a cache folder that is read-only), a warning says so, and the next call starts over.
+    The index is written every few seconds and when interrupted, so that a second call goes on from there. If it cannot
+    be written (a full disk, a read-only cache folder), a warning says so, and the next call starts over.
     """
     wanted = pd.DataFrame([_identity(path, root) for path in paths], columns=["path", "bytes", "modified"])
     known = wanted.merge(_stored(root), on=["path", "bytes", "modified"], how="left")
@@ -87,7 +87,7 @@ def probe(path: Path) -> dict[str, Any]:
 
 
 def index_file(root: Path) -> Path:
-    """Where the index of the dataset at `root` is kept."""
+    """The file that keeps the index of the dataset at `root`."""
     key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
     return cache_folder("datasets") / f"{root.resolve().name}-{key}-{FORMAT}.parquet"
 
@@ -111,7 +111,7 @@ def _stored(root: Path) -> pd.DataFrame:
 
 
 def _store(root: Path, found: list[dict[str, Any]]) -> None:
-    """Add rows that will hold to the index, those of other processes since the last look included."""
+    """Add rows to the index, which other processes may have added to since. Rows with a passing reason are left out."""
     found = [row for row in found if not row.get("passing")]
     if not found:
         return

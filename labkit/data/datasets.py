@@ -1,15 +1,14 @@
 """A folder of videos becomes a dataset of clips: rows (video, label, start, end), a decoder, and a `ClipSpec`.
 
-`open_dataset` finds the videos and their labels, looks into every file once, and leaves out, by name, what cannot be
-read. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and flip as a pure function of
+`open_dataset` finds the videos and their labels, looks into every file once, and leaves out files that cannot be read;
+`.report` names them. `VideoDataset` then gives `(clip, label, row)`, and picks frames, crop and flip as a pure function of
 (seed, epoch, index): the same on every machine, for every number of workers, after every resume.
 """
 
-import difflib
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -23,28 +22,26 @@ from torch.utils.data import Dataset
 
 from labkit.clip import ClipSpec
 from labkit.counting import counted
-from labkit.data import class_folders, clips, layouts
+from labkit.data import clips, layouts
 from labkit.data.clips import Leftover
-from labkit.data.dataset_index import index_videos
+from labkit.data.dataset_kinds import KINDS, Flip, dataset_folder
+from labkit.data.dataset_table import REPORT, limited, readable
 from labkit.data.frame_cache import FrameCache, cache_frames, reduced
 from labkit.data.layouts import Listing
-from labkit.data.splits import Subset, Validation, shuffled
+from labkit.data.splits import Subset, Validation
 from labkit.data.transforms import Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text, shown
+from labkit.names import meant_or_all
 
 Sampling = Literal["random", "centre", "windows", "spaced", "whole"]
 OnError = Literal["skip", "raise"]
-Flip = Literal["safe", "forbidden"] | Mapping[int, int]  # what a mirror image does to the labels
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
 
 OPEN_READERS = 4  # files a process keeps open: enough for windows in order, few enough for many workers
 # Decoded frames are kept this much larger than the training crop: the usual 128 for 112 (Simonyan & Zisserman's
 # 256 for 224). Smaller crops are scaled up from there; without the cache each crop is decoded at its own best size.
 CACHE_MARGIN = 8 / 7
-
-REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (which is no loss)
-TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
 
 
 class VideoDataset(Dataset):
@@ -140,7 +137,7 @@ class VideoDataset(Dataset):
             lines.append(f"not readable and left out: {counted(missing, 'video')}, see .report")
         if passed:
             lines.append(
-                f"no videos and passed over: {counted(passed, 'file or folder', 'files and folders')}, see .report"
+                f"passed over, since they are not videos: {counted(passed, 'file or folder', 'files and folders')}, see .report"
             )
         here = set(self.labels.tolist())
         absent = [name for label, name in enumerate(self.classes) if label not in here]
@@ -265,7 +262,7 @@ class VideoDataset(Dataset):
         return np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without open videos and what can be computed again: this is what a spawned worker gets."""
+        """The state that a spawned worker gets: without open videos and values that can be computed again."""
         kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts")}
         return kept | {"_readers": OrderedDict()}
 
@@ -299,7 +296,7 @@ class VideoDataset(Dataset):
         return self._but(spec=spec, augment=replace(self.augment, spec=spec))
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
-        """The same videos with other labels, one per row of the table, and what a mirror image does to those."""
+        """The same videos with other labels, one per row of the table, and the labels of their mirror images."""
         return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
 
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
@@ -320,44 +317,6 @@ class VideoDataset(Dataset):
 
 
 # ---------------------------------------------------------------------- opening
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What labkit knows about one dataset: how it lies on disk, what a flip does, how training crops it."""
-
-    layout: Callable[[Path, Subset, int, Validation], Listing]
-    tree: str
-    flip: Callable[[], Flip | Mapping[str, str]] = lambda: "safe"
-    generate: Callable[[], Path] | None = None  # makes the dataset where no root is given
-    augment: Callable[[ClipSpec], TrainTransform] = TrainTransform
-
-
-def _motion_flips() -> Mapping[str, str]:
-    from labkit.data.motion import FLIPS
-
-    return FLIPS
-
-
-def _generate_motion() -> Path:
-    from labkit.data.motion import generate
-
-    return generate()
-
-
-KINDS = {
-    "motion": Kind(
-        layouts.ucf101,
-        layouts.UCF101_TREE,
-        flip=_motion_flips,
-        generate=_generate_motion,
-        # The shape fills the frame, so a corner crop would cut it; a flip would undo a colour tied to a motion.
-        augment=lambda spec: TrainTransform(spec, crop="centre", flip=0.0),
-    ),
-    "ucf101": Kind(layouts.ucf101, layouts.UCF101_TREE),
-    "hmdb51": Kind(layouts.hmdb51, layouts.HMDB51_TREE),
-    "folder": Kind(class_folders.folder, class_folders.FOLDER_TREE),
-}
 
 
 def open_dataset(
@@ -392,8 +351,8 @@ def open_dataset(
     `leftover` say how videos are cut into clips (see `VideoDataset`).
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
-    raise `VideoError`. The same holds in training and evaluation for files that go bad later. What a folder holds beside
-    videos is listed in `.report` too, as passed over.
+    raise `VideoError`. The same holds in training and evaluation for files that go bad later. Files that are not videos
+    are listed in `.report` too, as passed over.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
@@ -403,18 +362,14 @@ def open_dataset(
     _choose(val, get_args(Validation), "way to validate")
     _choose(on_error, get_args(OnError), "on_error")
     _check_settings(sampling, k, seed, limit)
-    folder = _root(name, kind, root)
+    folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
-    if not listing.entries:
-        raise layouts.LayoutError(f"{folder} has no video for the subset {subset!r}, split {split}. {listing.note}")
-    if listing.lost:
-        names = ", ".join(map(shown, listing.lost))
-        warnings.warn(f"{folder}: no video, and so no class, in {names}; .report says why", stacklevel=2)
+    _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
     rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
     _warn_of_forbidden_flip(transform, rule)
-    table, report = _read_index(listing, folder, on_error, workers=workers, progress=progress)
+    table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
-        table if limit is None else _limited(table, limit, seed),
+        table if limit is None else limited(table, limit, seed),
         [name if is_text(name) else shown(name) for name in listing.classes],
         spec,
         sampling=sampling,
@@ -442,15 +397,15 @@ def _check_settings(sampling: str, k: int, seed: int, limit: int | None = None) 
         raise ValueError(f"limit, the videos per class, must be at least 1, not {limit}")
 
 
-def _root(name: str, kind: Kind, root: str | Path | None) -> Path:
-    if root is None or str(root) == "":
-        if kind.generate is None:
-            raise layouts.LayoutError(f"{name} is not generated: give the folder it lies in as root.\n{kind.tree}")
-        return kind.generate()
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise layouts.LayoutError(f"{folder} is not a folder. For {name} the root is laid out like this:\n{kind.tree}")
-    return folder
+def _check_listing(listing: Listing, folder: Path, asked: str) -> None:
+    """Raises `LayoutError` if there is no video, and warns of folders without videos, which are left out as classes."""
+    if not listing.entries:
+        raise layouts.LayoutError(f"{folder} has no video for {asked}. {listing.note}")
+    if listing.lost:
+        names = ", ".join(map(shown, listing.lost))
+        warnings.warn(
+            f"{folder}: there is no video in {names}, so these are left out as classes; .report says why", stacklevel=3
+        )
 
 
 def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
@@ -464,41 +419,6 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
     missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
     return replace(listing, classes=chosen, entries=entries, missing=missing)
-
-
-def _read_index(
-    listing: Listing, root: Path, on_error: str, *, workers: int | None, progress: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table of readable videos and the report of the others."""
-    entries = [entry for entry in listing.entries if is_text(entry.path)]
-    paths = [entry.path for entry in entries]
-    facts = index_videos(paths, root, workers=workers, progress=progress)
-    facts["path"] = [str(path) for path in paths]
-    facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
-    facts["video"] = [entry.video for entry in entries]
-    facts["start"], facts["end"] = np.int64(0), facts["frames"]
-    unreadable = facts["reason"] != ""
-    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
-    odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
-    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
-    lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]
-    passed = [(shown(path), reason, "passed over") for path, reason in listing.passed]
-    report = pd.DataFrame(lines + passed, columns=REPORT, dtype=str)
-    if lines:
-        first = f"{shown(lines[0][0])}: {lines[0][1]}"
-        named = counted(len(listing.entries) + len(listing.missing), "video")
-        found = f"{len(lines)} of {named} cannot be read; the first is {first}"
-        if on_error == "raise" or unreadable.all():
-            raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
-        warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
-    return facts.loc[~unreadable, TABLE].reset_index(drop=True), report
-
-
-def _limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
-    kept: set[str] = set()
-    for _, videos in table.groupby("label")["video"]:
-        kept.update(shuffled(videos, seed)[:limit])
-    return table[table["video"].isin(kept)].reset_index(drop=True)
 
 
 def _by_label(rule: Flip | Mapping[str, str] | Mapping[int, int], classes: tuple[str, ...], *, given: bool) -> Flip:
@@ -526,7 +446,5 @@ def _warn_of_forbidden_flip(transform: Transform | None, rule: Flip) -> None:
 
 def _choose(value: str, valid: Sequence[str], what: str) -> str:
     if value not in valid:
-        near = difflib.get_close_matches(str(value), valid, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(valid[:20])}"
-        raise ValueError(f"no {what} {value!r}: {hint}")
+        raise ValueError(f"no {what} {value!r}{meant_or_all(value, valid)}")
     return value

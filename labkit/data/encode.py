@@ -22,7 +22,7 @@ def write_video(
     """Write uint8 RGB `frames` `(T, H, W, 3)` as H.264 (yuv420p, no B-frames) and return the path.
 
     `crf` is x264's quality: 0 keeps (nearly) everything, 51 nothing. A keyframe comes every `gop` frames at most.
-    `qp` replaces `crf` by a constant quantiser; with `gop=1` every frame is then coded alike, wherever it stands.
+    `qp` replaces `crf` by a constant quantiser; with `gop=1` all frames are then coded alike.
     The same frames give the same file. The file appears whole or not at all.
 
     Raises `ValueError` where the frames are not `(T, H, W, 3)` uint8 with T at least 1 and even H and W, or where

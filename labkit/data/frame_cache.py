@@ -3,8 +3,8 @@
 Reading a clip from here costs a copy; decoding it costs a hundred times that. The price is disk: 3 bytes a pixel, so
 this is for lab-sized sets. The file is made once per set of videos and size, and can be deleted at any time.
 
-Behind the frames stands the sum of each. It is compared at every reading, which costs as much as the copy and no more,
-and a frame that the disk has lost is decoded again.
+The sum of each frame is stored behind the frames and compared at every reading, which costs as much as the copy. A frame
+that the disk has lost is decoded again.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""What the shapes of the `motion` dataset look like: outlines, textures and colours, as tables.
+"""The shapes of the `motion` dataset: outlines, textures and colours, as tables.
 
 An outline is a signed distance: below 0 inside, above 0 outside, in units of the shape's radius, at the shape's own
 coordinates `u` (right) and `v` (down). Distances give smooth edges without drawing at a higher resolution first.

@@ -1,7 +1,7 @@
-"""How datasets lie on disk: folders and split files in, a list of (video, label) out.
+"""The layouts of datasets on disk: folders and split files in, a list of (video, label) out.
 
-Every layout is a function `(root, subset, split, val) -> Listing`. A root that does not fit is answered with the tree
-that was expected; a line of a split file that makes no sense, with the file and the line. No path leaves the root.
+Every layout is a function `(root, subset, split, val) -> Listing`. The error for a root that does not fit shows the
+expected tree; the error for a bad line of a split file names the file and the line. No path leaves the root.
 """
 
 import re
@@ -31,7 +31,7 @@ HMDB51_TREE = """\
 
 
 class LayoutError(ValueError):
-    """The folder or a split file is not as the dataset's layout wants it; the message says what was expected."""
+    """An error for a folder or split file that does not fit the dataset's layout; the message says what was expected."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """The videos of one subset, those named by a split file but absent, and what a reader should know."""
+    """The videos of one subset, missing videos that a split file names, and a note for the reader."""
 
     classes: tuple[str, ...]
     entries: list[Entry]
     missing: list[tuple[Path, str]]  # (path, the split file that names it)
     note: str = ""
-    passed: list[tuple[Path, str]] = field(default_factory=list)  # files and folders that are no videos, and why
-    lost: tuple[str, ...] = ()  # folders that would be classes, had they a video
+    passed: list[tuple[Path, str]] = field(default_factory=list)  # files and folders that are not videos, and why
+    lost: tuple[str, ...] = ()  # folders without a video: they would be classes
 
 
 def ucf101(root: Path, subset: Subset, split: int, val: Validation = "test") -> Listing:
@@ -135,7 +135,7 @@ def hmdb51(root: Path, subset: Subset, split: int, val: Validation = "test") -> 
     for label, file in enumerate(files):
         for where, (name, use) in _lines(file, fields=(2,)):
             if use not in ("0", "1", "2"):
-                raise LayoutError(f"{where}: {use!r} is none of 0 (unused), 1 (train), 2 (test)")
+                raise LayoutError(f"{where}: {use!r} is not 0 (unused), 1 (train) or 2 (test)")
             if use == mark:
                 inside = _inside(where, name)
                 entries.append(Entry(videos / classes[label] / inside, label, f"{classes[label]}/{inside}"))
@@ -152,7 +152,7 @@ def _movie(video: str) -> str:
 def part(
     entries: list[Entry], source: Source, subset: Subset, split: int, *, group: Callable[[str], str]
 ) -> list[Entry]:
-    """Of training entries those that stay with `train`, or those held out for `val`; whole groups of each class."""
+    """The training entries that stay with `train`, or those held out for `val`; whole groups of each class."""
     if not source.divided:
         return entries
     groups: dict[int, set[str]] = {}
@@ -178,7 +178,7 @@ def _present(classes: tuple[str, ...], entries: list[Entry], listed_in: Path, no
     missing = [(entry.path, listed_in.name) for entry in entries if entry.path.name not in inside[entry.path.parent]]
     if entries and not there:
         raise LayoutError(
-            f"none of the {len(entries)} videos that {listed_in} names is there; the first is {entries[0].path}"
+            f"all {len(entries)} videos that {listed_in} names are missing; the first is {entries[0].path}"
         )
     return Listing(classes, there, missing, note)
 
@@ -221,5 +221,5 @@ def _first_folder(
 
 
 def wrong(root: Path, layout: str, found: str, tree: str) -> LayoutError:
-    """What to raise where `root` is not laid out as it should be: it shows the tree that is."""
+    """The error for a `root` that does not fit the layout. It shows the expected tree."""
     return LayoutError(f"{root} is not laid out as {layout}: {found}. What is expected:\n{tree}")

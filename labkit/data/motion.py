@@ -33,12 +33,12 @@ FORMAT = 3  # raise it when the same settings would give other files
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """How much each quantity changes per step of time; lengths are in pixels of a 32x32 frame, angles in radians.
+    """The change of each quantity per step of time; lengths are in pixels of a 32x32 frame, angles in radians.
 
     Image coordinates: x to the right, y down, so a positive angle turns clockwise.
     """
 
-    about: str  # what one sees
+    about: str  # the motion in words
     x: float = 0.0
     y: float = 0.0
     turn: float = 0.0  # of the shape around its own centre
@@ -102,7 +102,7 @@ CLIP = ClipSpec(frames=8, stride=2, size=32, mean=(35.0, 34.5, 33.9), std=(42.8,
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything drawn for one video except its motion: appearance, and the state in the middle of the video.
+    """All random draws for one video except its motion: appearance, and the state in the middle of the video.
 
     Lengths are in pixels of a 32x32 frame, from its centre.
     """
@@ -120,7 +120,7 @@ class Scene:
     speed: float
 
     def in_mirror(self) -> "Scene":
-        """What a mirror makes of the scene."""
+        """The mirror image of the scene."""
         phase = (-self.phase[0], self.phase[1])
         return replace(self, mirrored=not self.mirrored, x=-self.x, angle=-self.angle, phase=phase)
 
@@ -180,7 +180,7 @@ def render(motion: str, scene: Scene, *, frames: int = FRAMES, size: int = SIZE,
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What decides every pixel of a generated folder. Kept in it as `motion.json`."""
+    """The settings that decide every pixel of a generated folder. Kept in it as `motion.json`."""
 
     seed: int = 0
     videos: int = 2880

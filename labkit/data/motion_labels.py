@@ -1,7 +1,6 @@
-"""Other labels for the videos of the motion dataset: what moves, what it wears, or shape and motion together."""
+"""Other labels for the videos of the motion dataset: shape, texture, colour, or shape and motion together."""
 
 import csv
-import difflib
 import itertools
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,6 +8,7 @@ from typing import Literal, get_args
 from labkit.data.datasets import VideoDataset
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
 from labkit.data.motion import FLIPS, MOTIONS
+from labkit.names import meant_or_all
 
 Label = Literal["motion", "shape", "texture", "colour", "shape-motion"]
 
@@ -20,9 +20,7 @@ def relabel(dataset: VideoDataset, by: Label) -> VideoDataset:
     Raises `ValueError` for an unknown kind of label, and for videos that are not of a motion dataset.
     """
     if by not in get_args(Label):
-        near = difflib.get_close_matches(str(by), get_args(Label), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(get_args(Label))}"
-        raise ValueError(f"motion has no label {by!r}: {hint}")
+        raise ValueError(f"motion has no label {by!r}{meant_or_all(by, get_args(Label))}")
     columns = by.split("-")
     values = {"motion": list(MOTIONS), "shape": list(SHAPES), "texture": list(TEXTURES), "colour": list(COLOURS)}
     classes = [" ".join(parts) for parts in itertools.product(*(values[column] for column in columns))]

@@ -1,4 +1,4 @@
-"""The same frames in another order: what is left of a clip when time runs backwards, or not at all."""
+"""The frames of a clip in another order: reversed or shuffled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

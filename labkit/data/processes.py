@@ -1,4 +1,4 @@
-"""Do the same thing to many files, with a progress bar, on all cores when that is worth starting processes for."""
+"""Run a function on many files, with a progress bar, and on all cores if there is enough work for several processes."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 TRIAL_SECONDS = 1.0  # work done here first, to learn what one file costs
-WORTH_SECONDS = 4.0  # what must be left for a pool to pay for starting its processes
+WORTH_SECONDS = 4.0  # seconds of work that must be left before a pool of processes is started
 CHUNK = 4  # files per task
 
 

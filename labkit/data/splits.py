@@ -1,11 +1,11 @@
-"""Who goes into which part: by names and a number alone, so that another machine, or another day, splits the same way."""
+"""The split of videos into train, val and test: by names and a number alone, so that every machine splits the same way."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 Subset = Literal["train", "val", "test"]
-Validation = Literal["test", "split"]  # what `val` is where a dataset brings no validation videos
+Validation = Literal["test", "split"]  # the meaning of `val` for a dataset without validation videos
 
 SUBSET_NAMES: Mapping[Subset, tuple[str, ...]] = {  # as people call them, in any case
     "train": ("train", "training"),
@@ -15,20 +15,20 @@ SUBSET_NAMES: Mapping[Subset, tuple[str, ...]] = {  # as people call them, in an
 
 
 def subset_of(name: str) -> Subset | None:
-    """Which subset a folder or list of this name is; None if it is none."""
+    """The subset that a folder or list of this name holds; None for any other name."""
     return next((subset for subset, names in SUBSET_NAMES.items() if name.lower() in names), None)
 
 
 class Source(NamedTuple):
-    """Where the videos of a subset are to be read."""
+    """The place of a subset's videos in the dataset."""
 
     subset: Subset
-    divided: bool  # they are a part of it: train without what is held out, or val, which is that
-    note: str  # what a reader should know
+    divided: bool  # whether they are a part of it: train without the held-out videos, or val, the held-out videos
+    note: str  # a note for the reader
 
 
 def source_of(subset: Subset, own: Mapping[Subset, str], val: Validation, what: str) -> Source:
-    """Where to read `subset` in a dataset that brings `own`: its subsets, and what the list or folder (`what`) is called."""
+    """The place of `subset` in a dataset with the subsets `own` (subset -> name). `what` is "list" or "folder"."""
     if "val" not in own and val == "split" and subset != "test":
         return Source("train", True, f"there is no validation {what}: val is a part of the training {what}, held out")
     if subset in own or subset == "train":
@@ -36,12 +36,12 @@ def source_of(subset: Subset, own: Mapping[Subset, str], val: Validation, what: 
     if subset == "test":
         other: Subset = "val" if "val" in own else "test"
         return Source(other, False, f"there is no test {what}: test is {own.get(other)}")
-    advice = "what is chosen by val is chosen by test videos; val='split' holds out training videos instead"
+    advice = "a choice by val is then a choice by test videos; val='split' holds out training videos instead"
     return Source("test", False, f"there is no validation {what}: val is {own.get('test')} ({advice})")
 
 
 def held_out(groups: Iterable[str], *key: object) -> set[str]:
-    """The groups that go to `val`: one in five, at least one of two or more, none of one."""
+    """The groups that go to `val`: one in five, at least one if there are two or more, and none of a single group."""
     order = shuffled(set(groups), *key, "val")
     return set(order[: max(1, len(order) // 5)]) if len(order) > 1 else set()
 

@@ -1,4 +1,4 @@
-"""From decoded frames to what a network reads: crop, resize, mirror, and, on the whole batch, normalise.
+"""From decoded frames to the input of a network: crop, resize, mirror, and, on the whole batch, normalise.
 
 A transform makes one draw per clip and treats all its frames alike. Clips stay uint8 `(T, C, H, W)` until they are a
 batch; `normalise` then makes the float `(B, C, T, H, W)` batch on whatever device the batch is on.
@@ -31,7 +31,7 @@ AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
 @dataclass(frozen=True)
 class Box:
-    """What was drawn for one clip: a rectangle of the `frame` (height, width) in pixels, and whether it is mirrored."""
+    """The draw for one clip: a rectangle of the `frame` (height, width) in pixels, and whether it is mirrored."""
 
     top: float
     left: float
@@ -98,7 +98,7 @@ class TrainTransform:
 
 @dataclass(frozen=True)
 class EvalTransform:
-    """Nothing random: the short side becomes `spec.size`, and the centre square is kept (Hara et al. 2018: scale 1)."""
+    """The centre crop, without randomness: the short side becomes `spec.size` (Hara et al. 2018: scale 1)."""
 
     spec: ClipSpec
 

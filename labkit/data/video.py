@@ -1,4 +1,4 @@
-"""A video file becomes frames: the first station of the road.
+"""A video file becomes frames: the first step of the road.
 
 `VideoReader` is exact: frame n is the n-th frame of a sequential decode, whatever the file's timestamps, header and
 seek table say. It starts at an anchor of the file's index, decodes on from there, and checks each frame it hands out
@@ -40,7 +40,7 @@ class VideoReader:
     in labkit's cache folder. A reader holds the file open and goes on from where it was if that is nearer than
     seeking. It may be pickled; each process opens the file for itself. Not for use by two threads at once.
 
-    Raises `VideoError` where the file is missing, empty, not a video, or not one frame of it can be decoded.
+    Raises `VideoError` where the file is missing, empty or not a video, or no frame of it can be decoded.
     `times` are the seconds from the first frame to each, float64 `(frames,)`; None where the rate is constant.
     """
 
@@ -62,7 +62,7 @@ class VideoReader:
         table = self._index.table
         if len(table.anchors) == 0 and np.count_nonzero(table.keyframe) > 1:
             warnings.warn(
-                f"{shown(self.path)}: no seek in this file leads where it should, so it is read from its beginning "
+                f"{shown(self.path)}: seeking does not work in this file, so it is read from its beginning "
                 "each time (right, but slow)",
                 stacklevel=3,
             )

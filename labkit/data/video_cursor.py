@@ -1,4 +1,4 @@
-"""A place in a video from which frames come out one after another, each with its number.
+"""A place in a video. From there frames come out one after another, each with its number.
 
 Timestamps are not trusted, for many files get them wrong. A frame is known by the packet it was decoded from: the
 decoder carries the packet's number along (ffmpeg's `copy_opaque`), and the index knows which frame each packet became.
@@ -24,7 +24,7 @@ LANDING = 256
 
 
 class LostFrame(Exception):
-    """What came out of the decoder is not the frame that the index promised."""
+    """The decoder gave another frame than the index promised."""
 
 
 NO_TIME = np.iinfo(np.int64).min
@@ -33,6 +33,20 @@ NO_TIME = np.iinfo(np.int64).min
 def whole(time: int | None) -> int:
     """A timestamp as it is stored: `NO_TIME` where the file gives none."""
     return NO_TIME if time is None else time
+
+
+# The columns of a `PacketTable`, and their types.
+COLUMNS = {
+    "position": np.int64,
+    "size": np.int32,
+    "pts": np.int64,
+    "dts": np.int64,
+    "keyframe": np.bool_,
+    "frame": np.int32,
+    "fingerprint": np.uint32,
+    "seek": np.int64,
+    "anchor": np.bool_,
+}
 
 
 @dataclass(frozen=True)
@@ -175,7 +189,7 @@ class Cursor:
                 needless = 0 <= number < self._last and number not in self._guarded
                 self._codec.skip_frame = "NONREF" if needless else "DEFAULT"
             self._row += 1
-        # An error here comes from before the first keyframe; whoever made the index met it too, and went on.
+        # An error here comes from before the first keyframe. It occurred too when the index was made, and was ignored.
         with suppress(Exception):
             self._ready.extend(self._stream.decode(packet))
 

@@ -1,6 +1,6 @@
-"""Opening a video file and looking at single frames: what both the index and the reader do the same way.
+"""Opening a video file and looking at single frames, shared by the index and the reader.
 
-Both must open a file alike, or they would not count the same frames. This module knows nothing of frame numbers.
+Both must open a file alike, or they would not count the same frames. Frame numbers are not known here.
 """
 
 import os
@@ -35,7 +35,7 @@ class VideoError(Exception):
         return f"{shown(self.path)}: {self.reason}"
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows for it: the file matters, not the line of code."""
+        """The output of IPython for this error: the file matters, not the line of code."""
         return [f"VideoError: {self}"]
 
 
@@ -44,7 +44,7 @@ STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069
 
 
 def is_text(path: str | Path) -> bool:
-    """Whether the name is UTF-8. Others can be opened, but stand in no table and on no screen."""
+    """Whether the name is UTF-8. Files with other names can be opened, but tables and screens cannot hold the name."""
     try:
         return bool(str(path).encode())
     except UnicodeEncodeError:
@@ -52,7 +52,7 @@ def is_text(path: str | Path) -> bool:
 
 
 def shown(path: str | Path) -> str:
-    """The name as it may be printed: bytes that are no UTF-8, and characters that steer a terminal, as escapes."""
+    """The name as it may be printed: bytes in other encodings, and characters that steer a terminal, become escapes."""
     raw = str(path).encode("utf-8", "backslashreplace") if os.name == "nt" else os.fsencode(path)
     text = raw.decode("utf-8", "backslashreplace")
     return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
@@ -60,7 +60,7 @@ def shown(path: str | Path) -> str:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Whatever PyAV, ffmpeg or the system raises inside comes out as `VideoError` with the file's name."""
+    """Turn any error of PyAV, ffmpeg or the system inside into a `VideoError` with the file's name."""
     try:
         yield
     except VideoError:
@@ -79,7 +79,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """Open `path` and set its video stream up for one thread. The caller closes the container.
 
     Where there are several video streams, the one ffmpeg would choose; cover pictures do not count.
-    Raises `VideoError` where there is no such file, it is not a video, or it holds sound only.
+    Raises `VideoError` for a missing file, a file that is not a video, and a file with sound only.
     """
     with named(path):
         _check_file(path)
@@ -148,7 +148,7 @@ class Orientation(NamedTuple):
         """
         try:
             matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload]
-        except ValueError:  # beside it there is data of a kind that this PyAV does not know: the turn alone can be had
+        except ValueError:  # a frame with side data that this PyAV does not know: only the turn is available
             return cls.turned(frame.rotation)
         if matrix is None:
             return cls()
@@ -161,7 +161,7 @@ class Orientation(NamedTuple):
 
     @classmethod
     def turned(cls, degrees: int) -> "Orientation":
-        """Turned counter-clockwise by so many degrees; as it is where that is no quarter turn."""
+        """Turned counter-clockwise by so many degrees; unchanged unless these are quarter turns."""
         turns = {90: cls(True, False, True), -90: cls(True, True, False), 180: cls(False, True, True)}
         return turns.get(degrees if degrees > -180 else 180, cls())
 

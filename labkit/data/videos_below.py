@@ -1,6 +1,6 @@
-"""Which files below a folder are videos, and which were passed over, and why.
+"""The videos below a folder, and the files that were passed over, with the reasons.
 
-A suffix decides where it can. What it does not decide, the decoder does: it is opened, and read no further.
+The suffix decides where it can. Otherwise the decoder decides: it opens the file, and reads no further.
 """
 
 import os
@@ -29,10 +29,10 @@ OTHER_SUFFIXES = {
 
 
 class Below(NamedTuple):
-    """What lies below a folder."""
+    """The videos and other files below a folder."""
 
     videos: list[Path]  # sorted
-    passed: list[tuple[Path, str]]  # what is no video, and why; folders without any video too
+    passed: list[tuple[Path, str]]  # other files, and why they are not videos; folders without any video too
 
 
 def videos_below(folder: Path) -> Below:
@@ -47,7 +47,7 @@ def visible_folders(folder: Path) -> Iterator[Path]:
 
 
 def _children(folder: Path) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as children:  # which knows without a look at each file what is a folder
+    with os.scandir(folder) as children:  # scandir knows folders without a look at each file
         return sorted(children, key=lambda child: child.name)
 
 
@@ -79,7 +79,7 @@ def _once(folder: Path, seen: set[Path]) -> Below:
 
 
 def _why_no_video(file: Path) -> str:
-    """Why `file` is no video; empty if it is one."""
+    """The reason why `file` is not a video; empty if it is one."""
     suffix = file.suffix.lower()
     if file.name.startswith("."):
         return "hidden, as systems leave such files"
@@ -92,7 +92,7 @@ def _decoders_word(file: Path) -> str:
     from labkit.data.video_file import VideoError, open_video
 
     if not file.is_file():
-        return "no file: a link that leads nowhere, perhaps"
+        return "not a file: a link that leads nowhere, perhaps"
     try:
         container, _ = open_video(file)
     except (VideoError, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What computes logits: blocks become networks, networks stand in a zoo.
+"""Networks that compute logits. Blocks make networks; the zoo lists the networks by name.
 
 `create_model("resnet18", num_classes=12, width=16)` builds one; `list_models("resnet*")` lists them.
 A 3D network reads `(B, C, T, H, W)` and gives logits `(B, K)`; its 2D twin reads `(B, C, H, W)`.

@@ -1,8 +1,8 @@
-"""The pieces that residual and dense networks are made of, in 2D and in 3D from the same lines.
+"""The blocks of residual and dense networks, in 2D and in 3D from the same lines.
 
-A block never asks whether it is 2D or 3D, or how its spatiotemporal convolution is made: it is given `Ops`, the layers
-of one dimension, a convolution builder (`convolutions`) and a shortcut builder. The tensor names (`conv1`, `bn1`,
-`downsample.0`, ...) are those of the published 3D-ResNets checkpoints.
+A block does not know whether it is 2D or 3D. It is given `Ops` (the layers of one dimension), a convolution builder
+(`convolutions`) and a shortcut builder. The tensor names (`conv1`, `bn1`, `downsample.0`, ...) are those of the
+published 3D-ResNets checkpoints.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit.models.convolutions import OPS as OPS  # blocks, and notebooks that build them by hand, begin with it
+from labkit.models.convolutions import OPS as OPS  # notebooks that build blocks by hand import it from here
 from labkit.models.convolutions import ConvBuilder, Ops, Size, full
 
 ShortcutName = Literal["A", "A-centred", "B"]
@@ -54,7 +54,7 @@ def _projection(ops: Ops, in_channels: int, out_channels: int, stride: Size) -> 
     return nn.Sequential(full(ops, in_channels, out_channels, kernel=1, stride=stride), ops.norm(out_channels))
 
 
-# What stands beside a block that changes the shape; where it does not change, the input itself is added.
+# The shortcut of a block that changes the shape. A block that keeps the shape adds its input itself.
 SHORTCUTS: dict[str, Shortcut] = {
     "A": _zeros_after,  # Hara et al. 2018: the new channels come last
     "A-centred": _zeros_around,  # published CIFAR ResNets: half of the new channels on each side
@@ -69,10 +69,10 @@ def _shortcut(build: Shortcut, ops: Ops, in_channels: int, out_channels: int, st
 
 
 class Block(nn.Module):
-    """What stages are made of: a module that says how many channels it gives.
+    """A part of a stage: a module that knows the number of its output channels.
 
     Every block is built alike: `(ops, in_channels, width, *, stride, shortcut, conv)`. `stride` is one number or
-    `(time, space)`; `conv` makes the convolutions that look around, see `convolutions`.
+    `(time, space)`; `conv` builds the 3x3x3 convolutions, see `convolutions`.
     """
 
     out_channels: int
@@ -101,7 +101,7 @@ class BasicBlock(Block):
         """`(B, in, T, H, W)` to `(B, width, T/s, H/s, W/s)`, sizes rounded up."""
         out = self.relu(self.bn1(self.conv1(x)))  # (B, width, T/s, H/s, W/s)
         out = self.bn2(self.conv2(out))  # same
-        out += self.downsample(x)  # in place: a sum of its own would be one more pass over the memory
+        out += self.downsample(x)  # in place: a new tensor would cost another pass over the memory
         return self.relu(out)
 
 
@@ -190,8 +190,8 @@ class PreActivation(Block):
 def kaiming(network: nn.Module) -> None:
     """Draw all weights anew: Kaiming normal over the outgoing connections for convolutions, as Hara et al.'s code does.
 
-    Batch norms get scale 1, shift 0 and no statistics, classifiers PyTorch's own start. On the meta device there are
-    no numbers to draw, and torch's stand-in for drawing them takes a second to import: nothing is done.
+    Batch norms get scale 1, shift 0 and empty statistics; classifiers start as in PyTorch. On the meta device nothing is
+    done: tensors have no numbers there, and torch's stand-in for drawing them takes a second to import.
     """
     for module in network.modules():
         if getattr(module, "weight", None) is None or module.weight.is_meta:

@@ -2,7 +2,7 @@
 
 From Tran, Bourdev, Fergus, Torresani, Paluri, "Learning Spatiotemporal Features with 3D Convolutional Networks"
 (ICCV 2015), section 3.3 and Figure 3, and Carreira, Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017),
-section 2.2. The two differ in what stands around a convolution and in which pools halve the time: both are given.
+section 2.2. The two differ in the layers around a convolution and in the pools that halve time: see `Design`.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
-from labkit.models.network import Network, at_least_one, check_input, read_by
+from labkit.models.network import Network, at_least_one
 
 
 @dataclass(frozen=True)
 class Design:
-    """What tells one C3D from another."""
+    """The differences between C3D and the 3D ConvNet."""
 
-    conv: Callable[[int, int], nn.Module]  # channels in and out -> a 3x3x3 convolution and what follows it
-    linear: Callable[[int, int], nn.Module]  # features in and out -> a linear layer and what follows it
+    conv: Callable[[int, int], nn.Module]  # channels in and out -> a 3x3x3 convolution, its norm and its ReLU
+    linear: Callable[[int, int], nn.Module]  # features in and out -> a linear layer, its norm and its ReLU
     halve_time: tuple[bool, ...]  # which of the five pools halve T; all halve H and W
 
 
@@ -56,6 +56,9 @@ STAGES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("conv4a", 8), ("conv4b", 8)),
     (("conv5a", 8), ("conv5b", 8)),
 )
+PARTS = tuple(
+    name for number, stage in enumerate(STAGES, start=1) for name in (*(conv for conv, _ in stage), f"pool{number}")
+)
 PADDING = (0, 0, 0, 0, 1)  # of each pool, in H and W: the last makes 4 of 7
 HIDDEN = 64  # neurons of fc6 and fc7 over the width: 4096 at width 64
 
@@ -83,7 +86,7 @@ class C3D(Network):
 
     fc6 has a weight for each position of pool5, so the network reads clips of one size only, or of sizes that the
     pools round to the same: for 16x112x112 that is 16 to 31 frames and 96 to 127 pixels. Longer videos are cut into
-    clips. Another size is asked for by `clip`.
+    clips. `clip` chooses another size.
 
     The pool5 of the Caffe files rounds up where ours pads on both sides: as many windows, one position apart.
 
@@ -97,6 +100,8 @@ class C3D(Network):
     """
 
     head = "fc8"
+    parts = PARTS
+    ends = ("fc6", "features", "logits")
 
     def __init__(
         self,
@@ -134,9 +139,9 @@ class C3D(Network):
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw the weights before each ReLU by He's rule, without which eight layers and no batch norm fade out."""
+        """Draw the weights before each ReLU by He's rule. Without it the signal fades out over eight layers."""
         if self.fc8.weight.is_meta:
-            return  # no numbers to draw, and torch's stand-in for drawing them takes a second to import
+            return  # no numbers there, and torch's stand-in for drawing them takes a second to import
         for module in self.modules():
             if isinstance(module, nn.Conv3d) or (isinstance(module, nn.Linear) and module is not self.fc8):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
@@ -150,30 +155,9 @@ class C3D(Network):
             height, width = (height + 2 * pad) // 2, (width + 2 * pad) // 2
         return frames, height, width
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        named = [
-            name
-            for number, stage in enumerate(STAGES, start=1)
-            for name in (*(conv for conv, _ in stage), f"pool{number}")
-        ]
-        return (*named, "fc6", "features", "logits")
-
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`."""
-        self._check(x)
-        for name in self.endpoints[:-3]:
-            x = getattr(self, name)(x)  # (B, 64 ... 512, T, H, W): see the class
-            yield name, x
-        x = self.fc6(x.flatten(1))  # (B, 4096)
-        yield "fc6", x
-        x = self.fc7(self.dropout(x))  # (B, 4096)
-        yield "features", x
-        yield "logits", self.fc8(self.dropout(x))  # (B, K)
-
-    def _check(self, x: Tensor) -> None:
-        check_input(x, *read_by(self))
+    def check(self, x: Tensor) -> None:
+        """Raises `ValueError` for an input of another shape or size."""
+        super().check(x)
         frames, height, width = x.shape[2:]
         if self.pooled(frames, height, width) != self.grid:
             wanted = f"{self.clip.frames} frames of {self.clip.size}x{self.clip.size}"
@@ -181,6 +165,14 @@ class C3D(Network):
                 f"this C3D reads {wanted}, not {frames} of {height}x{width}: fc6 has a weight for each position. "
                 "Cut longer videos into clips, or build it with clip=ClipSpec(frames=..., size=...)"
             )
+
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The layers after pool5: two hidden layers and the classifier."""
+        x = self.fc6(x.flatten(1))  # (B, 4096)
+        yield "fc6", x
+        x = self.fc7(self.dropout(x))  # (B, 4096)
+        yield "features", x
+        yield "logits", self.fc8(self.dropout(x))  # (B, K)
 
 
 def c3d(

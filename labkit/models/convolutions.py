@@ -1,7 +1,7 @@
 """The layers of one dimension, and the ways to make a spatiotemporal convolution: whole, flat, grouped or factored.
 
 A builder is called as `conv(ops, in_channels, out_channels, kernel=, stride=, block_in=)` and gives one module. Blocks
-and stems take a builder and never ask which it is, so an R(2+1)D is a ResNet that was given another one.
+and stems take any builder: R(2+1)D is a ResNet with another builder.
 """
 
 from collections.abc import Callable

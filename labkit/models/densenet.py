@@ -1,4 +1,4 @@
-"""DenseNet-BC in 2D and in 3D: every layer reads all that came before it in its block.
+"""DenseNet-BC in 2D and in 3D: every layer reads the outputs of all layers before it in its block.
 
 From Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks" (CVPR 2017), Table 1, in 3D as
 in Hara, Kataoka, Satoh (CVPR 2018), Table 1. B is the narrow 1x1x1 convolution before each 3x3x3 one, C the
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import kaiming
 from labkit.models.convolutions import OPS, Ops, full
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 
 
 class DenseLayer(nn.Module):
-    """Adds `growth` channels to those it reads (Hara et al. 2018, Figure 3).
+    """A layer that adds `growth` channels to its input (Hara et al. 2018, Figure 3).
 
         x ─ BN ─ ReLU ─ conv 1³ ─ BN ─ ReLU ─ conv 3³ ─ concatenate
         └──────────────────────────────────────────────────┘
@@ -57,7 +57,7 @@ class HalvingPool2d(nn.AvgPool2d):
 class HalvingPool3d(nn.AvgPool3d):
     """The mean of each 2x2x2 cube, an odd last frame, row or column left out; a size of 1 stays 1.
 
-    The published network would refuse a clip whose time is used up before the last transition.
+    The published network refuses a clip that has one frame left before the last transition.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ HALVING = {2: HalvingPool2d, 3: HalvingPool3d}
 
 
 class Transition(nn.Sequential):
-    """Between two blocks: half the channels, half the time, height and width.
+    """The layer between two blocks: it halves channels, time, height and width.
 
     x ─ BN ─ ReLU ─ conv 1³ ─ mean 2³
     """
@@ -156,7 +156,7 @@ class DenseNet(Network):
                 parts.append((f"transition{number}", transition))
         for name, part in parts:
             self.add_module(name, part)
-        self.parts = tuple(name for name, _ in parts)
+        self.parts = ("stem", "pool", *(name for name, _ in parts))
 
         self.bn2 = ops.norm(channels)
         self.avgpool = ops.global_pool(1)
@@ -168,21 +168,14 @@ class DenseNet(Network):
         """Draw all weights anew, see `blocks.kaiming`."""
         kaiming(self)
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        return ("stem", "pool", *self.parts, "features", "logits")
+    def stem(self, x: Tensor) -> Tensor:
+        """`(B, C, T, H, W)` to `(B, width, T, H/2, W/2)`; in 2D there is no T."""
+        return self.relu(self.bn1(self.conv1(x)))
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`; in 2D there is no T."""
-        check_input(x, *read_by(self))
-        x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
-        yield "stem", x
-        x = self.maxpool(x)  # (B, width, T/2, H/4, W/4)
-        yield "pool", x
-        for name in self.parts:
-            x = getattr(self, name)(x)  # a block adds channels; a transition halves channels, T, H and W
-            yield name, x
-        x = self.avgpool(self.relu(self.bn2(x))).flatten(1)  # (B, F)
-        yield "features", x
-        yield "logits", self.fc(self.dropout(x))  # (B, K)
+    def pool(self, x: Tensor) -> Tensor:
+        """`(B, width, T, H/2, W/2)` to `(B, width, T/2, H/4, W/4)`."""
+        return self.maxpool(x)
+
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The layers after the last block: BN, ReLU, and the usual classifier."""
+        return super().answer(self.relu(self.bn2(x)))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import Block, kaiming
 from labkit.models.convolutions import OPS, Ops
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 from labkit.models.same_padding import SameConv2d, SameConv3d, SameMaxPool2d, SameMaxPool3d
 
 
@@ -170,7 +170,7 @@ def same_ops(dims: Literal[2, 3], *, scale: bool = True, momentum: float = 0.1) 
 
 
 class Trunk(nn.Sequential):
-    """The layers from the input to the last feature map, by their published names: what all these networks begin with.
+    """The layers from the input to the last feature map, by their published names. All networks here begin with them.
 
     `width` is the channels of the first convolution; all others scale with it. Shapes stand in `Inception`.
     """
@@ -226,8 +226,8 @@ class Inception(Network):
         Predictions          K                     softmax of the mean over time
         logits               K                     mean over time
 
-    The average pool covers what there is where the last map is smaller than 2x7x7; where it is larger in space, the
-    logits are averaged over the positions. So any clip works, from a single pixel up.
+    If the last map is smaller than 2x7x7, the average pool covers all of it. If it is larger in space, the logits are
+    averaged over the positions. So any clip works, from a single pixel up.
 
     Args:
         dims: 3 for `(B, C, T, H, W)`, 2 for `(B, C, H, W)`.
@@ -236,15 +236,18 @@ class Inception(Network):
         width: channels of the first convolution; all others scale with it.
         dropout: share of features dropped before the classifier while training (0.5 in the published training).
         scale: whether batch norm has a scale, as in PyTorch ports; the original has an offset alone.
-        momentum: batch norm's, as PyTorch counts it: 1 minus TensorFlow's decay. The published training took 0.001, for
-            a hundred thousand steps; after a few hundred of those the statistics are still mostly the first ones, and
-            the network fails as soon as it is to predict. So PyTorch's usual 0.1 is the default.
+        momentum: batch norm's, as PyTorch counts it: 1 minus TensorFlow's decay. The published training took 0.001 over
+            a hundred thousand steps. After a few hundred steps the statistics would still be mostly the first ones, and
+            the network would fail in evaluation mode. So PyTorch's usual 0.1 is the default.
         clip: how this network wants its clips; kept as `.clip`.
 
     Raises `ValueError` for numbers below 1.
     """
 
     head = "logits"
+    parts = tuple(LAYERS)
+    # The published endpoints, but for `features` before `Logits` and `logits` after all.
+    ends = ("features", "Logits", "Predictions", "logits")
     renames = HASSONY
 
     def __init__(
@@ -271,17 +274,8 @@ class Inception(Network):
         conv = ops.conv(trunk.out_channels, num_classes, kernel_size=1)
         self.logits = nn.Sequential(OrderedDict(conv3d=conv))
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The 18 published names in order, with `features` before `Logits` and the network's answer at the end."""
-        return (*LAYERS, "features", "Logits", "Predictions", "logits")
-
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are I3D's at 64 frames; in 2D there is no T."""
-        check_input(x, *read_by(self))
-        for name in LAYERS:
-            x = getattr(self, name)(x)
-            yield name, x
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The layers after Mixed_5c. Shapes are I3D's at 64 frames; in 2D there is no T."""
         x = self.avg_pool(x)  # (B, 1024, 7, 1, 1)
         yield "features", x
         steps = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)

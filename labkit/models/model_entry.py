@@ -1,4 +1,4 @@
-"""One row of the zoo: what a network is called, how it is built, how it wants its clips, and where it comes from.
+"""One row of the zoo: a network's name, its builder, its clips, and its paper.
 
 Plain data, without torch: the module that builds the network is imported when it is built.
 """
@@ -6,12 +6,12 @@ Plain data, without torch: the module that builds the network is imported when i
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from labkit.clip import ClipSpec
 from labkit.models.releases import Release
+from labkit.names import meant_or_all
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,13 +26,13 @@ class ModelEntry:
     architecture: Mapping[str, Any]  # arguments that make this network what it is: they cannot be overridden
     defaults: Mapping[str, Any] = field(default_factory=dict)  # arguments that can
     clip: ClipSpec = field(default_factory=ClipSpec)
-    flow: ClipSpec | None = None  # what a two-stream network reads beside it
+    flow: ClipSpec | None = None  # the flow that a two-stream network reads beside the clip
     paper: str = "hara-2018-retrace"  # a folder of summaries/
     table: str = "Table 1"  # where in that paper
     note: str = ""
     renames: tuple[tuple[str, str], ...] = ()  # (regular expression, replacement): names in published files -> ours
-    releases: tuple[Release, ...] = ()  # published weights that want other pixels than `clip` says
-    published: Mapping[str, Any] = field(default_factory=dict)  # what `survey.cite` takes to find its accuracy
+    releases: tuple[Release, ...] = ()  # published weights that need other pixels than `clip` says
+    published: Mapping[str, Any] = field(default_factory=dict)  # arguments for `survey.cite`, which finds its accuracy
 
     @property
     def source(self) -> str:
@@ -66,7 +66,7 @@ class ModelEntry:
         chosen = overrides.pop("clip", None)
         clip = chosen or self.clip
         channels = overrides.get("in_channels", clip.channels)
-        if channels != clip.channels:  # flow, say: no published mean belongs to such input
+        if channels != clip.channels:  # flow, say: there is no published mean for it
             clip = clip.but(mean=(0.0,) * channels, std=(1.0,) * channels)
         settings = {**self.architecture, **self.defaults, "in_channels": channels, **overrides}
         if "flow" in self.overrides:  # a network of two streams
@@ -82,7 +82,7 @@ class ModelEntry:
         return network
 
     def _check(self, overrides: Mapping[str, Any]) -> None:
-        """Raises for overrides that the builder would not take, or that would break something else first."""
+        """Raises `TypeError` for an unknown override, `ValueError` for a bad value."""
         from labkit.models.network import at_least_one  # loads torch, which the table does without
 
         for name in overrides:
@@ -91,7 +91,7 @@ class ModelEntry:
                     f"{self.name} is what it is by its {name}={self.architecture[name]!r}; choose another model"
                 )
             if name not in self.overrides:
-                raise TypeError(f"{self.name} takes no {name!r}{nearest(name, self.overrides)}")
+                raise TypeError(f"{self.name} takes no {name!r}{meant_or_all(name, self.overrides)}")
         for name in ("clip", "flow"):
             if not isinstance(overrides.get(name), ClipSpec | None):
                 raise ValueError(f"{name} must be a ClipSpec, not {overrides[name]!r}")
@@ -99,9 +99,3 @@ class ModelEntry:
         if not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
             raise ValueError(f"dropout must be a share from 0 to 1, not {dropout!r}")
         at_least_one(in_channels=overrides.get("in_channels", 1))
-
-
-def nearest(name: str, valid: tuple[str, ...] | list[str]) -> str:
-    """How a message about an unknown name ends: the nearest valid one, or all of them."""
-    close = get_close_matches(name, valid, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": choose from {', '.join(valid)}"

@@ -1,4 +1,4 @@
-"""The spatiotemporal multiplier network: a motion stream that multiplies what the residuals of an appearance stream see.
+"""The spatiotemporal multiplier network: a motion stream multiplies the input of the appearance stream's residuals.
 
 From Feichtenhofer, Pinz, Wildes, "Spatiotemporal Multiplier Networks for Video Action Recognition" (CVPR 2017),
 section 3, and the authors' published code (github.com/feichtenhofer/st-resnet, STMulNet.m).
@@ -40,7 +40,7 @@ class IdentityInTime(nn.Conv3d):
 
 
 class Unit(Bottleneck):
-    """A bottleneck on each frame, up to the sum: the ReLU behind it is the caller's, who may want what is before it.
+    """A bottleneck on each frame, up to the sum. The caller applies the ReLU, since the gate needs the sum before it.
 
         read ─ conv 1² ─ BN ─ ReLU ─ conv 3² (stride) ─ BN ─ ReLU ─ time ─ conv 1² ─ BN ─ +
         x ──────────────────────────── shortcut ──────────────────────────────────────────┘
@@ -101,7 +101,7 @@ def gated_stage(appearance: nn.Sequential, motion: nn.Sequential, a: Tensor, m: 
                               └─ ReLU ──── shortcut ───┘
 
     With x the sums of the first units and f the ReLU, appearance goes on as f(xᵃ) + F(xᵃ · f(xᵐ)): a gate of zeros
-    leaves the shortcut alone, and what motion learns reaches the appearance's gradients.
+    leaves the shortcut alone, and the motion stream takes part in the appearance stream's gradients.
     """
     total = appearance[0](a)  # (B, C, T, H, W), before its ReLU
     m = F.relu(motion[0](m), inplace=True)  # same shape
@@ -139,6 +139,7 @@ class MultiplierNetwork(Network):
     """
 
     head = ("rgb_stream.fc", "flow_stream.fc")
+    ends = ("features", "rgb.logits", "flow.logits", "logits")
 
     def __init__(
         self,
@@ -154,7 +155,9 @@ class MultiplierNetwork(Network):
         super().__init__()
         at_least_one(num_classes=num_classes, in_channels=in_channels, width=width)
         if min(depths) < 2:
-            raise ValueError(f"the gate sits before the second unit of each stage: depths of {tuple(depths)} have none")
+            raise ValueError(
+                f"the gate sits before the second unit of each stage: depths must be at least 2 each, not {tuple(depths)}"
+            )
         self.clip = clip or ClipSpec(frames=5, size=224)
         self.flow = flow or self.clip.but(frames=STACK * self.clip.frames, mean=(0.0, 0.0), std=(1.0, 1.0))
         self.channels = (in_channels, self.flow.channels)
@@ -162,6 +165,7 @@ class MultiplierNetwork(Network):
         self.rgb_stream = stream(in_channels=in_channels)
         self.flow_stream = stream(in_channels=self.flow.channels * STACK)
         self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        self.parts = tuple(f"{stream}.{name}" for name in ("stem", *self.stages) for stream in ("rgb", "flow"))
         self.dropout = nn.Dropout(dropout)
         self.initialise()
 
@@ -171,12 +175,6 @@ class MultiplierNetwork(Network):
         for module in self.modules():
             if isinstance(module, IdentityInTime):
                 module.reset_parameters()
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        stages = (f"{stream}.{name}" for name in ("stem", *self.stages) for stream in ("rgb", "flow"))
-        return (*stages, "features", "rgb.logits", "flow.logits", "logits")
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""

@@ -1,6 +1,5 @@
-"""What every network of the zoo has in common: named endpoints, the clip it wants, and the name of its classifier."""
+"""The common part of all networks of the zoo: named endpoints, the clip to read, and the name of the classifier."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -13,30 +12,54 @@ from labkit.models.releases import Release
 class Network(nn.Module):
     """A network that can be walked endpoint by endpoint.
 
-    A family writes `walk`, which yields `(name, tensor)` in the order of the computation and ends with `"logits"`,
-    and `endpoints`, the names that it yields. `forward` and `forward_features` follow from it.
+    A family names its `parts`. Each part is a submodule or a method that takes and gives one tensor, and `walk` applies
+    them in turn. The usual classifier is made of `avgpool`, `dropout` and `fc`. A family with another classifier writes
+    `answer`, and names its endpoints in `ends`. A family of parallel streams writes `walk` itself.
 
     A video network reads `(B, C, T, H, W)`, a 2D one `(B, C, H, W)`, a two-stream one a pair `(rgb, flow)` of
     `(B, 3, T, H, W)` and `(B, 2, T', H, W)`.
     """
 
+    parts: tuple[str, ...]  # the endpoints before the classifier, in the order of the computation
+    ends: ClassVar[tuple[str, ...]] = ("features", "logits")  # the endpoints of the classifier
+    avgpool: nn.Module
+    dropout: nn.Module
+    fc: nn.Module
     head: ClassVar[str | tuple[str, ...]] = "fc"  # beginnings of the classifier's tensor names, up to a dot
-    dims: Literal[2, 3] = 3  # of what it reads: 3 for clips, 2 for images
-    clip: ClipSpec  # how it wants its clips
-    flow: ClipSpec | None = None  # how it wants its flow, where it reads that too
+    dims: Literal[2, 3] = 3  # 3 for a network that reads clips, 2 for one that reads images
+    clip: ClipSpec  # the clips that it reads
+    flow: ClipSpec | None = None  # the flow that it reads, if any
     # Names in published files -> ours, as (regular expression, replacement); set by the zoo, read by `load_weights`.
     renames: tuple[tuple[str, str], ...] = ()
-    releases: tuple[Release, ...] = ()  # published weights that want other pixels; likewise
-    default_clip: ClipSpec | None = None  # the zoo's, where none was chosen for this network
+    releases: tuple[Release, ...] = ()  # published weights that need other pixels; likewise
+    default_clip: ClipSpec | None = None  # the zoo's clip, unless another was chosen for this network
 
     @property
-    @abstractmethod
     def endpoints(self) -> tuple[str, ...]:
         """The names that `forward_features` answers to, in the order of the computation."""
+        return (*self.parts, *self.ends)
 
-    @abstractmethod
     def walk(self, x: Any) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
+        self.check(x)
+        for name in self.parts:
+            x = self.part(name, x)
+            yield name, x
+        yield from self.answer(x)
+
+    def check(self, x: Any) -> None:
+        """Raises `ValueError` for an input that this network cannot read."""
+        check_input(x, *read_by(self))
+
+    def part(self, name: str, x: Tensor) -> Tensor:
+        """One of `.parts`, applied."""
+        return getattr(self, name)(x)
+
+    def answer(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """The classifier: from the last part's output, `(B, F, T, H, W)` or `(B, F, H, W)`, to logits."""
+        x = self.avgpool(x).flatten(1)  # (B, F)
+        yield "features", x
+        yield "logits", self.fc(self.dropout(x))  # (B, K)
 
     def forward_features(self, x: Any, endpoint: str = "features") -> Tensor:
         """The tensor at one of `.endpoints`; nothing after it is computed. Raises `ValueError` for another name."""
@@ -53,7 +76,7 @@ V = TypeVar("V")
 
 
 def one_of(table: Mapping[Any, V], **choice: Any) -> V:
-    """What a table holds under a choice, as in `one_of(SHORTCUTS, shortcut="A")`. Raises `ValueError` listing its keys."""
+    """The value of a table under a key, as in `one_of(SHORTCUTS, shortcut="A")`. Raises `ValueError` listing the keys."""
     ((name, key),) = choice.items()
     if key not in table:
         raise ValueError(f"unknown {name} {key!r}: choose from {', '.join(map(str, table))}")
@@ -61,7 +84,7 @@ def one_of(table: Mapping[Any, V], **choice: Any) -> V:
 
 
 def at_least_one(**numbers: int) -> None:
-    """Raises `ValueError`, with its name, for the first that is no whole number of at least 1."""
+    """Raises `ValueError`, with the name of the first value that is not a whole number of at least 1."""
     for name, value in numbers.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError(f"{name} must be a whole number, not {value!r}")
@@ -70,16 +93,16 @@ def at_least_one(**numbers: int) -> None:
 
 
 def read_by(network: nn.Module) -> tuple[int, int]:
-    """What the first weight of a network reads: how many channels, and in how many dimensions, 2 or 3."""
+    """The number of channels that the first weight of a network reads, and the number of its dimensions, 2 or 3."""
     weight = next(network.parameters())
     return weight.shape[1], weight.ndim - 2
 
 
 def check_input(x: Any, channels: int, dims: int = 3, *, reader: str = "this network") -> None:
-    """Raises `ValueError`, saying what `reader` reads, unless `x` is a batch of clips (of images where `dims` is 2).
+    """Raises `ValueError`, with the shape that `reader` reads, unless `x` is a batch of clips (images if `dims` is 2).
 
-    Checked are the rank, the channels, that nothing is empty, and that the values are floating-point numbers, as they
-    are once a `ClipSpec` has scaled the pixels.
+    The rank and the channels must fit, no axis may be empty, and the values must be floating-point numbers: a `ClipSpec`
+    has scaled the pixels.
     """
     wanted = f"(B, {channels}, T, H, W)" if dims == 3 else f"(B, {channels}, H, W)"
     if not isinstance(x, Tensor):

@@ -1,11 +1,11 @@
-"""P3D: a residual network whose 3×3×3 convolutions are a 2D one in space and a 1D one in time, arranged in three ways.
+"""P3D: a residual network that splits 3×3×3 convolutions into a 2D one in space and a 1D one in time, in three ways.
 
 From Qiu, Yao, Mei, "Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks" (ICCV 2017), section 3
-and Figures 2 to 4. What the paper leaves open (strides, pools in time, the last stage) is that of the authors'
+and Figures 2 to 4. The paper leaves strides, pools in time and the last stage open. Here they are those of the authors'
 published Caffe network, which the PyTorch port at github.com/qijiezhao/pseudo-3d-pytorch follows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import SHORTCUTS, Block, kaiming
 from labkit.models.convolutions import OPS, Ops, Size, full
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 
 Layer = Callable[[Tensor], Tensor]
 Arrangement = Callable[[Layer, Layer, Tensor], Tensor]  # (spatial, temporal, x) -> both applied to x
@@ -128,6 +128,7 @@ class P3D(Network):
         self.pool = nn.MaxPool3d((2, 3, 3), stride=2, padding=(0, 1, 1))
         self.pool_time = nn.MaxPool3d((2, 1, 1))
         self.stages = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        self.parts = ("stem", "pool", *self.stages)
         turn, channels = count(), width
         for number, (name, depth) in enumerate(zip(self.stages, depths, strict=True)):
             last = name == self.stages[-1]
@@ -143,6 +144,7 @@ class P3D(Network):
                 stage.append(block)
                 channels = block.out_channels
             self.add_module(name, stage)
+        self.avgpool = OPS[3].global_pool(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         self.initialise()
@@ -151,30 +153,17 @@ class P3D(Network):
         """Draw all weights anew, see `blocks.kaiming`."""
         kaiming(self)
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        return ("stem", "pool", *self.stages, "features", "logits")
-
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are those of the class."""
-        check_input(x, *read_by(self))
+    def check(self, x: Tensor) -> None:
+        """Raises `ValueError` for an input of another shape, and for too few frames."""
+        super().check(x)
         least = 2 ** len(self.stages)
         if x.shape[2] < least:
             raise ValueError(f"P3D halves time {len(self.stages)} times: it needs {least} frames, not {x.shape[2]}")
-        x = self.stem(x)  # (B, 64, T, H/2, W/2)
-        yield "stem", x
-        x = self.pool(x)  # (B, 64, T/2, H/4, W/4)
-        yield "pool", x
-        for name in self.stages[:-1]:
-            x = self.pool_time(
-                getattr(self, name)(x)
-            )  # (B, 256, T/4, H/4, W/4) (B, 512, T/8, ...) (B, 1024, T/16, ...)
-            yield name, x
-        batch, frames = x.shape[0], x.shape[2]
-        x = getattr(self, self.stages[-1])(x.transpose(1, 2).flatten(0, 1))  # (B T/16, 2048, H/32, W/32)
-        x = x.unflatten(0, (batch, frames)).transpose(1, 2)  # (B, 2048, T/16, H/32, W/32)
-        yield self.stages[-1], x
-        x = x.mean((2, 3, 4))  # (B, 2048)
-        yield "features", x
-        yield "logits", self.fc(self.dropout(x))  # (B, K)
+
+    def part(self, name: str, x: Tensor) -> Tensor:
+        """Apply one of `.parts`. A pool follows each stage but the last. The last stage reads every frame by itself."""
+        if name == self.stages[-1]:
+            images = x.transpose(1, 2).flatten(0, 1)  # (B T/16, 1024, H/16, W/16)
+            return super().part(name, images).unflatten(0, (len(x), x.shape[2])).transpose(1, 2)
+        x = super().part(name, x)
+        return self.pool_time(x) if name in self.stages else x

@@ -1,8 +1,8 @@
 """PyTorch files written with a newer pickle protocol, rewritten so that torch's safe reader takes them.
 
-`torch.save(..., pickle_protocol=4)` or 5 says the same things in other words: strings with a short length, memory by
-order instead of by number, names of classes from the stack. torch's reader of weights knows the words of protocol 2
-alone. They are exchanged here, one for one; nothing is built or called, and what may be built stays torch's decision.
+`torch.save(..., pickle_protocol=4)` or 5 uses other opcodes for the same content: strings with a short length, memory by
+order instead of by number, names of classes from the stack. torch's reader of weights knows the opcodes of protocol 2
+alone. They are exchanged here, one for one. Nothing is built or called: torch alone decides what may be built.
 """
 
 import pickle
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import IO, Any
 
 OLD = 2  # the protocol that torch's reader knows
-_PARTS = 5  # pickles at the beginning of a file that is no zip: magic number, version, machine, content, keys
+_PARTS = 5  # pickles at the beginning of a file in the old format, without zip: magic number, version, machine, content, keys
 
 
 class Unknown(ValueError):
-    """A word that protocol 2 has none for."""
+    """An opcode without a counterpart in protocol 2."""
 
 
 def in_old_words(path: Path, copy: IO[bytes]) -> bool:
-    """Write the file at `path` to `copy` in protocol 2; False, and nothing written, where it is that already.
+    """Write the file at `path` to `copy` in protocol 2. Returns False, and writes nothing, if it is in protocol 2 already.
 
-    Raises `Unknown`, or whatever damaged bytes make a reader raise.
+    Raises `Unknown`, or any exception of a reader for damaged bytes.
     """
     if zipfile.is_zipfile(path):
         return _zip_in_old_words(path, copy)
@@ -94,7 +94,7 @@ def rewritten(data: bytes) -> tuple[bytes, int]:
         elif word.name in _IN_OLD:
             words.append(_IN_OLD[word.name](given))
         elif word.proto > OLD:
-            raise Unknown(f"{word.name.lower()}, which pickle protocol {OLD} has no word for")
+            raise Unknown(f"{word.name.lower()}, which pickle protocol {OLD} does not have")
         else:
             words.append(_Word(data[start:stop]))
     return b"".join(word.data for word in words), end

@@ -1,7 +1,7 @@
-"""2D networks that have learnt from images, ready to be inflated: ImageNet's from torchvision, or from a local file.
+"""2D networks trained on images, ready to be inflated: torchvision's ImageNet weights, or weights from a local file.
 
-`pretrained_2d("resnet50")` downloads, checks and loads; `pretrained_2d("resnet50", path)` reads a file in place of it.
-Either way the network comes with the images it wants and the names of its classes.
+`pretrained_2d("resnet50")` downloads, checks and loads; `pretrained_2d("resnet50", path)` reads a local file instead.
+Either way the network comes with the images it reads and the names of its classes.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -23,33 +22,34 @@ from torch import nn
 from labkit.clip import ClipSpec
 from labkit.models.weights import Loaded, WeightsError, class_count, load_weights
 from labkit.models.zoo import entry, list_models
+from labkit.names import did_you_mean
 
 PATIENCE = 10.0  # seconds without a sign of life after which a download is given up
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 class DownloadError(OSError):
-    """Weights that could not be had from the network. One line, with the way out."""
+    """Weights that could not be downloaded. The message is one line, with the way out."""
 
 
 class Pretrained(NamedTuple):
     """What `pretrained_2d` gives."""
 
     network: nn.Module  # in evaluation mode; reads RGB images (B, 3, H, W)
-    clip: ClipSpec  # how it wants its images: one frame, its size and the scale of its pixels
-    categories: tuple[str, ...]  # names of its classes; empty where the file's are not known
+    clip: ClipSpec  # the images that it reads: one frame, its size and the scale of its pixels
+    categories: tuple[str, ...]  # names of its classes; empty if they are not known
     loaded: Loaded
 
 
 @dataclass(frozen=True)
 class Source:
-    """One network by name: how it is built, what it reads, where its weights are."""
+    """One network by name: its builder, its images, the address of its weights."""
 
     build: Callable[..., nn.Module]  # (num_classes=) -> network, in the shape of its file
     clip: ClipSpec
     categories: tuple[str, ...] = ()
     url: str = ""  # of the published weights; empty where they come from a file alone
-    finish: Callable[[Any], None] | None = None  # what turns the network of the file into the one that is given
+    finish: Callable[[Any], None] | None = None  # turns the network of the file into the result
 
 
 def pretrained_2d(name: str, path: str | Path = "", *, progress: bool = True, **options: Any) -> Pretrained:
@@ -57,12 +57,12 @@ def pretrained_2d(name: str, path: str | Path = "", *, progress: bool = True, **
 
     `name` is one of `pretrained_names()`: torchvision's classification networks, the zoo's 2D networks (`resnet18_2d`
     reads torchvision's ImageNet weights too), and `squeezenet1_0_caffe`. Without a `path`, torchvision's weights are
-    downloaded to where torchvision keeps them, with progress, and held against the published checksum; so is a file
-    that is there already. `path` is a file in place of that, safetensors or PyTorch's; the network then has as many
-    classes as the file. `options` go to the network's builder.
+    downloaded into torchvision's own folder, with progress. Their checksum is compared with the published one, also if
+    the file is there already. `path` is a local file instead, safetensors or PyTorch's; the network then has the
+    number of classes of the file. `options` go to the network's builder.
 
-    Raises `ValueError` for an unknown name, with the nearest; `DownloadError` where the network cannot be reached or
-    what came is not what was published; `WeightsError` for a file that cannot be read or does not fit.
+    Raises `ValueError` for an unknown name, with the nearest; `DownloadError` if the download fails or its checksum is
+    not the published one; `WeightsError` for a file that cannot be read or does not fit.
     """
     source = _source(name, options)
     file = Path(path).expanduser() if path else _published_file(name, source.url, progress)
@@ -93,9 +93,8 @@ def _source(name: str, options: Mapping[str, Any]) -> Source:
         return _torchvision(name, options)
     if name in list_models("*_2d"):
         return _from_the_zoo(name, options)
-    close = get_close_matches(name, pretrained_names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "labkit.models.pretrained.pretrained_names() lists them"
-    raise ValueError(f"unknown 2D network {name!r}: {hint}")
+    hint = did_you_mean(name, pretrained_names())
+    raise ValueError(f"unknown 2D network {name!r}{hint} labkit.models.pretrained.pretrained_names() lists them")
 
 
 def _torchvision(name: str, options: Mapping[str, Any]) -> Source:
@@ -105,7 +104,7 @@ def _torchvision(name: str, options: Mapping[str, Any]) -> Source:
     mean, std = (tuple(round(255 * value, 3) for value in values) for values in (images.mean, images.std))
     finish = None
     if name in ("googlenet", "inception_v3"):
-        # These learnt from pixels in [-1, 1]. torchvision rescales inside `forward`; here that is the input's business.
+        # These were trained on pixels in [-1, 1]. torchvision rescales inside `forward`; here `clip` scales the pixels.
         mean = std = (127.5,) * 3
         finish = _drop_auxiliary_classifiers
         options = {"init_weights": False, "transform_input": False, **options}
@@ -119,7 +118,7 @@ def _torchvision(name: str, options: Mapping[str, Any]) -> Source:
 
 
 def _drop_auxiliary_classifiers(network: Any) -> None:
-    """They help in training alone; the published files have them."""
+    """Remove the classifiers that are used in training alone; the published files have them."""
     network.aux_logits = False
     for name in ("aux1", "aux2", "AuxLogits"):
         if hasattr(network, name):
@@ -177,10 +176,10 @@ def _published_file(name: str, url: str, progress: bool) -> Path:
         with _patience(PATIENCE):
             torch.hub.download_url_to_file(url, str(file), hash_prefix=checksum, progress=progress)
     except RuntimeError as error:  # torch's word for another checksum
-        raise DownloadError(f"{url} gave something else than the published {name}: {error}. {way_out}") from None
+        raise DownloadError(f"the file from {url} is not the published {name}: {error}. {way_out}") from None
     except (OSError, http.client.HTTPException) as error:
         reason = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
-        raise DownloadError(f"the weights of {name} could not be had from {url} ({reason}). {way_out}") from None
+        raise DownloadError(f"the weights of {name} could not be downloaded from {url} ({reason}). {way_out}") from None
     return file
 
 
@@ -188,7 +187,7 @@ def checksum_in(url: str) -> str:
     """The beginning of the file's SHA-256, which published file names carry: `resnet18-f37072fd.pth`."""
     found = re.search(r"-([0-9a-f]{8,})\.", url)
     if found is None:
-        raise ValueError(f"{url} names no checksum: what comes from there could not be checked")
+        raise ValueError(f"{url} has no checksum in its name, so the file could not be checked")
     return found[1]
 
 
@@ -199,7 +198,7 @@ def _sha256(file: Path) -> str:
 
 @contextmanager
 def _patience(seconds: float) -> Iterator[None]:
-    """Give up connections that stay silent for so long; without it, a download that stalls waits for ever."""
+    """Give up connections that stay silent for so many seconds. Otherwise a stalled download waits for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""What a network costs and how far it sees, layer by layer, without computing anything.
+"""The costs and receptive fields of a network, layer by layer, without computing anything.
 
 The network is copied to the meta device, where tensors have shapes and no numbers, and reads one example twice: once
 as it predicts, to count, and once as it trains, to see what autograd keeps for the way back.
@@ -39,15 +39,15 @@ def profile(model: nn.Module, shape: Sequence[Any], batch: int = 1) -> pd.DataFr
     - `macs`, the multiply-accumulates for one example: of convolutions and of all products of matrices, those inside
       recurrent layers too. They are half of what is called FLOPs; additions of biases, batch norms and poolings are
       not counted, as in the published figures;
-    - `activations`, the bytes that training keeps from this layer's way forward for the way back, for a whole batch
-      of `batch`. What several layers keep counts once, where it is kept first; parameters and buffers do not count;
-    - `field`, how many input positions one output position sees along each axis, and `jump`, how far apart two
-      neighbours look (0 where all look at the same). Axes are those of the input after the channels; where both
-      tensors of a pair are seen, each is a pair itself.
+    - `activations`, the bytes that training keeps from this layer's forward pass for the backward pass, for a whole
+      batch of `batch`. A tensor kept by several layers counts once, at the first; parameters and buffers do not count;
+    - `field`, the number of input positions that one output position sees along each axis, and `jump`, the distance
+      between the fields of two neighbours (0 where all see the same). Axes are those of the input after the channels.
+      Where both tensors of a pair are seen, each is a pair itself.
 
-    Layers are the modules without modules of their own; another one has a row where it holds parameters, multiplies
-    or keeps something itself. `totals` sums up, `trace` shows the endpoints. The network is not touched, whatever
-    device and mode it is in; a parameter that requires no gradient counts as frozen.
+    Layers are the modules without children. A module with children has a row if it holds parameters, multiplies or
+    keeps something itself. `totals` sums up, `trace` shows the endpoints. The network is not changed, on any device and
+    in any mode. A parameter that requires no gradient counts as frozen.
     Raises `ValueError`, with the reason, where the network cannot take such an input.
     """
     if batch < 1:
@@ -75,7 +75,7 @@ def totals(table: pd.DataFrame) -> pd.Series:
 def costs(model: nn.Module, shape: Sequence[Any]) -> tuple[int, int]:
     """Parameters and multiply-accumulates for one example: the sums of `profile` alone, in a fraction of its time.
 
-    A network on the meta device is read in place, hooks and all; another one is copied there.
+    A network on the meta device is read in place, with its hooks; any other network is copied there.
     Raises as `profile` does.
     """
     counted: list[int] = []
@@ -151,7 +151,7 @@ def _train(probe: nn.Module, shape: Sequence[Any], batch: int) -> _Calls:
     with _reading(probe.train(), shape, batch) as example, _running(probe, lambda *_: None) as (calls, stack):
 
         def keep(tensor: Tensor) -> _Kept:
-            kept = _Kept(tensor.detach())  # a result kept with its own graph would keep itself alive
+            kept = _Kept(tensor.detach())  # detached: a result that keeps its own graph would never be freed
             packed.append((weakref.ref(kept), stack[-1]))
             return kept
 
@@ -159,16 +159,16 @@ def _train(probe: nn.Module, shape: Sequence[Any], batch: int) -> _Calls:
             result = probe(example)
     counted = {tensor.untyped_storage()._cdata for tensor in (*probe.parameters(), *probe.buffers())}
     for reference, call in packed:
-        kept = reference()  # gone where nothing that leads to the result needs it
+        kept = reference()  # None if the backward pass does not need it
         if kept is not None and (storage := kept.tensor.untyped_storage())._cdata not in counted:
             counted.add(storage._cdata)
             call.activations += storage.nbytes()
-    del result  # until here it held the graph, and the graph what is kept
+    del result  # the result held the graph, and the graph the kept tensors, until here
     return calls
 
 
 class _Kept:
-    """What autograd holds in place of a tensor: it lives as long as the way back may need it."""
+    """Held by autograd in place of a tensor, as long as the backward pass may need it."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -229,7 +229,7 @@ def _on_meta(model: Model) -> Model:
         shadow = torch.empty_like(tensor, device="meta", requires_grad=False)
         memo[id(tensor)] = nn.Parameter(shadow, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shadow
     probe = copy.deepcopy(model, memo)
-    for module in probe.modules():  # whoever watches the network is not to see the copy
+    for module in probe.modules():  # hooks of the user must not run on the copy
         module._forward_hooks.clear()
         module._forward_pre_hooks.clear()
     return probe
@@ -237,7 +237,7 @@ def _on_meta(model: Model) -> Model:
 
 @contextmanager
 def _reading(probe: nn.Module, shape: Sequence[Any], batch: int) -> Iterator[Any]:
-    """A tensor, or a pair of them, on the meta device; whatever the network says against it becomes a `ValueError`."""
+    """A tensor, or a pair of them, on the meta device. An error of the network in the block becomes a `ValueError`."""
     dtype = next((p.dtype for p in probe.parameters()), torch.get_default_dtype())
 
     def example(one: Sequence[int]) -> Tensor:

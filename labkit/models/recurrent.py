@@ -25,7 +25,7 @@ class ConvNetLSTM(Network):
 
         Conv3d_1a_7x7 ... Mixed_5c    as in `Inception`, T frames
         pool      1024 x T            average over space, batch norm
-        features   512 x T            what the LSTM says at each step
+        features   512 x T            output of the LSTM at each step
         Logits       K x T            logits at each step: the training loss is taken on all
         logits       K                those of the last step
 
@@ -42,6 +42,8 @@ class ConvNetLSTM(Network):
     """
 
     head = "fc"
+    parts = tuple(LAYERS)
+    ends = ("pool", "features", "Logits", "logits")
 
     def __init__(
         self,
@@ -64,11 +66,6 @@ class ConvNetLSTM(Network):
         self.lstm = nn.LSTM(channels, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(hidden, num_classes)
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        return (*LAYERS, "pool", "features", "Logits", "logits")
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""

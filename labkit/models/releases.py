@@ -1,7 +1,7 @@
-"""Published weights that want other pixels than the network's clip says, and how their files are told apart.
+"""Published weights that need other pixels than the network's clip says, and the signs that tell their files apart.
 
 Plain data, without torch. The same network was published more than once, and each release scales its pixels its own
-way. With the wrong one a network answers at random, and nothing looks wrong.
+way. With the wrong scaling a network answers at random, and nothing looks wrong.
 """
 
 import re
@@ -14,15 +14,16 @@ from labkit.clip import ClipSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One release, and what it wants."""
+    """One release: its signs, and the pixels that it needs."""
 
     name: str
-    sign: str  # a regular expression that one of its tensor names matches, as they are in the file
+    sign: str  # a regular expression that matches one of its tensor names, as the file has them
     mean: tuple[float, ...] = ()  # per channel, in 0-255, as in a `ClipSpec`; empty where no clip is right
     std: tuple[float, ...] = ()
-    arch: str | None = None  # what the file says of itself, where names alone do not tell; "" where nothing does
+    # The architecture that the file names, where tensor names do not tell; "" for a file that names none.
+    arch: str | None = None
     classes: int | None = None  # of its classifier, where that is a sign too
-    advice: str = ""  # what a clip cannot say
+    advice: str = ""  # advice that a clip cannot express
 
     def signs(self, names: Mapping[str, Any], classes: int) -> bool:
         """Whether a file with these names may be of this release."""
@@ -34,10 +35,10 @@ class Release:
 
 
 def follow_release(model: Any, contents: Any, classes: int) -> str:
-    """Let `model.clip` follow the file that was loaded; what to know about it, empty if nothing.
+    """Let `model.clip` follow the loaded file. Returns advice for the user, empty if there is none.
 
-    `contents` are the file's, `classes` how many it is for. A clip that was chosen by hand is left alone, and so is one
-    whose file may as well be of another origin: then the clip to give is named.
+    `contents` are the file's, `classes` is its number of classes. A clip that was chosen by hand stays, and so does the
+    clip if the file may be of another origin: then the advice names the clip to give.
     """
     clip: ClipSpec | None = getattr(model, "clip", None)
     default: ClipSpec | None = getattr(model, "default_clip", None)

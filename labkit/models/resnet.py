@@ -1,11 +1,11 @@
-"""One residual network for all of them: block, convolution, shortcut, stem and dimension are given, never asked about.
+"""One class for all residual networks: block, convolution, shortcut, stem and dimension are arguments.
 
 From Hara, Kataoka, Satoh, "Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?" (CVPR 2018),
 Table 1, with the (2+1)D networks of Tran et al. (CVPR 2018). Tensor names are those of the published 3D-ResNets
 checkpoints, and of torchvision's 2D networks.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -35,7 +35,7 @@ from labkit.models.convolutions import (
     full,
     grouped,
 )
-from labkit.models.network import Network, at_least_one, check_input, one_of, read_by
+from labkit.models.network import Network, at_least_one, one_of
 
 T = TypeVar("T")
 # (ops, in_channels, width, stride=, shortcut=, conv=) -> a block
@@ -44,7 +44,7 @@ BlockBuilder = Callable[..., Block]
 
 @dataclass(frozen=True)
 class Stem:
-    """The first convolution and what follows it. A pair is (time, space)."""
+    """The first convolution and the pool after it. A pair is (time, space)."""
 
     kernel: Size = 7
     stride: Size = (1, 2)
@@ -59,7 +59,7 @@ TORCHVISION = Stem(kernel=(3, 7), pool=False)  # torchvision's video networks, a
 
 @dataclass(frozen=True)
 class Plan:
-    """What makes one residual network another: everything but its size and its dimension.
+    """The design of a residual network: everything but its size and its dimension.
 
     `strides` and `convs` hold one value a stage, and the last holds for all stages after it. A stage's stride sits in
     its first block.
@@ -140,16 +140,16 @@ class ResNet(Network):
     For ResNeXt-101 the table prints N = 3 24 36 3. That would make 200 layers: an erratum, and not what was published.
 
     Args:
-        plan: what makes it the network it is: a `Plan`, or the name of one in `PLANS`.
+        plan: the design: a `Plan`, or the name of one in `PLANS`.
         dims: 3 for `(B, C, T, H, W)`, 2 for `(B, C, H, W)`.
         num_classes: K.
         in_channels: C; 3 for RGB, 2 for flow.
         width: channels of the stem, which all others are multiples of.
-        shortcut: what stands beside a block that changes the shape, a key of `SHORTCUTS`.
+        shortcut: the shortcut of a block that changes the shape, a key of `SHORTCUTS`.
         dropout: share of features dropped before the classifier while training.
         clip: how this network wants its clips; kept as `.clip`.
 
-    Raises `ValueError` for a plan or shortcut that is not there, and for numbers below 1.
+    Raises `ValueError` for an unknown plan or shortcut, and for numbers below 1.
     """
 
     def __init__(
@@ -181,6 +181,7 @@ class ResNet(Network):
             stage, channels = _stage(plan, index, ops, channels, width * plan.widening * 2**index, beside)
             self.add_module(f"layer{index + 1}", stage)
         self.stages = tuple(f"layer{index + 1}" for index in range(len(plan.depths)))
+        self.parts = ("stem", *(("pool",) if plan.stem.pool else ()), *self.stages)
 
         self.avgpool = ops.global_pool(1)
         self.dropout = nn.Dropout(dropout)
@@ -191,26 +192,13 @@ class ResNet(Network):
         """Draw all weights anew, see `blocks.kaiming`."""
         kaiming(self)
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        pool = ("pool",) if self.maxpool is not None else ()
-        return ("stem", *pool, *self.stages, "features", "logits")
+    def stem(self, x: Tensor) -> Tensor:
+        """`(B, C, T, H, W)` to `(B, width, T, H/2, W/2)` with Hara's stem; in 2D there is no T."""
+        return self.relu(self.bn1(self.conv1(x)))
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`. Shapes are Hara's; in 2D there is no T."""
-        check_input(x, *read_by(self))
-        x = self.relu(self.bn1(self.conv1(x)))  # (B, width, T, H/2, W/2)
-        yield "stem", x
-        if self.maxpool is not None:
-            x = self.maxpool(x)  # (B, width, T/2, H/4, W/4)
-            yield "pool", x
-        for name in self.stages:
-            x = getattr(self, name)(x)  # layer1: same size; then T, H, W halved and channels doubled by each
-            yield name, x
-        x = self.avgpool(x).flatten(1)  # (B, F)
-        yield "features", x
-        yield "logits", self.fc(self.dropout(x))  # (B, K)
+    def pool(self, x: Tensor) -> Tensor:
+        """`(B, width, T, H/2, W/2)` to `(B, width, T/2, H/4, W/4)`; `x` itself where the stem has no pool."""
+        return x if self.maxpool is None else self.maxpool(x)
 
 
 def _stage(

@@ -34,10 +34,10 @@ def _pad_behind(x: Tensor, amounts: Sequence[int], value: float) -> Tensor:
 
 
 class _SameConv(nn.modules.conv._ConvNd):
-    """What both convolutions share. `padding` is not theirs to choose: it follows from the input."""
+    """The common part of both convolutions. They take no `padding`: it follows from the input's size."""
 
     def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """The input, longer behind where that side gets more, and what the convolution shall pad on both sides.
+        """The input, padded behind where that side gets more, and the padding that the convolution adds on both sides.
 
         Only an uneven padding costs a copy of the input.
         """
@@ -65,7 +65,7 @@ class SameConv3d(_SameConv, nn.Conv3d):
 
 
 class _SameMaxPool(nn.modules.pooling._MaxPoolNd):
-    """What both max-pools share. Padding never wins, as in TensorFlow: it counts as minus infinity, not as zero.
+    """The common part of both max-pools. Padding never wins, as in TensorFlow: it counts as minus infinity, not as zero.
 
     PyTorch ports of I3D pad zeros here. After a ReLU both are the same, since no value is below zero and no window
     is padding alone.
@@ -82,7 +82,7 @@ class _SameMaxPool(nn.modules.pooling._MaxPoolNd):
         )
 
     def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """The input and what the pool shall pad in front.
+        """The input, and the padding that the pool adds in front.
 
         With `ceil_mode` the last window may hang over the end, which is what SAME adds behind: no copy. Only an even
         kernel with stride 1 needs one position more.

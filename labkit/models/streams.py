@@ -1,11 +1,13 @@
-"""Networks of two streams: one sees the pixels, the other the motion (optical flow), and both have a say.
+"""Networks of two streams: one reads the pixels, the other the motion (optical flow), and their answers are combined.
 
 From Carreira, Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017), section 2.3 and 2.4, Figure 2 c to e; the idea is
 that of Simonyan and Zisserman, "Two-Stream Convolutional Networks for Action Recognition in Videos" (NIPS 2014). All
 read the pair `(rgb, flow)` of `(B, 3, T, H, W)` and `(B, 2, T', H, W)`; the two channels of flow are x and y.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, cat, nn
@@ -13,7 +15,7 @@ from torch import Tensor, cat, nn
 from labkit.clip import ClipSpec
 from labkit.models.blocks import kaiming
 from labkit.models.inception import LAYERS, Inception, Trunk, Unit, same_ops
-from labkit.models.network import Network, at_least_one, check_input
+from labkit.models.network import Network, at_least_one, check_input, one_of
 
 STACK = 10  # flow fields that the flow stream of a 2D design sees at once
 Pair = tuple[Tensor, Tensor]  # (rgb, flow)
@@ -30,7 +32,7 @@ def as_images(x: Tensor, *, stack: int = 1) -> Tensor:
 
 
 def as_video(x: Tensor, *, batch: int) -> Tensor:
-    """What a 2D network gave for the images of `as_images`, as maps over time: `(B * n, C, ...)` to `(B, C, n, ...)`."""
+    """The output of a 2D network for the images of `as_images`, as maps over time: `(B * n, C, ...)` to `(B, C, n, ...)`."""
     return x.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
@@ -48,9 +50,9 @@ def check_pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
 
 
 def check_stacks(x: Tensor, stack: int) -> None:
-    """Raises `ValueError` where the frames of a clip are no whole stacks."""
+    """Raises `ValueError` where the frames of a clip do not fill whole stacks."""
     if x.shape[2] % stack:
-        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} are no whole stacks")
+        raise ValueError(f"the flow stream reads stacks of {stack} flow fields: {x.shape[2]} do not fill whole stacks")
 
 
 def check_stack_per_frame(rgb: Tensor, flow: Tensor) -> None:
@@ -82,6 +84,31 @@ class ImageStream(Inception):
             yield name, out.mean(dim=2) if name == "logits" else out
 
 
+@dataclass(frozen=True)
+class Design:
+    """The differences between networks of two separate streams."""
+
+    rgb: Callable[..., Inception]
+    flow: Callable[..., Inception]
+    frames: int  # RGB frames in a clip
+    fields: int  # flow fields in a clip
+    stack: int = 1  # flow fields that the flow stream sees at once
+
+
+DESIGNS = {
+    # Figure 2 c. More frames and stacks are welcome: their logits are averaged, 25 and 250 fields in the paper's test.
+    "images": Design(ImageStream, partial(ImageStream, stack=STACK), frames=1, fields=STACK, stack=STACK),
+    # Figure 2 e. Published weights load stream by stream: `model.rgb_stream`.
+    "clips": Design(Inception, Inception, frames=64, fields=64),
+}
+
+
+def _specs(clip: ClipSpec | None, flow: ClipSpec | None, frames: int, fields: int) -> tuple[ClipSpec, ClipSpec]:
+    """The clip and flow specs given, or plain ones of so many RGB frames and flow fields."""
+    plain = ClipSpec(frames=frames, size=224)
+    return clip or plain, flow or plain.but(frames=fields, mean=(127.5,) * 2, std=(127.5,) * 2)
+
+
 class TwoStream(Network):
     """Two networks side by side; the logits are the sum of theirs.
 
@@ -93,23 +120,43 @@ class TwoStream(Network):
     features, averaged over time and space and joined: `(B, 2048)`. The paper trains each stream by itself (a stream is
     a network of its own: `model.rgb_stream(rgb)`) and puts them together at test time. The sum is that of the published
     code; it ranks the classes as the average of the logits does.
+
+    Args:
+        design: `"images"` for Inception-V1 on RGB frames and on stacks of ten flow fields (Figure 2 c), `"clips"` for
+            I3D on both (Figure 2 e).
+        num_classes: K.
+        in_channels: channels of the RGB stream; flow has as many as `flow` says.
+        width: channels of each stream's first convolution.
+        dropout: share of features dropped before each classifier while training.
+        momentum: batch norm's, see `Inception`.
+        clip: how this network wants its RGB frames; kept as `.clip`.
+        flow: how it wants its flow; kept as `.flow`.
     """
 
     head = ("rgb_stream.logits", "flow_stream.logits")
 
     def __init__(
-        self, rgb_stream: Inception, flow_stream: Inception, *, channels: tuple[int, int], stack: int = 1
+        self,
+        design: str,
+        *,
+        num_classes: int = 400,
+        in_channels: int = 3,
+        width: int = 64,
+        dropout: float = 0.5,
+        momentum: float = 0.1,
+        clip: ClipSpec | None = None,
+        flow: ClipSpec | None = None,
     ) -> None:
         super().__init__()
-        self.rgb_stream, self.flow_stream = rgb_stream, flow_stream
-        self.channels, self.stack = channels, stack
-        self.clip, self.flow = rgb_stream.clip, flow_stream.clip
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        rgb = (f"rgb.{name}" for name in self.rgb_stream.endpoints)
-        return (*rgb, *(f"flow.{name}" for name in self.flow_stream.endpoints), "features", "logits")
+        built = one_of(DESIGNS, design=design)
+        self.stack = built.stack
+        self.clip, self.flow = _specs(clip, flow, built.frames, built.fields)
+        self.channels = (in_channels, self.flow.channels)
+        options = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
+        self.rgb_stream = built.rgb(in_channels=in_channels, clip=self.clip, **options)
+        self.flow_stream = built.flow(in_channels=self.flow.channels, clip=self.flow, **options)
+        streams = {"rgb": self.rgb_stream, "flow": self.flow_stream}
+        self.parts = tuple(f"{name}.{endpoint}" for name, stream in streams.items() for endpoint in stream.endpoints)
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
@@ -147,39 +194,36 @@ class FusedTwoStream(Network):
     would add 9.8M, 49.4M in all; over the mean of the positions it adds 0.2M. This gives 39.77M, which the paper's
     table cuts to 39, as it cuts the 79.65M of its 3D ConvNet to 79. The stride of the pool changes no count: 2 is that
     of the network's other 3x3x3 pool.
+
+    Its arguments are those of `TwoStream`.
     """
 
-    head = "fc"
+    parts = (*(f"{stream}.{name}" for stream in ("rgb", "flow") for name in LAYERS), "fusion", "pool")
 
     def __init__(
         self,
         *,
-        num_classes: int,
-        channels: tuple[int, int],
-        width: int,
-        dropout: float,
-        momentum: float,
-        clip: ClipSpec,
-        flow: ClipSpec,
+        num_classes: int = 400,
+        in_channels: int = 3,
+        width: int = 64,
+        dropout: float = 0.5,
+        momentum: float = 0.1,
+        clip: ClipSpec | None = None,
+        flow: ClipSpec | None = None,
     ) -> None:
         super().__init__()
         at_least_one(num_classes=num_classes)
-        self.clip, self.flow, self.channels = clip, flow, channels
+        self.clip, self.flow = _specs(clip, flow, 5, 5 * STACK)
+        self.channels = (in_channels, self.flow.channels)
         flat, deep = same_ops(2, momentum=momentum), same_ops(3, momentum=momentum)
-        self.rgb_trunk = Trunk(flat, in_channels=channels[0], width=width)
-        self.flow_trunk = Trunk(flat, in_channels=channels[1] * STACK, width=width)
+        self.rgb_trunk = Trunk(flat, in_channels=self.channels[0], width=width)
+        self.flow_trunk = Trunk(flat, in_channels=self.channels[1] * STACK, width=width)
         out = max(1, 512 * width // 64)
         self.fusion = Unit(deep, 2 * self.rgb_trunk.out_channels, out, kernel=(3, 3))
         self.pool = deep.max_pool(kernel_size=3, stride=2)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(out, num_classes)
         kaiming(self.fusion)
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The names that `forward_features` answers to, in the order of the computation."""
-        streams = (f"{stream}.{name}" for stream in ("rgb", "flow") for name in LAYERS)
-        return (*streams, "fusion", "pool", "features", "logits")
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
@@ -201,77 +245,3 @@ class FusedTwoStream(Network):
         features = joined.mean(dim=(2, 3, 4))  # (B, 512)
         yield "features", features
         yield "logits", self.fc(self.dropout(features))  # (B, K)
-
-
-def _specs(clip: ClipSpec | None, flow: ClipSpec | None, frames: int, fields: int) -> tuple[ClipSpec, ClipSpec]:
-    """The clip and flow specs given, or plain ones of so many RGB frames and flow fields."""
-    plain = ClipSpec(frames=frames, size=224)
-    return clip or plain, flow or plain.but(frames=fields, mean=(127.5,) * 2, std=(127.5,) * 2)
-
-
-def two_stream(
-    *,
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    dropout: float = 0.5,
-    momentum: float = 0.1,
-    clip: ClipSpec | None = None,
-    flow: ClipSpec | None = None,
-) -> TwoStream:
-    """Quo Vadis' two-stream network: Inception-V1 on an RGB frame, another on ten flow fields (Figure 2 c).
-
-    It reads one frame and ten fields, or several frames and several stacks of ten, whose logits are averaged: 25 and
-    250 in the paper's test. Flow has as many channels as `flow` says.
-    """
-    clip, flow = _specs(clip, flow, 1, STACK)
-    options: dict[str, Any] = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
-    return TwoStream(
-        ImageStream(in_channels=in_channels, clip=clip, **options),
-        ImageStream(in_channels=flow.channels, stack=STACK, clip=flow, **options),
-        channels=(in_channels, flow.channels),
-        stack=STACK,
-    )
-
-
-def two_stream_i3d(
-    *,
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    dropout: float = 0.5,
-    momentum: float = 0.1,
-    clip: ClipSpec | None = None,
-    flow: ClipSpec | None = None,
-) -> TwoStream:
-    """I3D on RGB and I3D on flow (Quo Vadis, Figure 2 e). Published weights load stream by stream: `model.rgb_stream`."""
-    clip, flow = _specs(clip, flow, 64, 64)
-    options: dict[str, Any] = {"num_classes": num_classes, "width": width, "dropout": dropout, "momentum": momentum}
-    return TwoStream(
-        Inception(in_channels=in_channels, clip=clip, **options),
-        Inception(in_channels=flow.channels, clip=flow, **options),
-        channels=(in_channels, flow.channels),
-    )
-
-
-def fused_two_stream(
-    *,
-    num_classes: int = 400,
-    in_channels: int = 3,
-    width: int = 64,
-    dropout: float = 0.5,
-    momentum: float = 0.1,
-    clip: ClipSpec | None = None,
-    flow: ClipSpec | None = None,
-) -> FusedTwoStream:
-    """Quo Vadis' 3D-fused two-stream network: five RGB frames ten apart and the fifty flow fields along them."""
-    clip, flow = _specs(clip, flow, 5, 5 * STACK)
-    return FusedTwoStream(
-        num_classes=num_classes,
-        channels=(in_channels, flow.channels),
-        width=width,
-        dropout=dropout,
-        momentum=momentum,
-        clip=clip,
-        flow=flow,
-    )

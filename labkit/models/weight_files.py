@@ -1,4 +1,4 @@
-"""Files of weights: the tensors in them by name, from safetensors or from PyTorch files, never by running code."""
+"""Files of weights: their tensors by name, from safetensors or from PyTorch files. No code in a file is run."""
 
 import json
 import pickle
@@ -16,14 +16,14 @@ from torch import Tensor
 
 from labkit.models.pickles import Unknown, in_old_words
 
-# Where training programs keep the weights among other things; the first that is there counts.
+# Keys under which training programs keep the weights. The first key that a file has counts.
 WRAPPERS = (
     *("state_dict", "model_state_dict", "model_state", "model", "network_state_dict", "network", "net_state_dict"),
     *("net", "weights", "params", "module"),
 )
 SHOWN = 6  # names listed in an error
 
-# What may be built beside tensors, plain containers and torch's own: NumPy's numbers, as accuracies and losses are.
+# Allowed beside tensors, plain containers and torch's own types: NumPy's numbers, such as accuracies and losses.
 _NO_NUMBERS = ("ObjectDType", "VoidDType", "StringDType")
 _scalar: Callable[..., Any] = np.float64(0).__reduce__()[0]  # type: ignore[assignment]
 SCALARS: list[Any] = [
@@ -35,7 +35,7 @@ SCALARS: list[Any] = [
 
 
 class WeightsError(ValueError):
-    """A file of weights that cannot be read, or does not fit the network."""
+    """An error for a file of weights that cannot be read, or does not fit the network."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -43,11 +43,11 @@ class WeightsError(ValueError):
 
 
 class Contents(NamedTuple):
-    """What a file of weights holds."""
+    """The content of a file of weights."""
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, Any]
-    key: str = ""  # where in a PyTorch file the tensors are; empty if they are all of it
+    key: str = ""  # the key of the tensors in a PyTorch file; empty if it holds nothing else
     by_torch: bool = False  # whether it is a PyTorch file
 
 
@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> Contents:
 def _read_safetensors(path: Path) -> Contents:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             about = file.metadata() or {}
     except SafetensorError as error:
         raise WeightsError(path, f"not a whole safetensors file, cut short perhaps ({error})") from error
@@ -86,7 +86,7 @@ def _read_safetensors(path: Path) -> Contents:
 def _plain(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:  # another program's metadata need not be JSON
+    except ValueError:  # metadata of other programs may be plain text
         return value
 
 
@@ -96,7 +96,7 @@ def _read_torch(path: Path) -> Contents:
     except Unknown as error:
         reason = f"it was saved with another pickle_protocol than torch's own and holds a {error}. {SAVE_ANEW}"
         raise WeightsError(path, reason) from error
-    except Exception as error:  # on damaged bytes torch's reader raises whatever the damage makes it trip over
+    except Exception as error:  # on damaged bytes torch's reader may raise anything
         raise WeightsError(path, _refusal(path, error)) from error
     if not isinstance(content, Mapping):
         raise WeightsError(path, f"it holds a {type(content).__name__}, not a table of named tensors")
@@ -120,7 +120,7 @@ def _content(path: Path) -> Any:
             newer = in_old_words(path, copy)
         except Unknown:
             raise
-        except Exception:  # damaged, perhaps: torch's reader has the word
+        except Exception:  # damaged, perhaps: torch's reader decides
             newer = False
         copy.seek(0)
         return _loaded(copy if newer else path)
@@ -132,21 +132,22 @@ def _number(value: Any) -> Any:
 
 def _loaded(source: Any) -> Any:
     if isinstance(source, Path):
-        with source.open("rb") as file:  # by its name torch would judge it by the suffix
+        with source.open("rb") as file:  # given a name, torch would judge the file by its suffix
             return _loaded(file)
     with warnings.catch_warnings(), torch.serialization.safe_globals(SCALARS):
-        warnings.simplefilter("ignore", UserWarning)  # of odd pickles, before it refuses them: one message is enough
+        # torch warns of odd pickles before it refuses them: one message is enough.
+        warnings.simplefilter("ignore", UserWarning)
         return torch.load(source, map_location="cpu", weights_only=True)
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    """Why torch's reader did not take it: what it holds beside tensors, and the way out."""
+    """Why torch's reader refused the file: its content beside tensors, and the way out."""
     text = str(error)
     if not (isinstance(error, pickle.UnpicklingError) and ("GLOBAL" in text or "allowlisted" in text)):
-        return "no weights that can be read without running code: cut short, damaged, or a file of another kind"
+        return "it cannot be read as weights without running code: it is cut short, damaged, or a file of another kind"
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # of an old file, or a newer protocol: torch names the first
+    except Exception:  # an old file, or a newer protocol: torch names only the first object
         names = []
     allowed = {each[1] if isinstance(each, tuple) else f"{each.__module__}.{each.__name__}" for each in SCALARS}
     names = [name for name in names if name not in allowed] or re.findall(r"GLOBAL ([\w.]+)", text)
@@ -181,7 +182,7 @@ def _tables(content: Mapping[Any, Any], path: str = "", depth: int = 3) -> Itera
 
 
 def _table(path: Path, content: Mapping[Any, Any]) -> tuple[str, Mapping[str, Tensor]]:
-    """The network's tensors: those under a known name, or the only ones there are. Raises `WeightsError`."""
+    """The network's tensors: the table under a known key, or the only table in the file. Raises `WeightsError`."""
     found = dict(_tables(content))
     known = [key for key in found if all(part in ("", *WRAPPERS) for part in key.split("."))]
     if known:

@@ -1,6 +1,7 @@
-"""Weights in files: kept as safetensors, loaded from safetensors or from PyTorch files, never as code.
+"""Weights in files: saved as safetensors, loaded from safetensors or from PyTorch files. No code in a file is run.
 
-A file is checked whole against the network before a single tensor is changed. Whatever does not fit is named.
+The whole file is checked against the network before a single tensor is changed. The error names every tensor that does
+not fit.
 """
 
 import json
@@ -23,10 +24,10 @@ from labkit.models.weight_files import SHOWN, WeightsError, read_weights
 
 Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
 
-COUNTER = "num_batches_tracked"  # of batch norms; files from before PyTorch 0.4.1 lack it, and nothing computes with it
+COUNTER = "num_batches_tracked"  # of batch norms; files from before PyTorch 0.4.1 lack it, and no computation uses it
 
-# What published files of any network may need. A network's own `renames` come after these. What stands before all names
-# of a file, as of a network that was saved inside another module, is taken off before them.
+# Renames for published files of any network. A network's own `renames` come after these. A prefix of all names, as of a
+# network that was saved inside another module, is removed first.
 EVERYWHERE: Renames = (
     (r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.", ""),  # compiled or wrapped in part
     (r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2."),  # DenseNets from before names were refused a dot
@@ -35,16 +36,16 @@ EVERYWHERE: Renames = (
 
 @dataclass(frozen=True)
 class Loaded:
-    """What `load_weights` did."""
+    """The result of `load_weights`."""
 
     path: Path
     tensors: int  # copied into the network
-    fresh: tuple[str, ...]  # of the network, not taken from the file: they stay as they were
+    fresh: tuple[str, ...]  # tensors of the network that the file lacks: they stay as they were
     unused: tuple[str, ...]  # in the file, left out because the head is new
     metadata: Mapping[str, Any]
-    warning: str = ""  # what the reader must know before using the network; empty if nothing
-    key: str = ""  # where in a PyTorch file the tensors were, among other things
-    prefix: str = ""  # what stood before all names, and was taken off
+    warning: str = ""  # advice before using the network; empty if there is none
+    key: str = ""  # the key of the tensors in a PyTorch file
+    prefix: str = ""  # the common prefix of all names, which was removed
 
     def __str__(self) -> str:
         said = f"{counted(self.tensors, 'tensor')} from {self.path.name}"
@@ -75,23 +76,23 @@ def load_weights(
 ) -> Loaded:
     """Copy the weights in a file into `model`; the file is safetensors or a PyTorch file, told apart by content.
 
-    Of a PyTorch file the state dict is taken as it is, under one of `WRAPPERS`, or the only table of tensors that it
-    holds; of a checkpoint of `fit`, the model. Names are taken as they are, or as published files have them: without
-    what stands before all of them (the `module.` of DataParallel, `_orig_mod.`, `backbone.`), and renamed by
-    `renames`, which are the network's own if it has them. What was taken off is said in what is returned.
+    A PyTorch file may hold the state dict alone, under one of `WRAPPERS`, or as its only table of tensors; a checkpoint
+    of `fit` gives its model. Names may be those of the network or of published files: a common prefix of all names (the
+    `module.` of DataParallel, `_orig_mod.`, `backbone.`) is removed, and `renames` are applied, by default the
+    network's own. The result says which prefix was removed.
 
-    Where nothing but the classifier's shape differs, as for another set of classes, it is replaced: the network keeps
-    its own, untrained one. That is warned of, and said in what is returned. `new_head=True` asks for it, whatever the
-    shape; `new_head=False` refuses such a file.
+    If only the classifier's shape differs, as for another set of classes, the network keeps its own, untrained
+    classifier. A warning and the result say so. `new_head=True` asks for this whatever the shape; `new_head=False`
+    refuses such a file.
 
-    Where the file is of a release that wants other pixels than `model.clip` says, the clip follows it; where the file
-    does not tell, or the clip was chosen by hand, the clip to give is said. Values that are no finite numbers are named.
-    Both are warned of.
+    If the file is of a release that needs other pixels than `model.clip` says, the clip follows it. If the file's
+    release is not sure, or the clip was chosen by hand, a warning says which clip to give. NaN and infinite values are
+    warned of too.
 
-    Nothing is executed: a PyTorch file that holds anything but tensors, plain containers and numbers is refused, with
-    the name of what it holds.
-    Raises `WeightsError`, the network unchanged, for a file that cannot be read, or where a tensor is missing, left
-    over or of another shape; each is named.
+    No code in a file is run: a PyTorch file may hold tensors, plain containers and numbers alone. Others are refused, and
+    the error names the object.
+    Raises `WeightsError`, with the network unchanged, for a file that cannot be read, or for a tensor that is missing,
+    left over or of another shape; each is named.
     """
     path, model = Path(path), unwrapped(model)
     wanted = model.state_dict()
@@ -102,16 +103,11 @@ def load_weights(
     heads = tuple(f"{head}." for head in head_names(model))
     fit = _Fit({name: contents.tensors[theirs] for name, theirs in names.items()}, wanted, names, heads)
 
-    said = []
-    if new_head is None and fit.only_head_differs:
-        said.append(f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained.")
-    elif not new_head and fit.only_head_differs:
-        raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
-    fit = fit.without_head() if said or new_head else fit
+    fit, said = _with_head(fit, new_head, path)
     if fit.faults:
         part = _part(model, contents.tensors)
         raise WeightsError(path, f"these weights are not of this network{part}. Tensors: {fit.faults}")
-    model.load_state_dict(dict(fit.found), strict=False)  # strict is what `faults` was
+    model.load_state_dict(dict(fit.found), strict=False)  # `faults` was the strict check
     said += [
         each
         for each in (fit.no_numbers, follow_release(model, contents, _classes(model, contents.tensors, names)))
@@ -124,6 +120,16 @@ def load_weights(
     return Loaded(
         path, len(fit.found), fresh, unused, contents.metadata, " ".join(said), key=contents.key, prefix=prefix
     )
+
+
+def _with_head(fit: "_Fit", new_head: bool | None, path: Path) -> tuple["_Fit", list[str]]:
+    """The tensors to load, with the file's head or without it, and advice for the user."""
+    if not fit.only_head_differs:
+        return (fit.without_head() if new_head else fit), []
+    if new_head is False:
+        raise WeightsError(path, f"{fit.class_counts}; new_head=True keeps the network's own head")
+    replaced = f"{fit.class_counts}: the head was replaced, and knows nothing until it is trained."
+    return fit.without_head(), [] if new_head else [replaced]
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -143,13 +149,13 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
 
 
 def nan_tensors(tensors: Mapping[str, Tensor]) -> list[str]:
-    """The names of those that hold NaN: weights of a training that has failed."""
+    """The names of the tensors that hold NaN: weights of a failed training."""
     real = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point() or tensor.is_complex())
     return [name for name, tensor in real if not tensor.is_meta and bool(tensor.isnan().any())]
 
 
 def class_count(model: nn.Module, path: str | Path) -> int:
-    """How many classes the weights in a file are for, if they are of this network (which may be on the meta device).
+    """The number of classes of the weights in a file, if they are of this network (which may be on the meta device).
 
     Raises `WeightsError` for a file that cannot be read, or has no classifier of this network's name.
     """
@@ -167,14 +173,14 @@ def _head_tensors(model: nn.Module) -> list[str]:
 
 
 def _classes(model: nn.Module, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> int:
-    """How many classes a file is for; 0 if it has no classifier."""
+    """The number of classes of a file; 0 if it has no classifier."""
     found = [tensors[names[head]] for head in _head_tensors(model) if head in names]
     return len(found[0]) if found and found[0].ndim else 0
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The tensors of a file, under the network's names, held against those that the network wants."""
+    """The tensors of a file, under the network's names, compared with the network's own."""
 
     found: Mapping[str, Tensor]
     wanted: Mapping[str, Tensor]
@@ -183,7 +189,7 @@ class _Fit:
     headless: bool = False
 
     def without_head(self) -> "_Fit":
-        """The same, the classifier left to the network."""
+        """The same without the file's classifier."""
         body = {name: tensor for name, tensor in self.found.items() if not name.startswith(self.heads)}
         return _Fit(body, self.wanted, self.names, self.heads, headless=True)
 
@@ -203,7 +209,7 @@ class _Fit:
 
     @property
     def mistyped(self) -> list[str]:
-        """Whole or complex numbers for real ones, say: copying would cut them off."""
+        """Tensors of another kind of number, such as complex for real ones: copying would lose a part."""
         both = [name for name in self.found if name in self.wanted and not _is_counter(name)]
         return [name for name in both if _kind(self.found[name]) != _kind(self.wanted[name])]
 
@@ -224,7 +230,7 @@ class _Fit:
 
     @property
     def faults(self) -> str:
-        """What does not fit, by name; empty if all does."""
+        """The tensors that do not fit, by name; empty if all fit."""
         shapes = [
             f"{self.names[name]} {tuple(self.found[name].shape)} for {tuple(self.wanted[name].shape)}"
             for name in self.misshapen
@@ -244,7 +250,7 @@ class _Fit:
 
     @property
     def _shortcut(self) -> str:
-        """The way out where nothing but the shortcuts differ: A has no tensors, B has a convolution and a norm."""
+        """The way out if only the shortcuts differ: A has no tensors, B has a convolution and a norm."""
         both = [*self.missing, *self.left_over]
         heads_alone = all(name.startswith(self.heads) for name in (*self.misshapen, *self.mistyped))
         if not both or not heads_alone or not all(re.search(r"\.downsample\.[01]\.", name) for name in both):
@@ -254,13 +260,13 @@ class _Fit:
 
     @property
     def no_numbers(self) -> str:
-        """Which tensors hold values that are no finite numbers, as the network keeps them; empty if none."""
+        """The tensors with NaN or infinite values, once they have the network's type; empty if there are none."""
         kept = {name: self.found[name].to(like.dtype) for name, like in self.wanted.items() if name in self.found}
         bad = [self.names[name] for name, tensor in kept.items() if not torch.isfinite(tensor).all()]
         if not bad:
             return ""
         shown = f"{', '.join(bad[:SHOWN])}{', …' if len(bad) > SHOWN else ''}"
-        return f"{len(bad)} of its tensors hold NaN or infinite values, and so will what the network answers: {shown}."
+        return f"{len(bad)} of its tensors hold NaN or infinite values, and so will the network's logits: {shown}."
 
 
 def _matched(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> dict[str, str]:
@@ -269,7 +275,7 @@ def _matched(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> d
 
 
 def _way(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> tuple[str, dict[str, str]]:
-    """Of the ways to rename, the one that leaves the fewest unmatched: what it takes off, and ours -> the file's."""
+    """The way to rename that leaves the fewest names unmatched: the prefix it removes, and our name -> the file's."""
     ways: list[tuple[int, str, dict[str, str]]] = []
     every = list(dict.fromkeys(found))
     for prefix in _prefixes(every):
@@ -282,7 +288,7 @@ def _way(found: Iterable[str], wanted: Iterable[str], renames: Renames) -> tuple
 
 
 def _prefixes(names: Sequence[str]) -> Iterator[str]:
-    """What all names begin with, dot by dot, from nothing on."""
+    """The common prefixes of all names, from the empty one on, a dot at a time."""
     prefix = ""
     yield prefix
     for parts in zip(*(name.split(".")[:-1] for name in names), strict=False):
@@ -293,7 +299,7 @@ def _prefixes(names: Sequence[str]) -> Iterator[str]:
 
 
 def _part(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
-    """Which part of the network the tensors are all of, if there is one: a stream of two, say."""
+    """The end of a message that names the part of the network whose tensors these all are, such as one of two streams."""
     for name, child in model.named_children():
         ours = {each: tensor.shape for each, tensor in child.state_dict().items() if not _is_counter(each)}
         names = _matched(tensors, ours, getattr(child, "renames", ()))

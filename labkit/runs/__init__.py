@@ -1,8 +1,8 @@
-"""Notebooks as experiments: run one with checked parameters, keep what it found, look at all runs in a table.
+"""Notebooks as experiments: run a notebook with checked parameters, keep its numbers, list all runs in a table.
 
 A notebook calls `record(out, ...)` with the numbers it measured; `run_notebook` (or `labkit run`) executes it into a
-folder with those numbers, the executed notebook and `run.json`; `runs_table` shows the folders; `finding` shows what
-held over several seeds.
+folder with those numbers, the executed notebook and `run.json`; `runs_table` lists the folders; `finding` shows a result
+over several seeds.
 """
 
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ _HOMES = {
 
 
 def __getattr__(name: str):
-    """Import a public name where it is first asked for, so that a notebook that only records loads nothing else."""
+    """Import a public name at its first use, so that a notebook that only records numbers loads nothing else."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""What the type of a parameter says of the values it takes, read from its annotation without executing it."""
+"""The values that a parameter may take, read from its annotation. The annotation is not executed."""
 
 import ast
 from dataclasses import dataclass
@@ -6,22 +6,15 @@ from typing import Any
 
 SCALARS = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
 _SAME = {"sequence": "list", "mapping": "dict"}
-_ORDER = (
-    "int",
-    "float",
-    "bool",
-    "list",
-    "tuple",
-    "dict",
-    "str",
-)  # a value is tried as each: str is what all text can be
+# A value is tried as each. `str` comes last: any text can be one.
+_ORDER = ("int", "float", "bool", "list", "tuple", "dict", "str")
 
 
 @dataclass(frozen=True)
 class Reads:
-    """The plain types that a value may have (`int | None`: int), None among them or not, the choices of a Literal.
+    """The plain types of a value (`int | None`: int), whether it may be None, and the choices of a Literal.
 
-    `item` is what a list is a list of: `int` for `list[int]`, empty where the type does not say.
+    `item` is the type of a list's items: `int` for `list[int]`, empty if the annotation does not say.
     """
 
     kinds: tuple[str, ...] = ()
@@ -34,7 +27,7 @@ NOTHING = Reads()
 
 
 def read_type(annotation: ast.expr) -> Reads:
-    """What an annotation allows: nothing that can be set where it names no plain type."""
+    """The values that an annotation allows. Without a plain type in it, the parameter cannot be set."""
     kinds, choices, item, optional = [], [], "", False
     for node in _alternatives(annotation):
         name = _name(node)
@@ -54,7 +47,7 @@ def read_type(annotation: ast.expr) -> Reads:
 
 
 def type_of(default: Any) -> Reads:
-    """What a parameter without annotation takes: values of its default's type."""
+    """The values for a parameter without annotation: those of its default's type."""
     return Reads(_sorted([type(default).__name__]), default is None)
 
 
@@ -63,7 +56,7 @@ def _sorted(kinds: list[str]) -> tuple[str, ...]:
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:
-    """The types of `int | None`, `Optional[int]`, `Union[int, None]`, `Annotated[int, ...]`, one by one; of text, too."""
+    """The types in `int | None`, `Optional[int]`, `Union[int, None]` or `Annotated[int, ...]`, also where it is a string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
             return _alternatives(ast.parse(node.value, mode="eval").body)
@@ -83,7 +76,7 @@ def _alternatives(node: ast.expr) -> list[ast.expr]:
 
 
 def _name(node: ast.expr) -> str:
-    """The last name of `typing.List[int]`: List. Empty for what is no name."""
+    """The last name in `typing.List[int]`: List. Empty if there is no name."""
     if isinstance(node, ast.Subscript):
         return _name(node.value)
     if isinstance(node, ast.Constant):

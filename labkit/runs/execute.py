@@ -1,8 +1,7 @@
-"""One notebook, executed into a folder of its own: `run_notebook`.
+"""Execute one notebook into its own folder: `run_notebook`.
 
-papermill does the executing. Around it: parameters checked before anything starts, `run.json` written at the start
-and at the end, a live log, a time limit, a watch for kernels that hang, and a folder that keeps what a failed or
-interrupted run had.
+papermill executes the cells. This module adds checked parameters, `run.json` at the start and at the end, a live log,
+a time limit, a watch for kernels that hang, and a folder that keeps the results of a failed or interrupted run.
 """
 
 import hashlib
@@ -37,12 +36,12 @@ from labkit.runs.project import project_folder
 from labkit.runs.watch import StallWatch
 
 HOUR = 3600.0
-# What an execution leaves, beside the notebook: a folder that has one of these would be written over, or be read as one.
+# Files that an execution writes beside the notebook. A folder with one of them is not used for a new run.
 LEFT = ("log.txt", "results.json", "history.jsonl", "predictions*.parquet", "*.safetensors", "training")
 
 
 class RunFailed(RuntimeError):
-    """A notebook stopped at an error, at its time limit, or with a dead kernel; `.run` holds what it left."""
+    """A notebook stopped at an error, at its time limit, or because its kernel died. `.run` is the unfinished run."""
 
     def __init__(self, message: str, run: Run):
         super().__init__(message)
@@ -50,7 +49,7 @@ class RunFailed(RuntimeError):
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """A run was stopped by Ctrl-C; `.run` holds what it left. It is a `KeyboardInterrupt`, so a script stops there."""
+    """Ctrl-C stopped a run. `.run` is the unfinished run. This is a `KeyboardInterrupt`, so a script stops too."""
 
     def __init__(self, message: str, run: Run):
         super().__init__(message)
@@ -59,7 +58,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Step:
-    """Where an execution stands: about to run cell `cell` (1 is the first) of `cells`, under `heading`."""
+    """The progress of an execution: cell `cell` of `cells` comes next (1 is the first), under `heading`."""
 
     cell: int
     cells: int
@@ -79,17 +78,22 @@ def run_notebook(
 ) -> Run:
     """Execute a notebook and return its `Run`.
 
-    `notebook` is a path, a file name or the start of one (`"05"`). `parameters` are checked first, against the
-    notebook's own typed cell and, those that notebooks share, by what they mean (`meaning.CHECKS`); where it declares
-    `out` and none is given, `out` becomes the run's folder. `folder` must not hold a run yet, nor a notebook of this name
-    or a file that a run leaves (`LEFT`); by default it is `runs/<date>-<notebook>-<n>` of the project. `time_limit` is in
-    seconds, for the whole notebook. A kernel whose processor time stands still for `stall_limit` seconds inside one cell
-    is hung, and is ended. `threads` is how many the notebook computes with (default: OMP_NUM_THREADS, or what torch finds
-    best); a seed's numbers depend on it. `on_step` is called before each cell. `kernel` names an installed one; default:
-    this interpreter, and where the notebook was saved with another, that is warned of.
+    - `notebook`: a path, a file name or the start of its name (`"05"`).
+    - `parameters`: checked first, against the types in the notebook's parameters cell. Parameters that notebooks share are
+      also checked by their meaning (`meaning.CHECKS`). If the notebook declares `out` and none is given, `out` is the run's
+      folder.
+    - `folder`: must not hold a run, a notebook of this name, or a file that a run writes (`LEFT`). Default:
+      `runs/<date>-<notebook>-<n>` in the project.
+    - `time_limit`: seconds for the whole notebook. None: no limit.
+    - `stall_limit`: a kernel that uses no processor time for so many seconds within one cell is ended.
+    - `threads`: the number of threads to compute with. A seed gives other numbers with other threads. Default:
+      OMP_NUM_THREADS, else torch's choice.
+    - `on_step`: called before each cell.
+    - `kernel`: the name of an installed kernel. Default: this interpreter, with a warning if the notebook was saved with
+      another kernel.
 
-    Raises `NotebookError` before anything starts, and `RunFailed`, which names the cell and the cause, when it stops.
-    After Ctrl-C the folder says `interrupted`, the kernel is gone, and `RunInterrupted` is raised.
+    Raises `NotebookError` before anything starts, and `RunFailed`, with the cell and the cause, if the notebook stops.
+    After Ctrl-C the kernel is ended, the status is `interrupted`, and `RunInterrupted` is raised.
     """
     source = find_notebook(notebook)
     declared = read_parameters(source)
@@ -114,7 +118,7 @@ def run_notebook(
 
 
 def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_limit: float | None) -> Run:
-    """Do the work, whose executed notebook this is, and note how it ended. Raises as `run_notebook` does."""
+    """Call `work`, which executes `notebook`, and save how it ended. Raises as `run_notebook` does."""
     place, name, started = notebook.parent, notebook.stem, time.monotonic()
 
     def end(status: str, error: Mapping[str, Any] | None = None) -> Run:
@@ -129,10 +133,10 @@ def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
         why = None if stopped else cause(error, notebook, time_limit)
-        with suppress(OSError):  # of a full disk, say, which may be the very cause
+        with suppress(OSError):  # a full disk, for example, which may be the cause
             end("interrupted" if stopped else "failed", why)
         if stopped:
-            said = f"{name} was stopped; what it had is kept in {place}"
+            said = f"{name} was stopped; its results so far are in {place}"
             raise RunInterrupted(said, Run(place, about)) from None
         if why is None or not isinstance(error, Exception):
             raise
@@ -140,7 +144,7 @@ def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_
 
 
 def _place(folder: str | Path | None, source: Path) -> Path:
-    """The run's folder: as named, if nothing in it would be written over, else a new one of the project."""
+    """The run's folder: the given one, if nothing in it would be overwritten; without one, a new folder of the project."""
     if folder is not None:
         place = Path(folder).resolve()
         if place.is_file():
@@ -169,7 +173,7 @@ _HOLDS = "{} holds {} already: give another folder"
 
 
 def _claim(place: Path, about: Mapping[str, Any]) -> None:
-    """Write the first `run.json`; two runs at once never share a folder."""
+    """Write the first `run.json`. Of two runs that start at once in one folder, the second raises `FileExistsError`."""
     try:
         create(place / "run.json", lambda temporary: _write(temporary, about))
     except FileExistsError:
@@ -177,7 +181,7 @@ def _claim(place: Path, about: Mapping[str, Any]) -> None:
 
 
 def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], place: Path) -> dict[str, Any]:
-    """What `run.json` says at the start. The folder itself is written as "." so that it can be moved."""
+    """The contents of `run.json` at the start. The folder is written as ".", so that it can be moved."""
     import psutil
 
     shown = {name: "." if value == str(place) else value for name, value in given.items()}
@@ -196,13 +200,13 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
         "versions": provenance.versions(),
         "hardware": provenance.hardware(),
         "code": provenance.code(source.parent),
-        # Who is running it, to tell a run in progress from one whose process was killed.
+        # The process, to tell a run in progress from a killed one.
         "process": {"host": platform.node(), "pid": os.getpid(), "since": psutil.Process().create_time()},
     }
 
 
 def _own_threads() -> int | None:
-    """What OMP_NUM_THREADS says; None where it says nothing, and torch chooses."""
+    """The number in OMP_NUM_THREADS; None if it is not set, and torch chooses."""
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(said) if said.isdigit() else None
 
@@ -217,7 +221,7 @@ def _execute(
     threads: int | None,
     on_step: Callable[[Step], None] | None,
 ) -> None:
-    """papermill, with a deadline for the whole notebook and the watch beside it."""
+    """Run papermill with a deadline for the whole notebook and the watch for hung kernels."""
     import papermill
 
     _own_files(source, place)
@@ -264,15 +268,15 @@ def _as_template(path: Path) -> str:
 
 
 def _own_files(source: Path, place: Path) -> None:
-    """Have papermill read the notebook with or without a byte-order mark, and save what it executes by renaming.
+    """Let papermill read a notebook with a byte-order mark, and save by renaming a temporary file.
 
-    It saves after each cell, by itself over the file there is: a full disk or a kill would leave half a notebook.
+    papermill saves after each cell. By itself it overwrites the file, so a full disk or a kill would leave half of it.
     """
     import logging
 
     from papermill.iorw import LocalHandler, papermill_io
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by the caller
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # errors are raised, and the caller prints them once
 
     class WholeFiles(LocalHandler):
         def read(self, path: str) -> str:
@@ -286,9 +290,9 @@ def _own_files(source: Path, place: Path) -> None:
 
 
 def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
-    """A manager of this kernel, which writes what is not a cell's output (crashes, a codec's messages) to the log.
+    """A manager of this kernel. Crashes, messages of codecs and the like go to the log.
 
-    How many `threads` it computes with stands in its environment, where torch looks when it is loaded.
+    The number of `threads` is set in the kernel's environment, where torch reads it when it is loaded.
     """
     from jupyter_client import AsyncKernelManager
 
@@ -305,7 +309,7 @@ def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
 
 
 def _headings(source: Path) -> tuple[list[str], int]:
-    """The nearest heading above each cell, for the progress line, and the number of cells."""
+    """The heading above each cell, for the progress line, and the number of cells."""
     headings, current = [], ""
     for cell in read_cells(source):
         if cell["cell_type"] == "markdown":
@@ -316,7 +320,7 @@ def _headings(source: Path) -> tuple[list[str], int]:
 
 
 def _without_paths(notebook: Path, place: Path) -> None:
-    """Take this machine's folders out of the executed notebook: it may be published. The run's folder becomes "."."""
+    """Remove this machine's folders from the executed notebook, which may be published. The run's folder becomes "."."""
     from papermill.translators import PythonTranslator
 
     if not notebook.is_file():

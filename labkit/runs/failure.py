@@ -1,4 +1,4 @@
-"""Why a run stopped: the cell, its line and the exception, in one sentence."""
+"""The reason why a run stopped, in one sentence: the cell, its line and the exception."""
 
 import json
 import re
@@ -9,7 +9,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dict[str, Any]:
-    """Cell, line and exception of a failure, and one sentence that says them; `notebook` is the executed one."""
+    """Cell, line and exception of a failure, and a sentence with all three. `notebook` is the executed file."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -24,7 +24,7 @@ def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dic
     elif isinstance(error, DeadKernelError):
         what = "the kernel died (killed, or out of memory?)"
     elif isinstance(error, OSError) and error.strerror:
-        what = f"{error.filename or notebook.parent}: {error.strerror}"  # writing names no file when a disk is full
+        what = f"{error.filename or notebook.parent}: {error.strerror}"  # on a full disk, the error of a write has no file name
     else:
         what = str(error) or type(error).__name__
     cell, line = _running_cell(notebook)
@@ -33,7 +33,7 @@ def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dic
 
 
 def _failing_line(traceback: list[str], source: str) -> str:
-    """The source line of the cell that the traceback points at."""
+    """The line of the cell's source at which the traceback points."""
     text = ANSI.sub("", "\n".join(traceback))
     lines = source.splitlines()
     # IPython's tracebacks name the cell's line as "Cell In[3], line 2"; a syntax error's position reads the same.
@@ -43,7 +43,7 @@ def _failing_line(traceback: list[str], source: str) -> str:
 
 
 def _running_cell(saved: Path) -> tuple[int, str]:
-    """The number and first line of the last code cell that had started, from the notebook as saved."""
+    """The number and the first line of the last code cell that started, read from the saved notebook."""
     if not saved.is_file():
         return 0, ""
     started = [

@@ -1,8 +1,8 @@
-"""What was found, stated so that it can be wrong: inequalities over recorded numbers, measured over several seeds.
+"""Findings: statements that can turn out wrong, as inequalities over recorded numbers, measured over several seeds.
 
-`docs/findings.toml` declares them; `labkit findings` runs the notebooks they need, a run for every seed, and writes
-the numbers with their provenance to `docs/findings.json`; `finding("id")` shows one in a notebook, with its verdict.
-A verdict is computed from the stored numbers whenever it is shown, never stored for a notebook to trust.
+`docs/findings.toml` declares them. `labkit findings` runs their notebooks once for each seed, and writes the numbers
+with their provenance to `docs/findings.json`. `finding("id")` shows a finding with its verdict in a notebook. The verdict
+is computed anew from the stored numbers each time.
 """
 
 import hashlib
@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 from labkit.atomic import write_atomically
 from labkit.counting import counted
+from labkit.names import meant_or_all
 from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
@@ -28,17 +28,17 @@ from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
-ASIDE = "aside"  # the tag of a cell that no number depends on
+ASIDE = "aside"  # the tag of cells that no number depends on
 MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
 
 
 class FindingsError(ValueError):
-    """The declaration of the findings is wrong, or one was asked for that it does not hold."""
+    """The declaration of the findings is wrong, or there is no finding with this id."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A finding as declared: a statement in words and the inequality that says the same in numbers."""
+    """A declared finding: a statement in words, and the same as an inequality."""
 
     id: str
     notebook: str
@@ -48,7 +48,9 @@ class Declared:
     value: float
     rule: str = inequality.MEAN_3SE
     margin: float = 0.0  # for ~: how far from `value` still counts as equal
-    trials: str = ""  # the recorded number of tries that the measure is a share of; gives the standard error of `value`
+    trials: str = (
+        ""  # the recorded number of tries, if the measure is a share of tries; it gives the standard error of `value`
+    )
 
     def __post_init__(self) -> None:
         if self.op not in (*inequality.COMPARISONS, inequality.NEAR):
@@ -73,7 +75,7 @@ class Declared:
 
     @property
     def how(self) -> str:
-        """How the inequality is judged, in words."""
+        """The rule by which the inequality is judged, in words."""
         if self.op != inequality.NEAR or self.rule != inequality.MEAN_3SE:
             return self.rule
         return f"{self.rule}{' of guessing' if self.trials else ''} within the margin"
@@ -85,17 +87,17 @@ CLASSES: dict[State, str] = {"holds": "holds", "not shown": "open", "does not ho
 
 @dataclass(frozen=True)
 class Finding:
-    """A declared finding with what was measured; `per_seed` is empty where nobody has measured it yet."""
+    """A declared finding with its measurements. `per_seed` is empty before the first measurement."""
 
     declared: Declared
     per_seed: Mapping[int, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)  # provenance: versions, hardware, code, date, parameters
     trials: float | None = None  # tries in all seeds, where the measure is a share of tries
-    outdated: bool = False  # the notebook's code is another one now
+    outdated: bool = False  # the notebook's code has changed since
 
     @property
     def holds(self) -> bool | None:
-        """Whether the inequality holds over the seeds; None where it was not measured."""
+        """Whether the inequality holds over the seeds; None before it is measured."""
         if not self.per_seed:
             return None
         return self._judged_by(inequality.holds)
@@ -107,7 +109,7 @@ class Finding:
 
     @property
     def state(self) -> State:
-        """`not shown`: the numbers allow what is stated, but the spread of the seeds is too wide to say it."""
+        """Whether the finding holds. `not shown`: the seeds differ too much to say it, but not to rule it out."""
         if self.holds is None:
             return "not measured"
         if self.holds:
@@ -131,7 +133,7 @@ class Finding:
 
     @property
     def numbers(self) -> str:
-        """Mean, standard error and the values themselves; empty where nothing was measured."""
+        """Mean, standard error and all values; empty before it is measured."""
         if not self.per_seed:
             return ""
         values = [*self.per_seed.values()]
@@ -141,7 +143,7 @@ class Finding:
 
     @property
     def origin(self) -> str:
-        """When and on what it was measured."""
+        """The date of the measurement, and the machine."""
         hardware, versions = self.about.get("hardware", {}), self.about.get("versions", {})
         where = " ".join([hardware.get("processor", ""), *hardware.get("gpus", [])]).strip()
         commit = (self.about.get("code", {}).get("commit") or "")[:10]
@@ -156,14 +158,14 @@ class Finding:
 
     @property
     def beside(self) -> str:
-        """Why the same seed gives other numbers in this process, where it computes with another number of threads."""
+        """The reason why the same seed gives other numbers here, if this process computes with other threads; else empty."""
         measured, torch = self.about.get("threads"), sys.modules.get("torch")
         here = torch.get_num_threads() if torch else None
         if not measured or here in (None, measured):
             return ""
         return (
             f"This run computes with {_threads(here)}: sums are then added in another order, their last digits differ, and "
-            "training makes much of little. So the same seed gives other numbers here; the finding is about all seeds."
+            "training enlarges such differences. So the same seed gives other numbers here; the finding is about all seeds."
         )
 
     def __str__(self) -> str:
@@ -186,20 +188,18 @@ class Finding:
 
 
 def finding(name: str, folder: str | Path | None = None) -> Finding:
-    """The finding with this id, to show in a notebook. Raises `FindingsError`, naming the nearest, if there is none.
+    """The finding with this id, to show in a notebook. Raises `FindingsError`, with the nearest id, for an unknown one.
 
-    `folder` is the course's (default: found from here upwards, or in the package).
+    `folder` is the course's. Default: the nearest one here or above, else the package's.
     """
     known = {one.declared.id: one for one in findings(folder)}
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise FindingsError(f"no finding {name!r} is declared; {hint}")
+        raise FindingsError(f"no finding {name!r} is declared{meant_or_all(name, known)}")
     return known[name]
 
 
 def findings(folder: str | Path | None = None) -> list[Finding]:
-    """All declared findings in their order, each with what was measured."""
+    """All declared findings in order, each with its measurements."""
     folder = Path(folder) if folder else course_folder()
     stored = read_measured(folder).get("notebooks", {})
     outdated = {name for name, entry in stored.items() if _is_outdated(entry, folder / "notebooks" / f"{name}.ipynb")}
@@ -224,7 +224,7 @@ def declared(folder: str | Path | None = None) -> list[Declared]:
 
 
 def read_measured(folder: Path) -> Mapping[str, Any]:
-    """`docs/findings.json` as it is; empty where nothing was measured."""
+    """The contents of `docs/findings.json`; empty if there is no such file."""
     path = folder / "docs" / "findings.json"
     return read_mapping(path) if path.is_file() else {}
 
@@ -237,14 +237,15 @@ def measure(
     folder: str | Path | None = None,
     on_run: Callable[[str, int, str], None] | None = None,
 ) -> list[Finding]:
-    """Run every notebook that a finding needs, once for each seed, and write `docs/findings.json`.
+    """Run the notebooks of all findings, once for each seed, and write `docs/findings.json`.
 
-    A run that is done already, for the same notebook, code, torch and seed, is not repeated; so after an interruption
-    the next call goes on. `only` limits it to findings of notebooks whose names start so; the others keep their
-    numbers. `jobs` runs go on at once (default: one per processor core), each with its share of the cores.
-    `on_run(notebook, seed, state)` is called when a run `starts`, is `done`, `failed`, or `was there`.
+    A run with the same notebook, code, torch and seed is not repeated, so the next call goes on after an interruption.
+    `only` limits the work to notebooks whose names start with one of these; the other findings keep their numbers.
+    `jobs` is the number of runs at the same time (default: one per processor core); the runs share the cores.
+    `on_run(notebook, seed, state)` is called with the states `starts`, `done`, `failed` and `was there`.
 
-    Raises `FindingsError` where a finding cannot be measured so, and `RuntimeError` at the end if a run failed.
+    Raises `FindingsError` if a finding needs a number that its notebook does not record, and `RuntimeError` at the end if
+    a run failed.
     """
     project = Path(folder) if folder else project_folder()
     notebooks = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
@@ -276,7 +277,7 @@ def _cores() -> int:
 
 
 def _all_recorded(notebook: str, project: Path, run: Run) -> None:
-    """Raise `FindingsError` where a finding's measure needs a number that the notebook does not record."""
+    """Raise `FindingsError` if a finding needs a number that its notebook does not record."""
     for one in declared(project):
         if one.notebook == notebook:
             try:
@@ -287,7 +288,7 @@ def _all_recorded(notebook: str, project: Path, run: Run) -> None:
 
 
 def _key(path: Path) -> str:
-    """Names what a notebook's numbers depend on: its code, the package's, and torch."""
+    """A key for everything that a notebook's numbers depend on: its code, the package's code, and torch."""
     digest = hashlib.sha256(_code(path).encode())
     package = Path(__file__).resolve().parents[1]
     for part in MEASURED_BY:
@@ -299,7 +300,7 @@ def _key(path: Path) -> str:
 
 
 def _code(path: Path) -> str:
-    """A notebook's code without its prose and outputs, and without cells tagged `aside`, which only show something."""
+    """A notebook's code. Prose, outputs and cells tagged `aside`, which only show something, are left out."""
     cells = [cell for cell in read_cells(path) if cell["cell_type"] == "code"]
     return "\n\n".join(cell["source"] for cell in cells if ASIDE not in cell.get("metadata", {}).get("tags", []))
 
@@ -309,7 +310,7 @@ def _is_outdated(entry: Mapping[str, Any], path: Path) -> bool:
 
 
 def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
-    """What is stored of a notebook's runs."""
+    """The entry of a notebook's runs in `docs/findings.json`."""
     shared = {name: value for name, value in runs[0].parameters.items() if name not in ("seed", "out")}
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -321,7 +322,7 @@ def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
 
 
 def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
-    """Store the numbers, and beside them the verdicts for whoever reads the file."""
+    """Write the numbers to the file, and the verdicts for people who read it."""
     verdicts = {}
     for one in declared(project):
         judged = _judged(one, notebooks.get(one.notebook, {}))
@@ -339,7 +340,7 @@ def _write(project: Path, notebooks: Mapping[str, Any]) -> None:
 
 
 def _judged(one: Declared, entry: Mapping[str, Any]) -> Finding:
-    """A finding with its measure computed for every stored seed; unmeasured where a number is not there."""
+    """A finding with its measure for every stored seed; without measurements if a number is missing."""
     runs = entry.get("runs", [])
     try:
         values = {run["seed"]: inequality.evaluate(one.measure, run["results"]) for run in runs}
@@ -360,7 +361,7 @@ def _span(seeds: Mapping[int, float]) -> str:
 
 
 def _no_markup(text: str) -> str:
-    """Names with underscores and comparison signs as they are, in Markdown."""
+    """Text for Markdown in which underscores and comparison signs are only signs."""
     return "".join(f"\\{mark}" if mark in "_*<>~" else mark for mark in text)
 
 

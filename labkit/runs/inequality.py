@@ -1,25 +1,17 @@
-"""A finding as arithmetic: a measure over recorded numbers, compared with a value, over several seeds.
+"""Findings as arithmetic: a measure of recorded numbers, compared with a value, over several seeds.
 
-The measure is read with `ast` and only sums, products, `abs`, `min` and `max` of names and numbers are computed.
+A measure holds sums, products, quotients, `abs`, `min` and `max` of names and numbers, and nothing else.
 """
 
-import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from statistics import mean, stdev
 from typing import Any
 
-ARITHMETIC: dict[type, Callable[..., float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-FUNCTIONS: dict[str, Callable[..., float]] = {"abs": abs, "min": min, "max": max}
+from labkit import arithmetic
+from labkit.names import meant_or_all
+
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -35,34 +27,42 @@ class MeasureError(ValueError):
     """A measure that cannot be computed; the message says which part."""
 
 
-def names(measure: str) -> set[str]:
-    """The recorded numbers that a measure is computed from. Raises `MeasureError` for what it may not hold."""
-    tree = _parse(measure)
-    functions = {
-        node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - functions
-    _compute(tree.body, dict.fromkeys(found, 1.0), forgiving=True)
-    return found
+GRAMMAR = arithmetic.Grammar(
+    MeasureError,
+    "+ - * /, abs, min, max",
+    functions={"abs": abs, "min": min, "max": max},
+    single=frozenset({"abs"}),
+)
+
+
+def names(measure: str) -> frozenset[str]:
+    """The names of the recorded numbers in a measure. Raises `MeasureError` for anything but arithmetic."""
+    tree = arithmetic.parse(measure, GRAMMAR)
+    arithmetic.check(tree, GRAMMAR)
+    return arithmetic.names(tree)
 
 
 def evaluate(measure: str, numbers: Mapping[str, Any]) -> float:
-    """The measure's value over recorded numbers; a recorded "not a number" (None) makes it NaN.
+    """The measure's value for recorded numbers. A recorded "not a number" (None) makes it NaN.
 
-    Raises `MeasureError` for a name that was not recorded, naming the nearest, and for a division by zero.
+    Raises `MeasureError` for a name that was not recorded, with the nearest one, and for a division by zero.
     """
-    return float(_compute(_parse(measure).body, numbers))
+    wanted = names(measure)
+    if missing := sorted(wanted - set(numbers)):
+        raise MeasureError(f"{missing[0]!r} was not recorded{meant_or_all(missing[0], numbers)}")
+    known = {name: math.nan if numbers[name] is None else float(numbers[name]) for name in wanted}
+    return arithmetic.compute(arithmetic.parse(measure, GRAMMAR), known, GRAMMAR)
 
 
 def holds(
     values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
 ) -> bool:
-    """Whether the inequality holds for the values of all seeds, by its rule. Nothing holds for a NaN.
+    """Whether the inequality holds for the seeds' values by its rule. It does not hold if a value is NaN.
 
-    `~` says that the measure is `value`, give or take `margin`: it holds where the mean and 3 standard errors to both
-    sides lie within. (That a mean lies near a value shows nothing by itself: the noisier, the easier.)
-    `trials`: the values are shares of this many tries in all, so that the standard error is that of `value` itself
-    (of guessing, say) and need not be estimated from a few seeds.
+    `~` says that the measure is `value`, give or take `margin`. It holds if the mean, with 3 standard errors on both
+    sides, lies within the margin. (A mean near the value is not enough: noisy values reach that easily.)
+    `trials`: the values are shares of this many tries in all. Then the standard error follows from `value` (that of
+    guessing, for example), and is not estimated from a few seeds.
     """
     if not values or any(math.isnan(one) for one in values):
         return False
@@ -77,8 +77,11 @@ def holds(
 def leans(
     values: Sequence[float], op: str, value: float, rule: str, *, margin: float = 0.0, trials: float | None = None
 ) -> bool:
-    """Whether the numbers leave it open, where it does not hold: the mean alone obeys an inequality that is judged by its
-    standard error, or some of what lies within 3 standard errors of the mean is within the margin of `~`."""
+    """Whether an inequality that does not hold is still open, as the seeds differ too much.
+
+    With the rule of 3 standard errors, it is open if the mean itself obeys the inequality. For `~` it is open if a part of
+    the 3 standard errors around the mean is within the margin.
+    """
     if not values or any(math.isnan(one) for one in values) or rule != MEAN_3SE:
         return False
     if op != NEAR:
@@ -88,47 +91,11 @@ def leans(
 
 
 def _span(values: Sequence[float], value: float, trials: float | None) -> tuple[float, float]:
-    """The mean, 3 standard errors to both sides."""
+    """The mean minus and plus 3 standard errors."""
     error = standard_error(values) if trials is None else math.sqrt(value * (1 - value) / trials)
     return mean(values) - 3 * error, mean(values) + 3 * error
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean over seeds; infinite for a single seed, which says nothing about others."""
+    """The standard error of the mean over seeds. For a single seed it is infinite."""
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-
-
-def _parse(measure: str) -> ast.Expression:
-    try:
-        return ast.parse(measure, mode="eval")
-    except SyntaxError:
-        raise MeasureError(f"{measure!r} is not an expression") from None
-
-
-def _compute(node: ast.expr, numbers: Mapping[str, Any], *, forgiving: bool = False) -> float:
-    def part(one: ast.expr) -> float:
-        return _compute(one, numbers, forgiving=forgiving)
-
-    match node:
-        case ast.Constant(value=bool() | int() | float() as value):
-            return value
-        case ast.Name(id=name):
-            if name not in numbers:
-                near = get_close_matches(name, numbers, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"recorded were {', '.join(numbers) or 'none'}"
-                raise MeasureError(f"{name!r} was not recorded; {hint}")
-            return math.nan if numbers[name] is None else float(numbers[name])
-        case ast.UnaryOp(op=op, operand=operand) if type(op) in ARITHMETIC:
-            return ARITHMETIC[type(op)](part(operand))
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-            try:
-                return ARITHMETIC[type(op)](part(left), part(right))
-            except ZeroDivisionError:
-                if forgiving:
-                    return 1.0
-                raise MeasureError(f"{ast.unparse(node)} divides by zero") from None
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
-            name in FUNCTIONS and args and (len(args) == 1) == (name == "abs")
-        ):
-            return FUNCTIONS[name](*map(part, args))
-    raise MeasureError(f"{ast.unparse(node)!r} may not stand in a measure: only numbers, names, + - * /, abs, min, max")

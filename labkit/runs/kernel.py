@@ -1,11 +1,11 @@
-"""Which kernel a notebook runs on: this interpreter, whatever the notebook was saved with, unless one is named."""
+"""The kernel for a notebook: this interpreter, unless the user names another kernel."""
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from labkit.names import meant_or_all
 from labkit.runs.notebook import NotebookError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ USUAL = "python3"  # the name that Jupyter gives the kernel of its own interpret
 
 @dataclass(frozen=True)
 class Kernel:
-    """The kernel to start, and what the reader of its notebook should know; empty if nothing."""
+    """The kernel to start, and a note for the reader of the notebook; the note may be empty."""
 
     name: str
     spec: "KernelSpec"
@@ -24,9 +24,9 @@ class Kernel:
 
 
 def choose_kernel(metadata: Mapping[str, Any], notebook: str, name: str | None = None) -> Kernel:
-    """The kernel of this name, or else of this interpreter. `metadata` is the notebook's own, `notebook` its name.
+    """The kernel with this name; without a name, this interpreter's. `metadata` and the name `notebook` are the notebook's.
 
-    Raises `NotebookError` for a name that is not installed (naming the nearest) and for another language than Python.
+    Raises `NotebookError` for a kernel that is not installed, with the nearest name, and for a language other than Python.
     """
     if name:
         return Kernel(name, _installed(name))
@@ -36,7 +36,7 @@ def choose_kernel(metadata: Mapping[str, Any], notebook: str, name: str | None =
     saved, language = _saved(metadata)
     if language and language.lower() not in ("python", "ipython"):
         raise NotebookError(f"{notebook} is written in {language}; labkit runs Python")
-    spec = KernelSpec(**get_kernel_dict())  # what Jupyter calls python3 may be another interpreter, without labkit
+    spec = KernelSpec(**get_kernel_dict())  # Jupyter's python3 may be another interpreter, without labkit
     if saved == USUAL:
         return Kernel(USUAL, spec)
     how = f"with the kernel {saved!r}" if saved else "without a kernel"
@@ -45,7 +45,7 @@ def choose_kernel(metadata: Mapping[str, Any], notebook: str, name: str | None =
 
 
 def _saved(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """The names of kernel and language that a notebook was saved with; empty where it does not say."""
+    """The names of the kernel and the language that a notebook was saved with; empty if it has none."""
     parts = [metadata.get(key) for key in ("kernelspec", "language_info")]
     spec, about = (part if isinstance(part, dict) else {} for part in parts)
     return str(spec.get("name") or ""), str(about.get("name") or spec.get("language") or "")
@@ -59,9 +59,7 @@ def _installed(name: str) -> "KernelSpec":
         spec = manager.get_kernel_spec(name)
     except (NoSuchKernel, ValueError):
         known = [*manager.find_kernel_specs()]
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise NotebookError(f"there is no kernel {name!r}; {hint}") from None
+        raise NotebookError(f"there is no kernel {name!r}{meant_or_all(name, known)}") from None
     if spec.language.lower() != "python":
-        raise NotebookError(f"the kernel {name!r} is of {spec.language}; labkit runs Python")
+        raise NotebookError(f"the kernel {name!r} runs {spec.language}; labkit runs Python")
     return spec

@@ -1,21 +1,21 @@
-"""What parameters that notebooks share mean, looked at before a kernel starts: a device, a dataset, a file, a size.
+"""Check parameters that several notebooks share before a kernel starts: devices, datasets, files, sizes.
 
-A notebook finds such a mistake too, but only in the cell that uses the value, perhaps after minutes of work.
+The notebook would find such a mistake too, but only in the cell that uses the value, perhaps after minutes.
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
+from labkit.names import did_you_mean, meant_or_all
 from labkit.runs.notebook import NotebookError
 
 
 def check_meaning(given: Mapping[str, Any]) -> None:
-    """Look at the given values of shared parameters; an empty text always stands for a default.
+    """Check the given values of shared parameters. An empty text stands for the default, and is not checked.
 
-    Raises `NotebookError` for a device that is not here, a dataset or model that nobody knows (naming the nearest),
-    for a folder or file that does not exist, and for a number of nothing.
+    Raises `NotebookError` for a missing device, an unknown dataset or model (with the nearest name), a missing folder or
+    file, and a number that is too small.
     """
     for name, check in CHECKS.items():
         value = given.get(name)
@@ -28,7 +28,7 @@ def check_meaning(given: Mapping[str, Any]) -> None:
 
 
 def _device(value: str) -> None:
-    if value not in ("auto", "cpu"):  # always there; the rest is torch's to say, which takes seconds to load
+    if value not in ("auto", "cpu"):  # always there; for the others torch is asked, which takes seconds to load
         from labkit.training.device import pick_device
 
         pick_device(value)
@@ -38,9 +38,7 @@ def _dataset(value: str) -> None:
     from labkit.data.datasets import KINDS
 
     if value not in KINDS:
-        near = get_close_matches(value, KINDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}"
-        raise ValueError(f"there is no dataset {value!r}; {hint}")
+        raise ValueError(f"there is no dataset {value!r}{meant_or_all(value, KINDS)}")
 
 
 def _model(value: str) -> None:
@@ -56,16 +54,14 @@ def _protocol(value: str) -> None:
 
 
 def _pretrained(value: str) -> None:
-    if (
-        value != "shapes"
-    ):  # the network that learns here; the others' names are torchvision's, which takes seconds to load
+    # "shapes" is the network that learns here. The other names are torchvision's, which takes seconds to load.
+    if value != "shapes":
         from labkit.models.pretrained import pretrained_names
 
         names = pretrained_names()
         if value not in names:
-            near = get_close_matches(value, [*names, "shapes"], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "for example resnet18_2d or shapes"
-            raise ValueError(f"there is no 2D network {value!r}; {hint}")
+            hint = did_you_mean(value, [*names, "shapes"])
+            raise ValueError(f"there is no 2D network {value!r}{hint} Examples are resnet18_2d and shapes")
 
 
 def _folder(value: str) -> None:
@@ -82,13 +78,13 @@ def _validation(value: str) -> None:
     from labkit.data.splits import Validation
 
     if value not in get_args(Validation):
-        raise ValueError(f"there is no way to validate {value!r}; choose from {', '.join(get_args(Validation))}")
+        raise ValueError(f"there is no way to validate {value!r}{meant_or_all(value, get_args(Validation))}")
 
 
 def _precision(value: str) -> None:
     choices = ("auto", "fp32", "bf16")  # as in training.device, which loads torch
     if value not in choices:
-        raise ValueError(f"there is no precision {value!r}; choose from {', '.join(choices)}")
+        raise ValueError(f"there is no precision {value!r}{meant_or_all(value, choices)}")
 
 
 def _shares(value: str) -> None:
@@ -96,7 +92,7 @@ def _shares(value: str) -> None:
         try:
             share = float(part)
         except ValueError:
-            raise ValueError(f"{part.strip()!r} is no number; write shares like '0.1, 0.5, 1'") from None
+            raise ValueError(f"{part.strip()!r} is not a number; write shares like '0.1, 0.5, 1'") from None
         if not 0 < share <= 1:
             raise ValueError(f"a share lies above 0 and is at most 1, not {share}")
 

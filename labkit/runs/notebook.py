@@ -1,4 +1,4 @@
-"""A notebook before it runs: where it is, which parameters its own typed cell declares, whether the given ones fit.
+"""A notebook before it runs: find it, read the parameters that it declares, check the given values.
 
 The `parameters` cell is read with `ast`, never executed, so that a wrong parameter is named before anything starts.
 """
@@ -9,10 +9,10 @@ import json
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from labkit.names import did_you_mean, meant_or_all
 from labkit.records import read_mapping
 from labkit.runs.annotation import NOTHING, SCALARS, Reads, read_type, type_of
 from labkit.runs.project import course_folder
@@ -22,23 +22,23 @@ TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 class NotebookError(ValueError):
-    """Something about a notebook or its parameters is wrong; the message says what and what would be right."""
+    """A notebook or its parameters are wrong. The message says what is wrong, and what would be right."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell: `name: type = default  # help`. It can be set where its type is plain."""
+    """One line of the parameters cell: `name: type = default  # help`. A parameter with a plain type can be set."""
 
     name: str
-    type: str  # as written, or the default's own type where nothing is written
-    default: Any  # of a computed one the expression, as text
+    type: str  # as written; without an annotation, the type of the default
+    default: Any  # of a computed default, the expression as text
     help: str = ""
     reads: Reads = NOTHING
     plain: bool = True  # False: the default is computed
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values of a Literal; none of another type."""
+        """The choices of a Literal; empty for other types."""
         return self.reads.choices
 
     @property
@@ -48,9 +48,9 @@ class Parameter:
 
 
 def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
-    """The notebook meant by a path, a file name, a stem or the start of one: `05` is `05_overfitting_curves.ipynb`.
+    """The notebook with this path, file name, stem or start of a stem: `05` is `05_overfitting_curves.ipynb`.
 
-    Looked for in `folder`, by default the course's `notebooks/`. Raises `NotebookError`, naming the nearest.
+    It is looked for in `folder` (default: the course's `notebooks/`). Raises `NotebookError` with the nearest name.
     """
     path = Path(name)
     if path.suffix == ".ipynb" and path.is_file():
@@ -66,20 +66,19 @@ def find_notebook(name: str | Path, folder: str | Path | None = None) -> Path:
             raise NotebookError(f"{str(name)!r} could be any of {', '.join(matches)}: give more of the name")
     if not there:
         raise NotebookError(f"there is no notebook {str(name)!r}, and no notebooks in {folder}")
-    near = get_close_matches(stem, there, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
-    raise NotebookError(f"there is no notebook {str(name)!r}; {hint}")
+    # People type one word of a long name, which is less like it than a misspelt name is.
+    raise NotebookError(f"there is no notebook {str(name)!r}{meant_or_all(stem, there, cutoff=0.4)}")
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
-    """The cells of a notebook file, each with its source as one string. Raises `NotebookError` if it is not one."""
+    """The cells of a notebook file, each with its source as one string. Raises `NotebookError` for another file."""
     return [{**cell, "source": "".join(cell["source"])} for cell in read_content(path)["cells"]]
 
 
 def read_content(path: Path) -> dict[str, Any]:
-    """What a notebook file holds: `cells`, each with its type, source and metadata, and `metadata`.
+    """The content of a notebook file: `cells`, each with its type, source and metadata, and `metadata`.
 
-    A byte-order mark is left out. Raises `NotebookError` if it is no notebook.
+    A byte-order mark is removed. Raises `NotebookError` for a file that is not a notebook.
     """
     try:
         content = read_mapping(path)
@@ -88,7 +87,7 @@ def read_content(path: Path) -> dict[str, Any]:
                 raise TypeError("a cell without its type or metadata")
             "".join(cell["source"])
         if not isinstance(content.get("metadata", {}), dict):
-            raise TypeError("its metadata are no mapping")
+            raise TypeError("its metadata are not a mapping")
     except (ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {str(error).removeprefix(f'{path} ')}"
         raise NotebookError(f"{path} is not a notebook that can be read ({why})") from None
@@ -96,7 +95,7 @@ def read_content(path: Path) -> dict[str, Any]:
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
-    """The parameters a notebook declares, by name, in its order; empty if it has no cell tagged `parameters`."""
+    """The parameters that a notebook declares, by name and in order; empty without a cell tagged `parameters`."""
     tagged = [cell for cell in read_cells(path) if TAG in (cell.get("metadata", {}).get("tags") or ())]
     if not tagged:
         return {}
@@ -111,22 +110,20 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
 
 
 def check_parameters(declared: Mapping[str, Parameter], given: Mapping[str, Any], notebook: str) -> dict[str, Any]:
-    """`given`, each value of its declared type; text is read as that type (`"3"` for an int, `"48,480"` for a list).
+    """The given values in their declared types. Text is read as that type (`"3"` as an int, `"48,480"` as a list).
 
-    Raises `NotebookError` for a name the notebook does not declare, naming the nearest, and for a wrong value.
+    Raises `NotebookError` for an undeclared name, with the nearest one, and for a wrong value.
     """
     checked = {}
     for name, value in given.items():
         if name not in declared:
-            near = get_close_matches(name, declared, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(declared) or 'none'}"
-            raise NotebookError(f"{notebook} has no parameter {name!r}; {hint}")
+            raise NotebookError(f"{notebook} has no parameter {name!r}{meant_or_all(name, declared)}")
         checked[name] = read_value(declared[name], value)
     return checked
 
 
 def read_value(parameter: Parameter, value: Any) -> Any:
-    """One value as the parameter's type. Raises `NotebookError` saying what the parameter takes."""
+    """The value in the parameter's type. Raises `NotebookError`, which says what values the parameter takes."""
     reads = parameter.reads
     if reads.optional and (value is None or value in ("None", "none", "null")):
         return None
@@ -140,7 +137,7 @@ def read_value(parameter: Parameter, value: Any) -> Any:
 
 
 def computed_before(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:
-    """Which parameters are computed of given ones, before these are set, so that they keep what the defaults gave."""
+    """A warning about parameters that the cell computes from the defaults of given ones; empty if there are none."""
     set_anew = {name for name, value in given.items() if not declared[name].plain or value != declared[name].default}
     stale = []
     for one in declared.values():
@@ -152,11 +149,13 @@ def computed_before(declared: Mapping[str, Parameter], given: Mapping[str, Any])
             stale.append(f"{one.name} = {one.default}")
     if not stale:
         return ""
-    return f"{'; '.join(stale)}: computed from the defaults, before what is given is set; compute it in a later cell"
+    return (
+        f"{'; '.join(stale)}: computed from the defaults, before the given values are set; compute it in a later cell"
+    )
 
 
 def split_assignments(texts: Sequence[str]) -> dict[str, str]:
-    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`, and for two of one name."""
+    """`["seed=3", "device=cpu"]` as a mapping. Raises `NotebookError` for a text without `=`, and for a name given twice."""
     pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -170,7 +169,7 @@ def split_assignments(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _parameter(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter | None:
-    """The parameter an assignment declares; None for any other statement."""
+    """The parameter that an assignment declares; None for other statements."""
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
         name, annotation, value = statement.target.id, statement.annotation, statement.value
     elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
@@ -180,7 +179,7 @@ def _parameter(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter | 
     reads = read_type(annotation) if annotation else None
     try:
         default = ast.literal_eval(value)
-        json.dumps(default)  # a set, say, is no value that a run could keep
+        json.dumps(default)  # a run cannot keep a set, for example
     except (ValueError, TypeError):
         written = ast.unparse(annotation) if annotation else "computed"
         return Parameter(name, written, ast.unparse(value), _help(statement, comments), reads or NOTHING, plain=False)
@@ -193,7 +192,7 @@ def _help(statement: ast.stmt, comments: Mapping[int, str]) -> str:
 
 
 def _without_magics(source: str) -> str:
-    """The cell as Python: what only a notebook understands (`%matplotlib inline`, `!ls`, `%%time`) as calls."""
+    """The cell as plain Python: magics (`%matplotlib inline`, `!ls`, `%%time`) become calls."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -208,13 +207,13 @@ def _without_magics(source: str) -> str:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """The comment that ends each line, by line number."""
+    """The comment at the end of each line, by line number."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
 def _from_text(kind: str, item: str, text: str) -> Any:
-    """Text as a value of `kind`; None where it cannot be."""
+    """The text as a value of `kind`; None if it cannot be read as one."""
     if kind == "str":
         return text
     if kind == "bool":
@@ -229,7 +228,7 @@ def _from_text(kind: str, item: str, text: str) -> Any:
 
 
 def _split(text: str, item: str) -> list[Any]:
-    """`"48,480"` as a list; items of undeclared type are read as numbers where they are numbers."""
+    """`"48,480"` as a list. Items without a declared type are read as numbers if possible."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if item:
         return [_from_text(item, "", part) for part in parts]
@@ -237,7 +236,7 @@ def _split(text: str, item: str) -> list[Any]:
 
 
 def _from_object(kind: str, item: str, value: Any) -> Any:
-    """A Python value as a value of `kind`; None where it cannot be. True is no int, but an int is a float."""
+    """A Python value as a value of `kind`; None if it cannot be. True does not count as an int; an int counts as a float."""
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind == "int" and isinstance(value, bool):
@@ -246,7 +245,7 @@ def _from_object(kind: str, item: str, value: Any) -> Any:
 
 
 def _of_items(value: Any, kind: str, item: str) -> Any:
-    """`value` if it is of `kind` and its items are of type `item`; a list may stand for a tuple and the other way."""
+    """`value` if it is of `kind` and its items of type `item`; else None. A list may stand for a tuple, and a tuple for a list."""
     if kind in ("list", "tuple") and isinstance(value, list | tuple):
         value = SCALARS[kind](value)
         wanted: Any = (int, float) if item == "float" else SCALARS.get(item, object)
@@ -256,16 +255,15 @@ def _of_items(value: Any, kind: str, item: str) -> Any:
 
 def _wrong(parameter: Parameter, value: Any) -> NotebookError:
     takes = f"one of {', '.join(map(repr, parameter.choices))}" if parameter.choices else parameter.type
-    near = get_close_matches(str(value), map(str, parameter.choices), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f", for example {parameter.shown}"
+    hint = did_you_mean(str(value), map(str, parameter.choices)).rstrip(".") or f", for example {parameter.shown}"
     return NotebookError(f"the parameter {parameter.name!r} takes {takes}, not {value!r}{hint}")
 
 
 def _untyped(parameter: Parameter) -> str:
-    """Why a parameter cannot be set, and what its line should say so that it can."""
+    """A message: why a parameter cannot be set, and how to change its line so that it can."""
     said = f"the parameter {parameter.name!r} starts as {parameter.shown}, which is not a plain value"
     if parameter.plain or parameter.type != "computed":
-        said = f"the parameter {parameter.name!r} is of {parameter.type}, which is no plain type"
+        said = f"the parameter {parameter.name!r} has the type {parameter.type}, which is not plain"
     optional = " | None" if parameter.reads.optional else ""
     line = f"{parameter.name}: int{optional} = {parameter.shown}"
     return f"{said}: to set it, give it one in the notebook ({', '.join(SCALARS)}), for example `{line}`"

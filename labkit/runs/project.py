@@ -1,4 +1,4 @@
-"""Where you stand decides: the nearest checkout or library upwards is read and written, the installed package only read."""
+"""The folder that labkit works in: the nearest checkout or library here or above. The installed package is only read."""
 
 import errno
 import os
@@ -7,13 +7,14 @@ from pathlib import Path
 
 PLAN = Path("notebooks") / "course.toml"
 LIBRARY = "summaries"
-NO_PAPERS = frozenset({"group", "queue", "schema"})  # folders of a library that are no papers
+NO_PAPERS = frozenset({"group", "queue", "schema"})  # folders of a library that hold no paper
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def project_folder(start: str | Path | None = None) -> Path:
-    """The folder that runs, pages and findings are written to: the nearest from `start` (default: here) upwards that is a
-    checkout (it holds `notebooks/course.toml`) or has a library (`summaries/`). Where there is none, `start`.
+    """The folder for runs, pages and findings: the nearest checkout or library at `start` (default: here) or above.
+
+    A checkout holds `notebooks/course.toml`, a library `summaries/`. Without either, it is `start` itself.
 
     Raises `PermissionError` inside the installed package.
     """
@@ -26,24 +27,24 @@ def project_folder(start: str | Path | None = None) -> Path:
 
 
 def course_folder(start: str | Path | None = None) -> Path:
-    """The folder whose `notebooks/` and `docs/` are read: the nearest checkout, or that of the installed package.
+    """The folder with `notebooks/` and `docs/`: the nearest checkout, else the installed package's.
 
-    Where neither has a course, the project's.
+    If neither has a course, it is the project's folder.
     """
     places = (*upwards(start), PACKAGE, PACKAGE.parent)
     return next((folder for folder in places if _is_checkout(folder)), None) or project_folder(start)
 
 
 def upwards(start: str | Path | None = None) -> Iterator[Path]:
-    """`start` (default: here) and the folders above it, but for the installed package's own."""
+    """`start` (default: here) and the folders above it, without those of the installed package."""
     here = Path(start or Path.cwd()).resolve()
     yield from (folder for folder in (here, *here.parents) if folder != PACKAGE)
 
 
 def has_library(folder: Path) -> bool:
-    """Whether the folder's `summaries/` is a library: with papers, a group or a queue in it, or still empty.
+    """Whether the folder's `summaries/` is a library: it has papers, a group or a queue in it, or is still empty.
 
-    Other programs call folders so too.
+    Other programs make folders with this name too.
     """
     empty = True
     try:

@@ -1,4 +1,4 @@
-"""What a number needs beside it to be trusted later: versions, hardware, and the code's commit."""
+"""The origin of a number, so that it can be trusted later: versions, hardware, and the commit of the code."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PACKAGES = ("torch", "torchvision", "av", "numpy", "pandas", "accelerate", "plot
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, labkit and what it computes with, read from the installed metadata: nothing is imported."""
+    """The versions of Python, labkit and the packages it computes with. Nothing is imported: installed metadata are read."""
     from labkit import __version__
 
     found = {"python": platform.python_version(), "labkit": __version__}
@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine: system, processor, cores this process may use, memory in GB, and the NVIDIA GPUs if any."""
+    """This machine: system, processor, cores that this process may use, memory in GB, NVIDIA GPUs."""
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -40,7 +40,7 @@ def hardware() -> dict[str, Any]:
 
 
 def code(folder: Path) -> dict[str, Any]:
-    """The commit that `folder` stands at and whether tracked files differ from it; both None outside git."""
+    """The commit of `folder`, and whether tracked files differ from it. Both are None outside git."""
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     if not commit:
         return {"commit": None, "dirty": None}
@@ -67,7 +67,7 @@ def _gpus() -> list[str]:
 
 
 def _output(*command: str) -> str:
-    """What a command prints, or nothing where it is missing, fails or takes too long."""
+    """The output of a command; empty if it is missing, fails or takes too long."""
     if shutil.which(command[0]) is None:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The numbers a notebook leaves behind: `record()` writes them, the table of runs and the findings read them."""
+"""The numbers that a notebook records: `record()` writes them, the table of runs and the findings read them."""
 
 import json
 import math
@@ -18,10 +18,9 @@ FILE = "results.json"
 def record(out: str | Path, **numbers: Any) -> "pd.DataFrame":
     """Write `numbers` to `results.json` in the folder `out`, beside those already there, and return them as a table.
 
-    A number is an int, a float or a bool, or anything with `.item()` (NumPy and torch scalars). NaN is kept as
-    "not a number" (null in the file). A name recorded again replaces the earlier value. With `out=""` nothing is
-    written and the table is still shown, so that a notebook reads the same by hand and under `labkit run`.
-    Raises `TypeError` for anything that is not one number.
+    A number is an int, a float, a bool, or a NumPy or torch scalar. NaN is kept as "not a number" (null in the file). A
+    name recorded again replaces the earlier value. With `out=""` nothing is written, but the table is still returned, so
+    that a notebook reads the same by hand and under `labkit run`. Raises `TypeError` for anything that is not one number.
     """
     import pandas as pd
 
@@ -36,7 +35,7 @@ def record(out: str | Path, **numbers: Any) -> "pd.DataFrame":
 
 
 def read_results(folder: str | Path) -> Mapping[str, Any]:
-    """The numbers recorded in a folder, by name; empty if there are none yet."""
+    """The recorded numbers of a folder, by name; empty if there are none yet."""
     return Run(Path(folder)).results
 
 
@@ -53,5 +52,5 @@ def _plain(name: str, value: Any) -> bool | int | float:
 
 
 def _or_null(value: float) -> float | None:
-    """JSON has no NaN and no infinity."""
+    """The value, or None for NaN and infinity, which JSON does not have."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Many runs of notebooks, several at once, each in a process of its own; what is done already is not repeated."""
+"""Many runs of notebooks, several at the same time, each in its own process. A finished run is not repeated."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ from labkit.runs.table import status
 
 
 class Seeds:
-    """Runs of notebooks over seeds, in `build/findings/` of the project, `jobs` at a time.
+    """Runs of notebooks with several seeds, in `build/findings/` of the project, `jobs` at the same time.
 
-    As a context manager it waits for what was submitted; an error or Ctrl-C stops the processes, and each keeps what
-    it had. `tell(notebook, seed, state)` is called when a run starts, is done, failed, or was there.
+    As a context manager it waits for the submitted runs. An error or Ctrl-C stops the processes; each run keeps its
+    results so far. `tell(notebook, seed, state)` is called when a run starts, is done, failed, or was there.
     """
 
     def __init__(self, project: Path, jobs: int, tell: Callable[[str, int, str], None]):
@@ -30,7 +30,7 @@ class Seeds:
         self._stopping = False
 
     def submit(self, notebook: Path, seed: int, key: str) -> "Future[Run]":
-        """Run a notebook with a seed, unless that was done under the same `key`. The future holds its `Run`."""
+        """Run a notebook with a seed, unless a run with the same `key` is done. The future gives its `Run`."""
         return self._pool.submit(self._run, notebook, seed, key)
 
     def __enter__(self) -> Self:
@@ -66,7 +66,7 @@ class Seeds:
         return run
 
     def _execute(self, notebook: Path, seed: int, place: Path) -> None:
-        """One run in a process of its own, with its share of the cores. Its outcome is in the folder."""
+        """One run in its own process, with its share of the cores. The result is in the folder."""
         command = [sys.executable, "-m", "labkit", "run", str(notebook), "-p", f"seed={seed}", "--folder", str(place)]
         command += ["--threads", str(self._threads), "--end-with-stdin"]
         if self._stopping:
@@ -93,7 +93,7 @@ class Seeds:
 
 
 def _kept(place: Path) -> Run | None:
-    """The run that is there; None where there is none that can be read."""
+    """The earlier run; None if there is no readable one."""
     try:
         return Run.open(place)
     except (ValueError, OSError):

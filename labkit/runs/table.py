@@ -1,4 +1,4 @@
-"""All runs of a folder as one table: what ran, how it ended, what was changed, what it found."""
+"""All runs of a folder as one table: notebook, status, changed parameters, recorded numbers."""
 
 import math
 import platform
@@ -17,7 +17,7 @@ COLUMNS = ("run", "notebook", "status", "started", "minutes", "changed", "result
 
 
 def find_runs(folder: str | Path | None = None) -> list[Run]:
-    """Every run below `folder` (default: the project's `runs/`), oldest first. Of a damaged `run.json` is warned."""
+    """All runs below `folder` (default: the project's `runs/`), the oldest first. Warns of a damaged `run.json`."""
     folder = Path(folder) if folder else project_folder() / "runs"
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; `labkit run NOTEBOOK` makes runs")
@@ -35,14 +35,14 @@ def find_runs(folder: str | Path | None = None) -> list[Run]:
 
 
 def status(run: Run) -> str:
-    """A run's status as it is now: one that says `running` but whose process is gone has `died`."""
+    """A run's present status. If it says `running` but the process is gone, the status is `died`."""
     return "died" if run.status == "running" and not _alive(run.about.get("process", {})) else run.status
 
 
 def runs_table(folder: str | Path | None = None) -> "pd.DataFrame":
     """One row per run: its name, notebook, status, start, minutes, changed parameters and recorded numbers.
 
-    `changed` and `results` hold mappings. Raises `FileNotFoundError` where there is no such folder.
+    `changed` and `results` hold mappings. Raises `FileNotFoundError` for a missing folder.
     """
     import pandas as pd
 
@@ -63,7 +63,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def results(run: Run) -> dict[str, Any]:
-    """What the run recorded; nothing, and a warning, where its file is damaged."""
+    """The numbers that a run recorded. If its file is damaged: nothing, and a warning."""
     try:
         return run.results
     except (ValueError, OSError) as error:
@@ -72,7 +72,7 @@ def results(run: Run) -> dict[str, Any]:
 
 
 def _alive(process: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote the run is still there. On another machine nobody can tell: assume it is."""
+    """Whether the run's process still exists. For a run of another machine, the answer is yes: nobody can tell."""
     import psutil
 
     if process.get("host") != platform.node():

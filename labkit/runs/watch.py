@@ -1,4 +1,4 @@
-"""A watch over the kernels of a run: one that hangs would otherwise hold its run until the time limit."""
+"""A watch that ends hung kernels. Without it, a run would wait until its time limit."""
 
 import _thread
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class StallWatch:
-    """Ends kernels of this process whose processor time stands still for `limit` seconds within one cell."""
+    """Ends the kernels of this process that use no processor time for `limit` seconds within one cell."""
 
     def __init__(self, limit: float | None):
         self.limit = limit
@@ -26,7 +26,7 @@ class StallWatch:
         self._stop.set()
 
     def moved(self) -> None:
-        """A new cell starts: count from here."""
+        """Start counting anew: a new cell begins."""
         self._since = time.monotonic()
 
     def _look(self) -> None:
@@ -45,7 +45,7 @@ class StallWatch:
 
 
 def end_with_stdin() -> None:
-    """From now on this process stops, as by Ctrl-C, when its standard input ends: when who started it is gone."""
+    """Stop this process, as by Ctrl-C, when its standard input ends: the process that started it is gone then."""
 
     def wait() -> None:
         while sys.stdin.buffer.read(1024):
@@ -70,7 +70,7 @@ def _kernels() -> list[Any]:
 
 
 def _processor_time(process: Any) -> float:
-    """Seconds of processor time of a process and its children (data loading workers, say)."""
+    """Seconds of processor time of a process and its children, such as data loading workers."""
     import psutil
 
     total = 0.0

@@ -14,6 +14,7 @@ from labkit.counting import counted
 from labkit.data.transforms import TrainTransform
 from labkit.models.head import head_layers, new_head
 from labkit.models.weights import nan_tensors, unwrapped
+from labkit.names import meant_or_all
 from labkit.training.batches import ClipDataset
 from labkit.training.device import input_dims
 from labkit.training.protocol import Protocol
@@ -198,6 +199,6 @@ def fit_batch(batch_size: int, clips: int) -> int:
 def check_evaluation(dataset: Any, level: str) -> None:
     """Check that the clips suit the level: a video needs windows or evenly spaced clips, not one random crop."""
     if level not in ("clip", "video"):
-        raise ValueError(f"unknown level {level!r}: choose from clip, video")
+        raise ValueError(f"unknown level {level!r}{meant_or_all(level, ('clip', 'video'))}")
     if level == "video" and getattr(dataset, "sampling", "windows") == "random":
         raise ValueError('video level wants all of each video: evaluate(model, dataset.with_sampling("windows"))')

@@ -4,7 +4,6 @@ import os
 import platform
 import warnings
 from contextlib import AbstractContextManager, nullcontext
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,6 +14,7 @@ from torch import nn
 
 from labkit.counting import counted
 from labkit.models.weights import unwrapped
+from labkit.names import did_you_mean, meant_or_all
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -40,15 +40,13 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         return torch.device("cuda", _own_gpu(len(available) - 1))
     if str(name) == "auto":
         return torch.device(available[0])
-    here = f"this machine has {', '.join(available)}"
+    here = f"This machine has {', '.join(available)}"
     kind, _, index = str(name).partition(":")
     known = ("auto", "cpu", "cuda", "mps")
     if kind not in known or (index and not index.isdigit()):
-        close = get_close_matches(kind, known, n=1)
-        nearest = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"unknown device {str(name)!r}: {nearest}{here}")
+        raise ValueError(f"unknown device {str(name)!r}{did_you_mean(kind, known)} {here}")
     if not any(each == str(name) or (each.startswith(kind) and not index) for each in available):
-        raise RuntimeError(f"no {kind.upper()} device{f' number {index}' if index else ''}: {here}")
+        raise RuntimeError(f"no {kind.upper()} device{f' number {index}' if index else ''}. {here}")
     return torch.device(str(name))
 
 
@@ -70,7 +68,7 @@ def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32"
     such a CPU is used, with a warning.
     """
     if precision not in get_args(Precision):
-        raise ValueError(f"unknown precision {precision!r}: choose from {', '.join(get_args(Precision))}")
+        raise ValueError(f"unknown precision {precision!r}{meant_or_all(precision, get_args(Precision))}")
     gains = gains_from_bf16(device)
     if precision == "bf16" and device.type == "cpu" and not gains:
         # Seen with torch 2.15 on a CPU with AVX-512 bf16: NaN, and crashes in the backward pass of small clips.

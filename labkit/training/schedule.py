@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import (
     SequentialLR,
 )
 
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 
 ScheduleName = Literal["plateau", "onecycle", "constant", "cosine", "warmup", "steps"]
 WARM = 0.05  # share of the updates in which the rate rises
@@ -89,7 +89,7 @@ def _warm_then_cosine(optimiser: Optimizer, updates: int) -> LRScheduler:
 def find_schedule(name: str) -> Schedule:
     """A row of `SCHEDULES`. Raises `ValueError`, naming the nearest, for an unknown name."""
     if name not in SCHEDULES:
-        raise ValueError(f"unknown schedule {name!r}{did_you_mean(name, SCHEDULES)} There are {', '.join(SCHEDULES)}")
+        raise ValueError(f"unknown schedule {name!r}{meant_or_all(name, SCHEDULES)}")
     return SCHEDULES[name]
 
 

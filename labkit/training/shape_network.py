@@ -1,7 +1,7 @@
-"""A 2D network that has learnt to name shapes in single frames of the embedded dataset: what one inflates offline.
+"""A 2D network that names shapes in single frames of the embedded dataset, for inflation without a download.
 
-It stands in where no ImageNet weights can be had. It trains in under a minute on a CPU, and is kept: the same
-settings, data and code give the kept network at once.
+It takes the place of ImageNet weights on a machine that is offline. It trains in under a minute on a CPU, and its
+weights are kept: the same settings, data and code (its own and all that it imports) give them at once.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-import labkit
 from labkit.cache import cache_folder
 from labkit.clip import ClipSpec
+from labkit.closure import digest_of_code
 from labkit.data import motion
 from labkit.data.datasets import VideoDataset, open_dataset
 from labkit.data.motion_labels import relabel
@@ -26,31 +26,16 @@ from labkit.training.loop import fit
 IMAGE = motion.CLIP.but(frames=1)  # one frame of a clip
 EPOCHS, BATCH, RATE = 6, 64, 0.1
 
-# The code that decides what the network learns: with other code, it is trained anew.
-DECISIVE = (
-    *("models/resnet.py", "models/blocks.py", "models/convolutions.py"),
-    *("data/glyphs.py", "data/motion.py", "data/transforms.py", "data/clips.py"),
-    *(
-        "training/loop.py",
-        "training/update.py",
-        "training/measuring.py",
-        "training/batches.py",
-        "training/schedule.py",
-        "training/shape_network.py",
-        "data/motion_labels.py",
-    ),
-)
-
 
 class ShapeNetwork(NamedTuple):
-    """What `shape_network` gives."""
+    """The result of `shape_network`."""
 
     network: nn.Module  # in evaluation mode, on the CPU
-    clip: ClipSpec  # how it wants its images
+    clip: ClipSpec  # the images that it reads
     categories: tuple[str, ...]
     accuracy: float  # share in 0-1 of test frames named right (clip level, one frame of each video)
     path: Path  # where the weights are kept
-    trained: bool  # now; False if it was found kept
+    trained: bool  # whether it was trained now; False if its weights were kept
 
 
 def shape_network(
@@ -74,7 +59,7 @@ def shape_network(
         torch.manual_seed(seed)
         network = create_model(model, width=width, num_classes=len(motion.SHAPES), clip=IMAGE)
     train = _frames("train", root, seed, progress)
-    path = cache_folder("shapes") / f"{model}-{_key(settings, train)}.safetensors"
+    path = cache_folder("shapes") / f"{model}-{_key(settings, network, train)}.safetensors"
     accuracy = _kept_accuracy(network, path)
     trained = accuracy is None
     if accuracy is None:
@@ -95,7 +80,7 @@ def _frames(subset: Any, root: str | Path, seed: int, progress: bool, **options:
 
 
 def _kept_accuracy(network: nn.Module, path: Path) -> float | None:
-    """Load the kept weights and say how good they are; None if there are none, or the file is damaged."""
+    """Load the kept weights and return their accuracy; None if there are none, or the file is damaged."""
     if not path.is_file():
         return None
     try:
@@ -104,12 +89,11 @@ def _kept_accuracy(network: nn.Module, path: Path) -> float | None:
         return None  # trained anew, and written over
 
 
-def _key(settings: Mapping[str, Any], train: VideoDataset) -> str:
+def _key(settings: Mapping[str, Any], network: nn.Module, train: VideoDataset) -> str:
     """A short hash of everything that decides the weights."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    package = Path(labkit.__file__).parent
-    for name in DECISIVE:
-        digest.update((package / name).read_bytes())
+    # The zoo names the module of a network by a string.
+    digest.update(digest_of_code(__name__, type(network).__module__).encode())
     table = train.table
     digest.update(json.dumps([table["video"].tolist(), table["label"].tolist()]).encode())
     # The folder's own settings decide the pixels: seed, size, noise.

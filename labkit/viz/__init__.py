@@ -1,5 +1,5 @@
-"""Figures. Records, tensors and modules go in, plotly figures come out; nothing here trains or reads a dataset.
+"""Figures. Records, tensors and modules go in, plotly figures come out. Nothing here trains or reads a dataset.
 
-`theme` is the look, `curves` shows training, `predictions` what a network answers, `player` frames of a clip,
-`architecture` what a network costs, `kernels` its weights, `survey` a library of papers, and `explorer` puts a control on any of them.
+`theme` is the look. `curves` shows training, `predictions` a network's answers, `player` the frames of a clip,
+`architecture` a network's costs, `kernels` its weights, `survey` a library of papers. `explorer` adds controls to a figure.
 """

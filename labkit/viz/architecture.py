@@ -1,4 +1,4 @@
-"""What a network costs, layer by layer. Reads the table of `labkit.models.profile`."""
+"""The costs of a network, layer by layer, from the table of `labkit.models.profile`."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
 
     `table` has the columns `name`, `parameters` and `macs`, one row per layer.
 
-    Raises `ValueError` where a column is missing.
+    Raises `ValueError` for a missing column.
     """
     missing = [column for column in ("name", "parameters", macs) if column not in table.columns]
     if missing:
@@ -33,7 +33,8 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
             row=1,
             col=column,
         )
-        fig.update_xaxes(title=label, tickformat="~s", row=1, col=column)  # 60k, 33M, 8G: layers and networks alike
+        # 60k, 33M, 8G: layers and networks alike; few, so that they stand upright on a phone
+        fig.update_xaxes(title=label, tickformat="~s", nticks=4, tickangle=0, row=1, col=column)
     fig.update_yaxes(autorange="reversed", dtick=1)
     dear = table[table[macs] == table[macs].max()]
     share = f"{100 * table[macs].max() / table[macs].sum():.0f} %"

@@ -1,4 +1,4 @@
-"""Training seen over time and over the size of the training set. Reads `History` records and plain tables."""
+"""Training over time, and over the size of the training set. Reads `History` records and plain tables."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.counting import counted
+from labkit.names import meant_or_all
 from labkit.records import History
 from labkit.viz.theme import GREY, Look, described, figure, look_of, plain
 
@@ -27,10 +28,10 @@ def training_curves(
     spread: Spread = "range",
     best: bool = True,
 ) -> go.Figure:
-    """Training and validation over the epochs, the gap between them shaded and measured, the best epoch marked.
+    """Training and validation over the epochs, with the gap between them shaded, and the best epoch marked.
 
-    Both are drawn as they were measured, in evaluation mode, at the epochs that did. A history without validation has
-    only what was counted while the weights changed: its line says so.
+    Both are measured in evaluation mode; epochs without a measurement have no point. A history without validation has only
+    the numbers counted while the weights changed; its line says so.
 
     Several histories (or one with several run names) are drawn as their mean with a band: `spread="range"` from the
     lowest to the highest run, `"sd"` one standard deviation to both sides. Accuracies are shown in percent.
@@ -38,7 +39,7 @@ def training_curves(
     Raises `ValueError` for a history without rows and for an unknown `metric`.
     """
     if metric not in AXES:
-        raise ValueError(f"no such metric: {metric!r}; there are {', '.join(AXES)}")
+        raise ValueError(f"no such metric: {metric!r}{meant_or_all(metric, AXES)}")
     table, names = _one_table(history), {split: split for split in SPLITS}
     trains = table["split"] == "train"
     if table.loc[trains, metric].isna().all() and f"live_{metric}" in table:
@@ -64,11 +65,11 @@ def training_curves(
 def lag_curves(
     running: History, fresh: History, metric: Literal["top1", "loss"] = "top1", *, title: str | None = None
 ) -> go.Figure:
-    """One training, its training clips judged in three ways: what a batch norm's running statistics do to a measurement.
+    """One training, measured on its training clips in three ways: the effect of batch norm's running statistics.
 
     `running` and `fresh` are the histories of the same training (same seed and settings), measured with
     `fit(..., statistics="running")` and `"fresh"`; the third line was counted while the weights changed. A loss is drawn
-    on a log axis. Raises `ValueError` where the two are not of the same training.
+    on a log axis. Raises `ValueError` if the two are of different trainings.
     """
     tables = [h.table[(h.table["split"] == "train") & h.table[metric].notna()] for h in (running, fresh)]
     if not tables[0]["live_loss"].reset_index(drop=True).equals(tables[1]["live_loss"].reset_index(drop=True)):
@@ -99,9 +100,9 @@ def gap_curve(
     """The gap (training minus validation top-1, in points) against the number of training clips, on a log axis.
 
     `table` has one row per run: `clips` (size of the training set), `seed`, `train` and `val` (top-1 as shares in
-    0-1), and, where there is more than one line to draw, `series` (its name: a control, say). Bands are over seeds.
+    0-1), and for several lines `series`, the name of each. Bands are over seeds.
 
-    Raises `ValueError` where a column is missing or there are no rows.
+    Raises `ValueError` for a missing column, and for a table without rows.
     """
     missing = [name for name in GAP_COLUMNS if name not in table.columns]
     if missing or table.empty:
@@ -136,7 +137,7 @@ def _one_table(history: History | Sequence[History]) -> pd.DataFrame:
 
 
 def _mean_and_band(rows: pd.DataFrame, by: str, *, values: pd.Series, spread: Spread) -> pd.DataFrame:
-    """One row per value of `by`: `mean`, `low`, `high` over the runs, and how many there were."""
+    """One row per value of `by`: `mean`, `low` and `high` over the runs, and the number of runs."""
     groups = values.groupby(rows[by])
     line = pd.DataFrame({"mean": groups.mean(), "low": groups.min(), "high": groups.max(), "runs": groups.size()})
     if spread == "sd":

@@ -1,12 +1,11 @@
-"""One control, two twins: ipywidgets where a kernel answers, a plotly slider and menu where none does.
+"""Figures with controls, in two versions: ipywidgets with a kernel, plotly's slider and menu without one.
 
     Explorer(draw, slider={"epoch": range(1, 21)}, menu={"clips": [64, 512]})
 
-`draw(epoch=..., clips=...)` makes the figure of one choice. All choices are drawn once, when the explorer is made; so
-`draw` must be cheap (compute before, draw here), an error in it stops the cell at once, and moving a control costs
-nothing. The live twin shows those figures, and its controls keep the keys pressed on them. The static twin is one of
-them with a plotly slider whose steps say what changes: it needs no kernel and no network, and is what a saved notebook
-or a built page shows.
+`draw(epoch=..., clips=...)` makes the figure of one choice. All figures are drawn when the explorer is made. So `draw`
+must be quick (compute before), an error in it stops the cell at once, and moving a control costs nothing. The live
+version shows these figures; keys pressed on its controls stay there. The static version is one figure with plotly's
+controls, whose steps hold the changes. It needs no kernel and no network: saved notebooks and built pages show it.
 """
 
 import base64
@@ -19,14 +18,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.names import meant_or_all
 from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
 MENU, SLIDER, UNDER_AXIS = 44, 84, 48  # pixels a menu and a slider take, and from the axes to the first slider
-FIXED = ("template", "height", "margin")  # the static twin takes the largest for all
-MARK = "explorer"  # in the static twin's `meta`
+FIXED = ("template", "height", "margin")  # the static version takes the largest for all
+MARK = "explorer"  # in the static version's `meta`
 LISTS = ("annotations", "shapes", "images")  # parts of a layout that are emptied, not unset
 
 Choice = tuple[int, ...]  # for each control, the number of the value chosen
@@ -36,15 +36,15 @@ class Explorer:
     """A figure with controls: `draw(**values)` for every value of every slider and menu.
 
     `slider` and `menu` map an argument of `draw` to the values it may take; values are shown by `str`.
-    `labels` maps arguments to what stands beside the control (with the unit), `start` to the first value.
-    `live` shows the ipywidgets; None: where the kernel was started by Jupyter Server, VS Code or Colab.
+    `labels` maps arguments to the text beside the control (with the unit), `start` to the first value.
+    `live` shows the ipywidgets. None: only if Jupyter Server, VS Code or Colab started the kernel.
 
-    `values` and `figure` are what is shown now; `set(**values)` moves the controls from code.
+    `values` and `figure` are the present ones; `set(**values)` moves the controls from code.
 
-    Every figure must have the same traces, with other data. Menus come before sliders: in a saved notebook without a
-    kernel, choosing from one sets those that follow back to their start.
+    All figures must have the same traces, with different data. Menus come before sliders: in a saved notebook without a
+    kernel, a choice in one control sets the controls after it back to their start.
 
-    Raises `ValueError` for no or too many values, figures of different traces, and where `draw` fails, naming the values.
+    Raises `ValueError` for no values or too many, for figures with different traces, and if `draw` fails, with the values.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Explorer:
         return self._figures[self._chosen]
 
     def set(self, **values: Any) -> go.Figure:
-        """Move controls to these values, as a hand would; the others stay. Returns the figure then shown.
+        """Move controls to these values, as by hand; the others stay. Returns the new figure.
 
-        Raises `ValueError` for a control or a value that is not there.
+        Raises `ValueError` for an unknown control or value.
         """
         _check_options(self._options, values)
         choice = [
@@ -98,7 +98,7 @@ class Explorer:
                 control.value = index
         return self.figure
 
-    # The live twin
+    # The live version
 
     @property
     def widget(self) -> Any:
@@ -109,7 +109,7 @@ class Explorer:
 
     @property
     def controls(self) -> tuple[Any, ...]:
-        """The ipywidgets controls, menus first; each one's `value` is the number of the value it shows."""
+        """The ipywidgets controls, menus first. The `value` of each is the number of the shown value."""
         return tuple(self.widget.children[0].children)
 
     def _build_widget(self) -> Any:
@@ -126,7 +126,7 @@ class Explorer:
                 layout={"width": "max-content" if name in self._menus else "min(36em, 95%)"},
             )
             controls.append(control)
-        # The output is set, not printed into: no flicker, and it works where nobody answers the kernel.
+        # The output is set instead of printed into: it does not flicker, and needs no answer from the front end.
         screen = ipywidgets.Output(outputs=self._screen())
 
         def show(_: Any) -> None:
@@ -142,7 +142,7 @@ class Explorer:
         data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
         return ({"output_type": "display_data", "data": data, "metadata": {}},)
 
-    # The static twin
+    # The static version
 
     @property
     def static(self) -> go.Figure:
@@ -186,11 +186,11 @@ class Explorer:
         }
 
     def _steps(self, choice: Choice, number: int) -> list[dict[str, Any]]:
-        """What each value of one control does, when those before it stand at `choice`.
+        """The steps of one control, with the controls before it at `choice`.
 
-        Plotly's controls know nothing of each other; so each step also gives the controls that follow their new steps,
-        and sets them back to their start, where figure and title then are too. A built page keeps them where they are
-        (`labkit.course.controls`).
+        Plotly's controls know nothing of each other. So each step also gives the controls after it new steps, and sets them
+        back to their start; the figure and its title are then at the start too. On a built page the controls stay where they
+        are (`labkit.course.controls`).
         """
         name = self._names[number]
         steps = []
@@ -207,7 +207,7 @@ class Explorer:
         return steps
 
     def _changes(self, choice: Choice) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The arguments of `Plotly.update` that turn any of the figures into that of `choice`."""
+        """The arguments of `Plotly.update` that turn any figure into that of `choice`."""
         spec = _plain_spec(self._figures[choice])
         traces = [_flat(trace) for trace in spec["data"]]
         layout = _flat(spec["layout"])
@@ -262,19 +262,19 @@ def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, An
             raise ValueError(f"the control {name!r} has no values")
     for name, value in chosen.items():
         if name not in options:
-            raise ValueError(f"no such control: {name!r}; there are {', '.join(options)}")
+            raise ValueError(f"no such control: {name!r}{meant_or_all(name, options)}")
         if value not in options[name]:
             raise ValueError(f"{name} cannot be {value!r}; it can be {', '.join(map(repr, options[name]))}")
 
 
 def is_explorer(layout: Mapping[str, Any]) -> bool:
-    """Whether a stored figure's layout is that of an explorer's static twin."""
+    """Whether the layout of a stored figure is that of an explorer's static version."""
     meta = layout.get("meta")
     return isinstance(meta, Mapping) and bool(meta.get(MARK))
 
 
 def has_front_end() -> bool:
-    """Whether somebody is there who shows widgets. Under papermill nobody is, and dead controls would be saved."""
+    """Whether a front end shows widgets. Under papermill there is none, and dead controls would be saved."""
     return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
 
 
@@ -300,7 +300,7 @@ def _unpacked(value: Any) -> Any:
 
 
 def _what_varies(figures: Sequence[go.Figure]) -> tuple[list[str], list[str]]:
-    """The properties of traces, and of the layout, that are not the same in all figures."""
+    """The properties of the traces, and of the layout, that differ between the figures."""
     specs = [_plain_spec(fig) for fig in figures]
     traces = [[_flat(trace) for trace in spec["data"]] for spec in specs]
     layouts = [_flat({key: part for key, part in spec["layout"].items() if key not in FIXED}) for spec in specs]

@@ -1,4 +1,4 @@
-"""The weights of a 3D convolution, cut into time slices."""
+"""The weights of a 3D convolution, one slice for each time step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,13 +20,13 @@ def kernel_slices(
     title: str | None = None,
     limit: float | None = None,
 ) -> go.Figure:
-    """Filters of a 3D convolution, a row each, cut into their time slices from left to right.
+    """Filters of a 3D convolution, one in each row, with their time slices from left to right.
 
     `weight` is `(O, I, T, H, W)`, a tensor or an array; `filters` picks output channels (the first 8 if None);
     `channel` picks an input channel, None shows their mean. The colours span -`limit` to +`limit`
-    (the largest weight shown if None), so that 0 is the paper's colour. One heatmap trace, gaps are None.
+    (the largest weight shown if None), so that 0 has the background's colour. There is one heatmap trace; gaps are None.
 
-    Raises `ValueError` for another shape and for a filter or channel that is not there.
+    Raises `ValueError` for another shape, and for a missing filter or channel.
     """
     values = np.asarray(weight.detach().cpu() if hasattr(weight, "detach") else weight, dtype=np.float64)
     if values.ndim != 5:

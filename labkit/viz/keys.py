@@ -1,10 +1,10 @@
-"""Controls that keep their keys where a notebook listens to every key.
+"""Keep the keys of controls from JupyterLab, which listens to every key.
 
-JupyterLab takes a key pressed on a menu or slider for a command of its own: an arrow leaves the cell, `b` inserts one,
-`x` cuts the one in which the control stands. It leaves out an element that itself carries `data-lm-suppress-shortcuts`;
-on one around it the mark does not count, and ipywidgets cannot set it on a control's own elements. So a script marks
-whatever has the focus inside a marked box, as the key is pressed: it listens once for the whole page, and a control that
-is shown again, or twice, needs nothing more. Elsewhere (VS Code, Colab) the mark means nothing.
+JupyterLab takes a key pressed on a menu or slider for its own command: an arrow leaves the cell, `b` inserts a cell, `x`
+cuts the control's cell. It ignores keys on an element with `data-lm-suppress-shortcuts`. The mark does not count on an
+element around it, and ipywidgets cannot set it on a control's own elements. So a script sets it on the focused element
+inside a marked box when a key is pressed. One listener serves the whole page, also for controls shown again or twice.
+Elsewhere (VS Code, Colab) the mark has no effect.
 """
 
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 BOX = "labkit-keeps-keys"
 MARK = "data-lm-suppress-shortcuts"
 
-# On the window, to come before JupyterLab, which listens on the document. What is pressed with Ctrl or the command key
-# (save, undo) stays the notebook's. A slider that the mouse moved has no focus, its cell has: the next key would cut it.
+# The script listens on the window, to come before JupyterLab, which listens on the document. Keys with Ctrl or the
+# command key (save, undo) stay the notebook's. The mouse moves a slider without giving it the focus. The focus is on its
+# cell then, and the next key could cut the cell.
 SCRIPT = f"""(() => {{
   if (window.labkitKeepsKeys) return;
   window.labkitKeepsKeys = true;
@@ -31,9 +32,9 @@ SCRIPT = f"""(() => {{
 
 
 def keeping_keys(controls: Any) -> Any:
-    """Let the ipywidgets box `controls` keep the keys pressed on what is in it; returns the box that is to be shown beside it.
+    """Keep the keys pressed in the ipywidgets box `controls`. Returns a box with the script; show it beside `controls`.
 
-    The script is an output of a widget: those run in every notebook, trusted or not.
+    The script is an output of a widget. Such scripts run in every notebook, trusted or not.
     """
     import ipywidgets
 

@@ -1,4 +1,4 @@
-"""Where the labels of points stand, so that none lies on another."""
+"""Places for the labels of points, so that no label lies on another."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -26,7 +26,7 @@ def label_places(
     width: float = 480,
     height: float = 300,
 ) -> list[str]:
-    """A plotly `textposition` for each point: the label covers no point and no other label, as far as there is room.
+    """A plotly `textposition` for each point. Where there is room, no label covers a point or another label.
 
     `across` and `down` are the ranges of the axes, `width` and `height` the least pixels that they are drawn on.
     """

@@ -1,4 +1,4 @@
-"""The frames of a clip side by side, with or without what a network answered."""
+"""The frames of a clip side by side, with or without a network's answers."""
 
 import base64
 import io
@@ -8,17 +8,18 @@ import numpy as np
 import plotly.graph_objects as go
 
 from labkit.counting import counted
+from labkit.names import meant_or_all
 from labkit.viz.theme import BLUE, GREY, at_least, described, figure, plain, scaled, wrapped
 
 GAP = 0.06  # between frames, as a share of a frame's width
-ABOVE = 18  # pixels of the figure for what is written above each row
+ABOVE = 18  # pixels of the figure for the text above each row
 FRAME, MOST_FRAMES = 70, 12  # pixels that a frame needs to be seen, and frames of a row that are given so many
 WIDE = 900  # pixels a figure is expected to be wide; its height follows from it
 BESIDE_NAMES = 640  # pixels left of these where names of classes stand in front
 
 
 def data_uri(image: np.ndarray) -> str:
-    """A PNG of a uint8 `(H, W, 3)` or `(H, W, 4)` picture as a `data:` address, to be kept inside a figure."""
+    """A uint8 `(H, W, 3)` or `(H, W, 4)` picture as the `data:` address of a PNG, to be stored inside a figure."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -27,7 +28,7 @@ def data_uri(image: np.ndarray) -> str:
 
 
 def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False) -> np.ndarray:
-    """Frames uint8 `(T, H, W, 3)` laid out in rows of `columns`: one picture `(h, w, 4)`, see-through between them.
+    """Frames uint8 `(T, H, W, 3)` in rows of `columns`, as one picture `(h, w, 4)` with transparent gaps.
 
     `above` leaves room over every row.
     """
@@ -42,7 +43,7 @@ def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False
 
 
 def _narrowest(columns: int) -> int:
-    """Pixels of width that a row of so many frames needs."""
+    """The least width in pixels of a row with so many frames."""
     return FRAME * min(columns, MOST_FRAMES)
 
 
@@ -73,7 +74,7 @@ def frame_strip(
     `indices` are the frames' numbers in their video, written above them; `titles` replaces that by any text.
     The figure has one image trace whose source is a PNG.
 
-    Raises `ValueError` for another shape or type, or where the number of titles is not that of the frames.
+    Raises `ValueError` for another shape or type, and if there are not as many titles as frames.
     """
     clip = _checked(clip)
     above = list(titles) if titles is not None else [str(i) for i in (range(len(clip)) if indices is None else indices)]
@@ -101,16 +102,16 @@ def predicted_strip(
 ) -> go.Figure:
     """A strip of a clip's frames, uint8 `(T, H, W, 3)`, over the `top` best scores, float `(K,)` probabilities.
 
-    The true class (`label`: its number or name), if known, is marked by a tick and by its colour.
+    If the true class is known (`label`: its number or name), a tick and a colour mark it.
 
-    Raises `ValueError` where scores and classes differ in number, or the label is none of the classes.
+    Raises `ValueError` if there are not as many scores as classes, and for a label that is not among the classes.
     """
     clip, scores = _checked(clip), np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(classes),):
         raise ValueError(f"scores are {scores.shape}, but there are {len(classes)} classes")
     if isinstance(label, str):
         if label not in classes:
-            raise ValueError(f"no such class: {label!r}; there are {', '.join(classes)}")
+            raise ValueError(f"no such class: {label!r}{meant_or_all(label, classes)}")
         label = list(classes).index(label)
     best = np.argsort(-scores, kind="stable")[:top]
     true = label if label is not None and label >= 0 else None
@@ -160,7 +161,7 @@ def _checked(clip: np.ndarray) -> np.ndarray:
 
 
 def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None, wide: int = WIDE) -> int:
-    """Add the frames as one image with a line of text over each. Returns the pixels of height they want at `wide` pixels."""
+    """Add the frames as one image with a line of text above each. Returns their height in pixels at a width of `wide`."""
     picture = montage(clip, columns, above=any(above))
     _, height, width, _ = clip.shape
     rows, columns, gap, head = _grid(clip, columns, above=any(above))

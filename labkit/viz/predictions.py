@@ -1,4 +1,4 @@
-"""What a network answers, class by class: accuracies and confusions. Reads `Predictions` records."""
+"""A network's answers, class by class: accuracies and confusions. Reads `Predictions` records."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from labkit.counting import counted, named
+from labkit.names import meant_or_all
 from labkit.records import Predictions
 from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, plain
 
@@ -25,9 +26,9 @@ CELLS_WITH_TEXT = 24  # a matrix of more classes than this has no numbers in its
 def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str | None = None) -> go.Figure:
     """Top-1 accuracy of each class as a bar, with its 95 % interval (Wilson) and its number of videos.
 
-    `sort`: best class first, by name, or the class with most videos first. A class without a video has no bar.
+    `sort`: the best class first, by name, or the class with the most videos first. A class without a video has no bar.
 
-    Raises `ValueError` for an unknown `sort` and where no label is known.
+    Raises `ValueError` for an unknown `sort`, and if no label is known.
     """
     table = _sorted(predictions, sort)
     if not table["videos"].sum():
@@ -62,14 +63,14 @@ def per_class(predictions: Predictions, sort: Sort = "accuracy", *, title: str |
 def class_answers(
     predictions: Predictions, chosen: str, sort: Sort = "accuracy", *, title: str | None = None, top: int = 6
 ) -> go.Figure:
-    """Left, the accuracy of every class, the `chosen` one marked; right, the answers its videos got, most frequent first.
+    """Left, the accuracy of each class, with the `chosen` one marked; right, the answers to its videos, the most frequent first.
 
-    The right answer is marked by a tick. Orders are those of `per_class`.
+    A tick marks the right answer. `sort` is that of `per_class`.
 
-    Raises `ValueError` for a class that the predictions do not have, and as `per_class` does.
+    Raises `ValueError` for an unknown class, and as `per_class` does.
     """
     if chosen not in predictions.classes:
-        raise ValueError(f"no such class: {chosen!r}; there are {', '.join(predictions.classes)}")
+        raise ValueError(f"no such class: {chosen!r}{meant_or_all(chosen, predictions.classes)}")
     left = per_class(predictions, sort)
     names = [plain(name) for name in _sorted(predictions, sort)["name"]]
     label = predictions.classes.index(chosen)
@@ -119,12 +120,12 @@ def confusion(
 
     `order` names the classes in the order to draw them (all, or some: then rows and columns of the rest are left out).
 
-    Raises `ValueError` for a class that `order` names and the predictions do not have.
+    Raises `ValueError` for an unknown class in `order`.
     """
     names = list(predictions.classes) if order is None else list(order)
     unknown = [name for name in names if name not in predictions.classes]
     if unknown:
-        raise ValueError(f"no such class: {', '.join(map(repr, unknown))}; there are {', '.join(predictions.classes)}")
+        raise ValueError(f"no such class: {unknown[0]!r}{meant_or_all(unknown[0], predictions.classes)}")
     rows = [predictions.classes.index(name) for name in names]
     matrix = predictions.confusion()
     unit = "videos" if predictions.level == "video" else "clips"
@@ -169,7 +170,7 @@ def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _sorted(predictions: Predictions, sort: str) -> pd.DataFrame:
     if sort not in SORTS:
-        raise ValueError(f"no such order: {sort!r}; there are {', '.join(SORTS)}")
+        raise ValueError(f"no such order: {sort!r}{meant_or_all(sort, SORTS)}")
     by, ascending = SORTS[sort]
     return predictions.per_class().sort_values(by, ascending=ascending, na_position="last")
 

@@ -1,36 +1,35 @@
-"""A stopwatch with bands: buttons where a kernel answers, the same in the page's own script where none does.
+"""A stopwatch with bands, in two versions: ipywidgets with a kernel, a script in the page without one.
 
     Stopwatch({"skim": (15, 30), "close reading": (60, None)}, on_stop=lambda minutes: ...)
 
-The live twin (ipywidgets) tells the kernel when it is started and stopped. The static twin runs in the page alone: it
-needs no kernel and no network, and tells nobody.
+The live version tells the kernel when it is started and stopped. The static version runs only in the page: it needs no
+kernel and no network, and tells nobody.
 """
 
 import asyncio
 import html
 import itertools
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from labkit.counting import counted
+from labkit.bands import Bands, Step, span, step_of, steps
+from labkit.script_json import script_json
 from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
 
-Bands = Mapping[str, tuple[float, float | None]]  # name → minutes from and to; None: as long as it takes
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _NUMBERS = itertools.count(1)
 
 
 class Stopwatch:
-    """How long something takes, and which band that falls in.
+    """Measures a time, and says in which band it falls.
 
     `bands` are in minutes, in order. `on_start()` and `on_stop(minutes)` are called when it is started and stopped, by
-    hand or from code; `minutes` is the time of this run alone. `clock` gives seconds. `live` shows the ipywidgets; None:
-    where the kernel was started by Jupyter Server, VS Code or Colab.
+    hand or from code; `minutes` is the time since the last start. `clock` gives seconds. `live` shows the ipywidgets. None:
+    only if Jupyter Server, VS Code or Colab started the kernel.
 
-    Raises `ValueError` for a band that ends before it begins.
+    Raises `ValueError` if there is no band, and for a band that ends before it begins or begins within another.
     """
 
     def __init__(
@@ -42,10 +41,8 @@ class Stopwatch:
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, (start, end) in bands.items():
-            if start < 0 or (end is not None and end <= start):
-                raise ValueError(f"the band {name!r} goes from {start} to {end} minutes")
         self.bands = dict(bands)
+        self._steps = steps(self.bands)
         self._on_start, self._on_stop, self._clock = on_start, on_stop, clock
         self._live = has_front_end() if live is None else live
         self._since: float | None = None
@@ -60,11 +57,11 @@ class Stopwatch:
 
     @property
     def minutes(self) -> float:
-        """All runs together, the present one included."""
+        """The minutes of all runs together, with the present one."""
         return self._before + (self._clock() - self._since) / 60 if self._since is not None else self._before
 
     def start(self) -> None:
-        """Start it; nothing where it runs."""
+        """Start it. A running stopwatch just runs on."""
         if self._since is None:
             if self._on_start:
                 self._on_start()
@@ -73,7 +70,7 @@ class Stopwatch:
             self._tick()
 
     def stop(self) -> float:
-        """Stop it; returns the minutes of this run, 0 where it did not run."""
+        """Stop it. Returns the minutes since the last start, 0 if it did not run."""
         if self._since is None:
             return 0.0
         minutes = (self._clock() - self._since) / 60
@@ -84,18 +81,10 @@ class Stopwatch:
         return minutes
 
     def band(self, minutes: float | None = None) -> str:
-        """In words, where this many minutes (default: those shown) fall: `short of a skim`, `a skim`, `past a skim`."""
-        minutes = self.minutes if minutes is None else minutes
-        past = ""
-        for name, (start, end) in self.bands.items():
-            if minutes < start:
-                return past or f"short of a {name}"
-            if end is None or minutes <= end:
-                return f"a {name}"
-            past = f"past a {name}"
-        return past
+        """The place of these minutes (default: the shown ones) in words: `short of a skim`, `a skim`, `past a skim`."""
+        return _words(step_of(self.minutes if minutes is None else minutes, self.bands))
 
-    # The live twin
+    # The live version
 
     @property
     def widget(self) -> Any:
@@ -118,7 +107,7 @@ class Stopwatch:
             face.value = f"<b>{seconds // 60}:{seconds % 60:02}</b> {html.escape(self.band())}"
 
     def _tick(self) -> None:
-        """Move the face on while it runs, where the kernel has a loop to do so in."""
+        """Update the display while it runs, if the kernel has an event loop."""
         if self._widget is None:
             return
         try:
@@ -132,51 +121,40 @@ class Stopwatch:
             self._show()
             await asyncio.sleep(1)
 
-    # The static twin
+    # The static version
 
     def static(self) -> str:
-        """The stopwatch as HTML with a script of its own."""
+        """The stopwatch as HTML with its own script."""
         name = f"stopwatch-{next(_NUMBERS)}"
-        said = "; ".join(f"{html.escape(band)}: {_in_words(*ends)}" for band, ends in self.bands.items())
-        # "<" inside the data would let a name end the script.
-        bands = json.dumps([[band, *ends] for band, ends in self.bands.items()]).replace("<", "\\u003c")
-        script = _SCRIPT.replace("NAME", json.dumps(name)).replace("BANDS", bands)
+        said = "; ".join(f"{html.escape(band)}: {span(*ends)}" for band, ends in self.bands.items())
+        steps = script_json([[step.minutes, _words(step)] for step in self._steps])
+        script = _SCRIPT.replace("NAME", script_json(name)).replace("STEPS", steps)
         return (
             f'<div class="labkit-stopwatch" id="{name}"><button type="button" {MARK}>Start</button> '
             f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        said = "; ".join(f"{band}: {_in_words(*ends)}" for band, ends in self.bands.items())
+        said = "; ".join(f"{band}: {span(*ends)}" for band, ends in self.bands.items())
         bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"A stopwatch. {said}"}
         if self._live:
             bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return bundle
 
 
-def _in_words(start: float, end: float | None) -> str:
-    return f"{counted(start, 'minute')} or more" if end is None else f"{start:g} to {counted(end, 'minute')}"
+def _words(step: Step) -> str:
+    return f"a {step.band}" if step.side == "within" else f"{step.side} a {step.band}"
 
 
-# The same as `band` above, in the page.
 _SCRIPT = """(() => {
-  const place = document.getElementById(NAME), bands = BANDS;
+  const place = document.getElementById(NAME), steps = STEPS;
   const [button, face, said] = ["button", "b", "span"].map((part) => place.querySelector(part));
   let before = 0, since = null;
   const minutes = () => before + (since === null ? 0 : (performance.now() - since) / 60000);
-  function band(now) {
-    let past = "";
-    for (const [name, start, end] of bands) {
-      if (now < start) return past || "short of a " + name;
-      if (end === null || now <= end) return "a " + name;
-      past = "past a " + name;
-    }
-    return past;
-  }
   function show() {
     const seconds = Math.floor(minutes() * 60);
     face.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
-    said.textContent = band(minutes());
+    said.textContent = steps.filter(([from]) => from <= minutes()).pop()[1];
     button.textContent = since === null ? "Start" : "Stop";
   }
   button.addEventListener("click", () => {

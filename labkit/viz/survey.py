@@ -1,4 +1,4 @@
-"""A library of papers in figures: depth against accuracy, the best over the years, what to read next, what is unsolved.
+"""Figures of a library of papers: depth against accuracy, the best over the years, what to read next, open questions.
 
 Each takes a table of `labkit.survey`: `by_depth`, `best_by_year`, the papers and edges of `reading_graph`, the records
 of `gap_map`.
@@ -17,7 +17,7 @@ from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure
 ROUNDS = 12  # of moving papers to the middle of those they are joined to
 NAME = 64  # pixels across that a column of names needs, at least
 LONGEST_NAME = 20  # characters of a paper's name in the graph
-# A cell of the map by its state: what is said about it, its colour and its sign.
+# A cell of the map by its state: its words, its colour and its sign.
 STATES = {
     "solved": ("numbers, no open question", BLUE, "circle"),
     "disputed": ("numbers and open questions", BLUE, "diamond"),
@@ -27,9 +27,9 @@ STATES = {
 
 
 def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "top-1 accuracy (%)") -> go.Figure:
-    """Layers against accuracy, a line for each series of `by_depth`; of several datasets, a line for each of both.
+    """Layers against accuracy, with a line for each series of `by_depth`, and for each dataset if there are several.
 
-    Raises `ValueError` where the table has no rows.
+    Raises `ValueError` for a table without rows.
     """
     _need(table, ("series", "depth", "value", "model"))
     several = len(table.get("dataset", pd.Series(dtype=str)).unique()) > 1
@@ -42,7 +42,8 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
             mode="lines+markers" if len(rows) > 1 else "markers",
             name=plain(name),
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            marker={"symbol": look.marker, "size": 9, "color": look.colour},
+            # Outlined: networks of the same depth and accuracy are seen through one another.
+            marker={"symbol": f"{look.marker}-open", "size": 11, "color": look.colour, "line": {"width": 2}},
             text=[plain(model) for model in rows["model"]],
             hovertemplate="%{text}: %{y:g}<extra></extra>",
         )
@@ -60,9 +61,9 @@ def depth_curve(table: pd.DataFrame, title: str | None = None, *, unit: str = "t
 
 
 def best_over_years(table: pd.DataFrame, title: str | None = None, *, unit: str = "top-1 accuracy (%)") -> go.Figure:
-    """The best number of each dataset by year of publication: a step at every record, a grey mark for years below it.
+    """The best number of each dataset by year of publication: a step at each record, a grey mark for the other years.
 
-    `table` is that of `best_by_year`. Raises `ValueError` where it has no rows.
+    `table` is that of `best_by_year`. Raises `ValueError` for a table without rows.
     """
     _need(table, ("dataset", "year", "value", "model", "record"))
     fig, words = figure(title=title), []
@@ -97,10 +98,10 @@ def best_over_years(table: pd.DataFrame, title: str | None = None, *, unit: str 
 
 
 def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = None) -> go.Figure:
-    """Papers by year, lines to those that cards want read next; what is unread is outlined.
+    """Papers by year, with lines to the papers that their cards want read next. Unread papers are outlined.
 
-    `papers` and `edges` are those of a `ReadingGraph`; a paper that the library lacks stands at the right, without a
-    year. Raises `ValueError` where there are no papers.
+    `papers` and `edges` are those of a `ReadingGraph`. A paper that is not in the library stands at the right, without a
+    year. Raises `ValueError` if there are no papers.
     """
     _need(papers, ("name", "year", "read", "wanted"))
     places = _layout(papers, edges)
@@ -160,9 +161,9 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
 
 
 def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
-    """The map of what is solved: datasets across, conditions down, a sign in each cell, as large as much is said there.
+    """The map of solved and open: datasets across, conditions down, a sign in each cell, the larger the more is said there.
 
-    `records` is that of a `GapMap`. Raises `ValueError` where there are no cells.
+    `records` is that of a `GapMap`. Raises `ValueError` if there are no cells.
     """
     _need(records, ("dataset", "condition", "results", "questions", "state"))
     datasets, conditions = (list(dict.fromkeys(records[name])) for name in ("dataset", "condition"))
@@ -194,7 +195,9 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
     fig = figure(traces, title, height=150 + 34 * len(conditions))
     fig.update_xaxes(categoryorder="array", categoryarray=[plain(one) for one in datasets], side="top")
     fig.update_yaxes(categoryorder="array", categoryarray=[plain(one) for one in conditions[::-1]])
-    fig.update_layout(legend={"y": 0, "yanchor": "top"})
+    # One state a line, from the figure's left edge: a phone shows it whole, where the map itself scrolls.
+    below = {"xref": "container", "yref": "container", "x": 0, "y": 0, "entrywidth": 0.7, "entrywidthmode": "fraction"}
+    fig.update_layout(legend=below, margin_b=20 + 20 * len(STATES))
     holes = records[records["state"] == "open"]
     listed = "; ".join(f"{one.condition} on {one.dataset}" for one in _rows(holes)) or "none"
     described(
@@ -205,7 +208,7 @@ def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:
 
 
 def _layout(papers: pd.DataFrame, edges: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """A place for every paper: its year across; down, near the papers that it is joined to, and none above another."""
+    """A place for each paper: its year across; down, near the papers it is joined to, with no paper above another."""
     years = papers["year"].dropna()
     unknown = int(years.max()) + 1 if len(years) else 0
     columns: dict[int, list[str]] = defaultdict(list)

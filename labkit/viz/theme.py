@@ -1,8 +1,8 @@
-"""One look for every figure: colours, a light and a dark template, and how text becomes a title.
+"""One look for all figures: colours, a light and a dark template, and titles.
 
-Importing this module registers two plotly templates, `labkit` (light) and `labkit_dark`. Figures name colours only
-from here, and only such as stand out on both papers, so that a page may swap one template for the other.
-Colour never stands alone: a series also has its own dash, marker and fill pattern.
+Importing this module registers two plotly templates, `labkit` (light) and `labkit_dark`. Figures take their colours only
+from here. All of them stand out on both backgrounds, so that a page can swap the templates. Besides its colour, a series
+has its own dash, marker and fill pattern.
 """
 
 import html
@@ -17,7 +17,7 @@ import plotly.io as pio
 
 # Okabe & Ito's palette for all kinds of colour vision. These four reach a contrast of 3 on white and on DARK_PAPER.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-GREY = "#808080"  # for what is there to compare with: chance, a gap, a control
+GREY = "#808080"  # for comparisons: chance, a gap, a control
 
 LIGHT_PAPER, LIGHT_INK = "#ffffff", "#1f2328"
 DARK_PAPER, DARK_INK = "#16191d", "#e6e6e6"
@@ -30,7 +30,7 @@ NARROWEST = "narrowest"  # in a figure's `meta`: pixels of width that it needs t
 
 @dataclass(frozen=True)
 class Look:
-    """How one series is told from the others, with and without colour."""
+    """The look of one series: its colour, dash, marker and fill pattern."""
 
     colour: str
     dash: str
@@ -39,7 +39,7 @@ class Look:
 
     @property
     def faint(self) -> str:
-        """The colour as a see-through fill, for bands."""
+        """The colour as a transparent fill, for bands."""
         red, green, blue = (int(self.colour[i : i + 2], 16) for i in (1, 3, 5))
         return f"rgba({red}, {green}, {blue}, 0.2)"
 
@@ -57,7 +57,7 @@ LOOKS = (
 
 
 def look_of(number: int) -> Look:
-    """The look of the series with this number, from 0; after the last the first comes again."""
+    """The look of the series with this number, counted from 0. After the last look the first comes again."""
     return LOOKS[number % len(LOOKS)]
 
 
@@ -106,12 +106,12 @@ pio.templates["labkit_dark"] = DARK
 
 
 def plain(text: object) -> str:
-    """Text as plotly shows it letter by letter: plotly reads a little HTML, and class and file names may hold `<`."""
+    """Text that plotly shows letter by letter. Plotly reads some HTML, and names of classes and files may hold `<`."""
     return html.escape(str(text), quote=False).replace("\n", "<br>")
 
 
 def wrapped(text: str, *, width: int = TITLE_WIDTH) -> str:
-    """A title in lines of at most `width` characters, safe to give to plotly."""
+    """A title in lines of at most `width` characters, escaped for plotly."""
     return "<br>".join(plain(line) for part in text.split("\n") for line in textwrap.wrap(part, width) or [""])
 
 
@@ -125,7 +125,7 @@ def figure(
 ) -> go.Figure:
     """A figure in labkit's look.
 
-    `title` says the finding, as plain text; `description` is a sentence for those who cannot see the figure.
+    `title` says the finding, in plain text. `description` is a sentence for people who cannot see the figure.
     `traces` may be a figure with subplots; everything else in `layout` goes to plotly as it is.
     """
     made = traces if isinstance(traces, go.Figure) else go.Figure(list(traces))
@@ -145,12 +145,12 @@ def described(fig: go.Figure, description: str) -> go.Figure:
 
 
 def at_least(fig: go.Figure, pixels: int) -> go.Figure:
-    """Let a page draw `fig` no narrower than this, and scroll where it has less room. Returns `fig`."""
+    """Set the least width in pixels at which a page draws `fig`; a narrower page scrolls it. Returns `fig`."""
     return _noted(fig, **{NARROWEST: pixels})
 
 
 def scaled(fig: go.Figure, wide: int, tall: int) -> go.Figure:
-    """Say that `tall` of the figure's pixels are for a picture `wide` pixels wide: a page with less width gives it less. Returns `fig`."""
+    """Note that `tall` pixels of the height hold a picture `wide` pixels wide; a narrower page makes both smaller. Returns `fig`."""
     return _noted(fig, **{PICTURE: [wide, tall]})
 
 
@@ -161,9 +161,9 @@ def _noted(fig: go.Figure, **notes: Any) -> go.Figure:
 
 
 def describe(fig: go.Figure, *, markdown: bool = True) -> str:
-    """What a figure shows, in words, for those who cannot see it; empty if nobody said.
+    """The description of a figure, for people who cannot see it; empty if there is none.
 
-    The words may hold names of a reader's own classes and files; as Markdown, HTML and marks in them are escaped.
+    It may hold names of a reader's own classes and files. HTML and Markdown in it are escaped.
     """
     meta = fig.layout.meta
     words = str(meta.get("description", "")) if isinstance(meta, dict) else ""

@@ -1,15 +1,18 @@
 """The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
 
+import json
 import time
 from types import SimpleNamespace
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat import v4
 from toy_course import build_toy_course
 
-from labkit.course.page import notebook_body
+from labkit.course.page import PLOTLY, notebook_body
 from labkit.survey.slides.page import Deck, Slide
+from labkit.viz.architecture import cost_bars
 from labkit.viz.stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -40,6 +43,16 @@ def open_page(page, site):
 
 def bars(page, figure: str) -> list[float]:
     return page.evaluate("id => document.getElementById(id).data[0].y", figure)
+
+
+def probe(site, folder, *outputs: dict) -> str:
+    """The address of a notebook's page with these outputs, beside the site's own pages."""
+    made = [v4.new_output("display_data", data) for data in outputs]
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=made)]), folder / "a.ipynb")
+    about = {"title": "T", "name": "", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "x"}
+    about |= {"failure": "", "before": None, "after": None, "plan": SimpleNamespace(title="A course")}
+    (site / "probe.html").write_text(notebook_body(folder / "a.ipynb", about), encoding="utf-8")
+    return (site / "probe.html").as_uri()
 
 
 def until(page, true: str, *, seconds: float = 10) -> None:
@@ -135,6 +148,31 @@ def test_an_axis_title_has_lines_that_fit_its_figure(open_page):
     until(page, "document.querySelectorAll('#figure-2 .xtitle tspan').length > 1")
 
 
+def test_names_of_axes_side_by_side_do_not_meet_on_a_phone(site, page, tmp_path):
+    page.set_viewport_size({"width": 390, "height": 900})
+    table = pd.DataFrame({"name": ["pre-activation", "b"], "parameters": [1, 2e6], "macs": [3e9, 4e9]})
+    page.goto(probe(site, tmp_path, {PLOTLY: json.loads(cost_bars(table, "t").to_json())}))
+    page.wait_for_selector(DRAWN, timeout=60_000)
+    left, right, figure = (page.locator(f"#figure-1{part}").bounding_box() for part in (" .xtitle", " .x2title", ""))
+    assert left["x"] + left["width"] < right["x"]
+    assert right["x"] + right["width"] < figure["x"] + figure["width"]
+    ticks = page.locator("#figure-1 .xaxislayer-above text").all()
+    assert [tick.get_attribute("transform") for tick in ticks if "rotate" in tick.get_attribute("transform")] == []
+
+
+def test_on_a_phone_the_bar_shows_the_whole_title_and_the_road_keeps_its_boxes_small(open_page, page):
+    page.set_viewport_size({"width": 390, "height": 900})
+    open_page("index.html")
+    assert page.locator("header .home").evaluate_all(OUTSIDE) == 0
+    assert page.locator("header .home").bounding_box()["width"] > 300
+    arrows = (
+        "(items) => items.map(item => ['before', 'after'].map(side => getComputedStyle(item, '::' + side).content))"
+    )
+    boxes = page.locator(".road li")
+    assert boxes.evaluate_all(arrows) == [["none", "none"], *[['"→"', "none"]] * (boxes.count() - 1)]
+    assert boxes.last.bounding_box()["width"] < 150
+
+
 def test_figures_follow_the_systems_light_and_dark(open_page, page):
     colour = "document.getElementById('figure-1')._fullLayout.paper_bgcolor"
     page.emulate_media(color_scheme="light")
@@ -161,17 +199,10 @@ def test_the_first_tab_stop_skips_to_the_text(open_page):
 
 
 def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page, tmp_path):
-    def shown(*outputs: str) -> str:
-        made = [v4.new_output("display_data", {"text/html": text}) for text in outputs]
-        nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=made)]), tmp_path / "a.ipynb")
-        about = {"title": "T", "name": "", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "x"}
-        about |= {"failure": "", "before": None, "after": None, "plan": SimpleNamespace(title="A course")}
-        (site / "probe.html").write_text(notebook_body(tmp_path / "a.ipynb", about), encoding="utf-8")
-        return (site / "probe.html").as_uri()
-
     deck = Deck("A deck", "en", ((Slide("<h2>One</h2>"),), (Slide("<h2>Two</h2>"),)))
     foreign = "<b id='foreign'>x</b><script>document.getElementById('foreign').textContent = 'ran'</script>"
-    page.goto(shown(Stopwatch({"skim": (15, 30)}, live=False).static(), deck._repr_html_(), foreign))
+    outputs = (Stopwatch({"skim": (15, 30)}, live=False).static(), deck._repr_html_(), foreign)
+    page.goto(probe(site, tmp_path, *({"text/html": text} for text in outputs)))
     page.locator(".labkit-stopwatch button").click()
     assert page.locator(".labkit-stopwatch button").inner_text() == "Stop"
     page.frame_locator("iframe").locator("html[data-slides=ready]").wait_for(state="attached")

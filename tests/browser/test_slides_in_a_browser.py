@@ -11,6 +11,7 @@ from conftest import CHROMIUMS, QUIET
 from labkit.survey.card.file import CardFile
 from labkit.survey.slides import card_deck, session_deck, stream_deck, write_slides
 from labkit.survey.slides.decks import card_named
+from labkit.survey.slides.page import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 READY = "html[data-slides=ready]"
@@ -135,6 +136,31 @@ def test_everything_fits_on_its_slide(show, deck):
         assert tall <= 720, page.evaluate("Reveal.getCurrentSlide().textContent")
         assert wide <= 1280, page.evaluate("Reveal.getCurrentSlide().textContent")
         page.keyboard.press("Space")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_on_a_phone_slides_have_arrows_and_a_number_fit_and_can_be_read(show, page, language):
+    page.set_viewport_size({"width": 356, "height": 500})
+    show(card_deck(card_named("hara-2018-retrace", language)))
+    slides = page.evaluate("Reveal.getTotalSlides()")
+    for number in range(1, slides + 1):
+        assert "".join(page.locator(".slide-number").inner_text().split()) == f"{number}/{slides}"
+        letters, tall = page.evaluate(
+            "(() => { const s = Reveal.getCurrentSlide(); return [parseFloat(getComputedStyle(s).fontSize) * Reveal.getScale(), s.scrollHeight]; })()"
+        )
+        assert letters >= 9, page.evaluate("Reveal.getCurrentSlide().textContent")
+        assert tall <= PHONE["height"]
+        if number < slides:
+            page.locator(".controls .navigate-right.enabled").click()
+
+
+def test_a_deck_in_a_notebooks_page_is_laid_out_for_a_phone_where_that_is_one(page, tmp_path):
+    (tmp_path / "a.html").write_text(card_deck(card_named("hara-2018-retrace", "en"))._repr_html_(), encoding="utf-8")
+    for width, phone in ((390, 1), (1280, 0)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto((tmp_path / "a.html").as_uri())
+        page.frame_locator("iframe").locator(READY).wait_for(state="attached", timeout=30_000)
+        assert page.frame_locator("iframe").locator("html.phone").count() == phone
 
 
 def test_a_table_that_is_too_tall_is_shrunk(show, tmp_path):

@@ -25,7 +25,7 @@ def test_a_number_is_said_in_its_unit(unit, value, said):
 
 
 def test_an_unknown_unit_names_the_nearest():
-    with pytest.raises(ValueError, match="'milion', perhaps 'million'"):
+    with pytest.raises(ValueError, match="'milion'; did you mean 'million'"):
         shown_numbers({"parameters": ["parameters", "milion"]})
     with pytest.raises(ValueError, match="what it is"):
         shown_numbers({"parameters": "parameters"})

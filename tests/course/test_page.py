@@ -9,10 +9,10 @@ from nbformat import v4
 
 from labkit.course.page import (
     WIDGET,
-    align_numbers,
     computed_markdown,
     figure_html,
     links,
+    mark_columns,
     notebook_body,
     prepare,
     rewrite_links,
@@ -140,10 +140,27 @@ def test_links_to_notebooks_become_links_to_pages():
 
 def test_columns_of_numbers_are_marked_and_columns_of_text_are_not():
     table = "<tr><th></th><th>name</th><th>n</th></tr><tr><th>0</th><td>a 1</td><td>1,200.5</td></tr><tr><th>1</th><td>2</td><td>93 %</td></tr>"
-    marked = align_numbers(table)
+    marked = mark_columns(table)
     assert re.findall(r"<(t[hd]) data-kind", marked) == ["th", "td", "td"]
     assert re.sub(' data-kind="n"', "", marked) == table
-    assert align_numbers('<tr><td colspan="2">1</td></tr>') == '<tr><td colspan="2">1</td></tr>'
+    assert mark_columns('<tr><td colspan="2">1</td></tr>') == '<tr><td colspan="2">1</td></tr>'
+
+
+def test_columns_with_a_sentence_are_marked_so_that_a_phone_does_not_squeeze_them():
+    table = (
+        f"<tr><th>name</th><th>question</th></tr><tr><td>a</td><td>{'word ' * 9}</td></tr><tr><td>b</td><td></td></tr>"
+    )
+    assert re.findall(r"<(t[hd]) data-kind=\"w\">(\w*)", mark_columns(table)) == [
+        ("th", "question"),
+        ("td", "word"),
+        ("td", ""),
+    ]
+
+
+def test_the_line_that_marks_a_cell_for_the_tests_is_not_on_the_page():
+    marked = cell(source="# NBVAL_CHECK_OUTPUT\n# a comment\nprint(1)")
+    _, content = prepared(marked, cell(source="# NBVAL_SKIP"), v4.new_markdown_cell("# NBVAL_CHECK_OUTPUT"))
+    assert [one.source for one in content.cells] == ["# a comment\nprint(1)", "", "# NBVAL_CHECK_OUTPUT"]
 
 
 PAGE = {

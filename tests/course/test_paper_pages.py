@@ -1,10 +1,11 @@
 """The page of a paper on the built site: every word of its cards, and its pictures however they are written."""
 
 import html
+import json
 import re
 from types import SimpleNamespace
 
-from labkit.course.build import _render, _write
+from labkit.course.build import _write
 from labkit.course.papers import MOST_VALUES, write_library
 from labkit.survey.library.shelf import open_shelf
 
@@ -49,7 +50,7 @@ last19 [there](nowhere20) ![](figures/a.png) <img src="{{ site.baseurl }}/img/a.
 def pages(folder):
     """The pages of the library in a folder, by name."""
     shell = {"plan": SimpleNamespace(title="A course"), "lessons": [], "about": ""}
-    write_library(folder / "site", open_shelf(folder / "summaries"), shell, _render, _write)
+    write_library(folder / "site", open_shelf(folder / "summaries"), shell, _write)
     return {path.stem: path.read_text(encoding="utf-8") for path in (folder / "site" / "papers").glob("*.html")}
 
 
@@ -68,6 +69,37 @@ def test_the_page_of_a_paper_has_every_word_of_its_cards_alone_and_side_by_side(
     assert [[word for word in words if word not in html.unescape(part)] for part in parts] == [[], [], []]
     assert parts[0].count('src="data:image/png;base64,') == 2
     assert "{:toc}" not in page
+
+
+NASTY = """<b>x</b> & "q" 'a' </script> <!--"""
+
+
+def test_whatever_a_paper_and_its_cards_say_is_text_on_every_page(tmp_path):
+    folder = tmp_path / "summaries" / "wang-2016-tsn"
+    (folder / "cards").mkdir(parents=True)
+    said = json.dumps(NASTY)
+    about = f"titles: {{en: {said}}}\nauthors: [{{given: {said}, family: {said}}}]\nyear: 2016\nvenue: {said}\n"
+    about += f"keywords: [{said}]\nabstracts: {{en: {{text: {said}, translated_by: {said}}}}}\n"
+    (folder / "paper.yaml").write_text(f"id: wang-2016-tsn\n{about}", encoding="utf-8")
+    cell = '"' + NASTY.replace('"', '""') + '"'
+    table = f"model,dataset,metric,value,unit,source\n{cell},{cell},top-1,12.3,%,{cell}\n"
+    (folder / "results.csv").write_text(table, encoding="utf-8")
+    for reader in ("a", "b"):
+        front = f"paper: wang-2016-tsn\nlanguage: en\nformat: ochiai\nreader: reader-{reader}\ngoal: {said}\nkeywords: [{said}]\n"
+        front += f"claims: [{{text: {said}, source: {said}, disputes: {said}, evidence: {said}, notebook: '00'}}]\n"
+        front += f"questions: [{{text: {said}, dataset: {said}, condition: {said}, notebook: '01'}}]\nnext: [{said}]\n"
+        card = f"---\n{front}---\n## What is it about?\n\n{NASTY}\n\n## {NASTY}\n\ntext\n"
+        (folder / "cards" / f"en-reader-{reader}.md").write_text(card, encoding="utf-8")
+    lesson = {"name": "00_first", "number": "00", "page": "00_first.html", "title": NASTY}
+    shell = {"plan": SimpleNamespace(title=NASTY), "lessons": [lesson], "about": NASTY}
+    write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, _write)
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site" / "papers").glob("*.html")}
+    assert len(pages) == 5
+    assert [name for name, text in pages.items() if "<b>x" in text or "<!--" in text] == []
+    paper = pages["wang-2016-tsn.html"]
+    assert paper.count('<details class="card"') == 2
+    assert paper.count("&lt;b&gt;x") > 40
+    assert paper.count('<a href="../00_first.html">notebook 00</a>') == 2
 
 
 def test_without_a_script_the_gallery_says_how_many_cards_there_are_of_each_kind(tmp_path):

@@ -124,8 +124,8 @@ def test_classes_of_one_or_two_videos_are_named(tmp_path):
         for i in range(count):
             touch(tmp_path / name / f"{i}.mp4")
     note = class_folders.folder(tmp_path, "test", 1).note
-    assert "one video alone, which goes to train: single" in note
-    assert "two videos alone, so that val and test are the same one: pair" in note
+    assert "only one video, which goes to train: single" in note
+    assert "only two videos, so that val and test are the same one: pair" in note
     assert "many" not in note
 
 
@@ -194,7 +194,9 @@ def cluttered(tmp_path, encode):
 
 
 def test_whatever_was_passed_over_is_in_the_report_with_its_reason(cluttered):
-    with pytest.warns(UserWarning, match=r"no video, and so no class, in run; \.report says why"):
+    with pytest.warns(
+        UserWarning, match=r"there is no video in run, so these are left out as classes; \.report says why"
+    ):
         ds = opened(cluttered)
     assert ds.classes == ("jump", "wave")
     assert len(ds.table) == 2  # of wave's two videos one is for testing
@@ -206,20 +208,20 @@ def test_whatever_was_passed_over_is_in_the_report_with_its_reason(cluttered):
     }  # fmt: skip
     assert said["jump/jump.jpg"] == said["jump/still"] == "a picture"
     assert said["run"] == "there is no video in this folder"
-    assert said["loose.mp4"] == "it lies in no class folder"
+    assert said["loose.mp4"] == "it is not in a class folder"
     assert said["jump/._jump.avi"].startswith("hidden")
     assert said["jump/what.isthis"].startswith("the decoder was tried: not a readable video file")
-    assert "no videos and passed over: 11 files and folders, see .report" in ds.describe()
+    assert "passed over, since they are not videos: 11 files and folders, see .report" in ds.describe()
     assert "not readable" not in ds.describe()
-    assert "folders without a video, which are no classes: run" in ds.describe()
+    assert "folders without a video, left out as classes: run" in ds.describe()
 
 
-@pytest.mark.filterwarnings("ignore:.*no video, and so no class")
+@pytest.mark.filterwarnings("ignore:.*left out as classes")
 def test_what_was_passed_over_is_no_error(cluttered):
     assert len(opened(cluttered, on_error="raise").table) == 2
 
 
-@pytest.mark.filterwarnings("ignore:.*no video, and so no class")
+@pytest.mark.filterwarnings("ignore:.*left out as classes")
 def test_videos_in_deeper_folders_belong_to_the_class_above(cluttered):
     found = [name for subset in ("train", "test") for name, label in names(class_folders.folder(cluttered, subset, 1))]
     assert sorted(found) == ["jump/jump.avi", "wave/1.mp4", "wave/person02/day1/1.mp4"]
@@ -265,5 +267,5 @@ def test_that_validation_is_the_test_folder_is_described_with_the_way_out(tmp_pa
     ds = opened(tmp_path, "val", val="split")
     assert "held out" in ds.describe()
     assert ds.table["video"].str.startswith("train/a/").all()
-    with pytest.raises(ValueError, match="no way to validate 'splt': did you mean 'split'"):
+    with pytest.raises(ValueError, match="no way to validate 'splt'; did you mean 'split'"):
         opened(tmp_path, "val", val="splt")

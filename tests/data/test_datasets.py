@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from labkit.clip import ClipSpec
-from labkit.data import dataset_index, datasets, frame_cache
+from labkit.data import dataset_index, dataset_kinds, datasets, frame_cache, layouts
 from labkit.data.datasets import VideoDataset, open_dataset
 from labkit.data.layouts import LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
@@ -243,8 +243,7 @@ def test_clips_are_mirrored_only_where_the_rule_allows(tmp_path, monkeypatch):
 
 def test_a_class_whose_mirror_image_is_left_out_is_never_flipped(tiny_ucf101, monkeypatch):
     rule = {"clap": "jump", "jump": "clap", "wave": "wave"}
-    kind = datasets.Kind(datasets.layouts.ucf101, "", flip=lambda: rule)
-    monkeypatch.setitem(datasets.KINDS, "ucf101", kind)
+    monkeypatch.setitem(dataset_kinds.KINDS, "ucf101", dataset_kinds.Kind(layouts.ucf101, "", flip=lambda: rule))
     ds = open_dataset("ucf101", tiny_ucf101, spec=SPEC, classes=["wave", "clap"], progress=False)
     assert ds.flip == {0: 0}
     always = ds.with_transform(TrainTransform(SPEC, flip=1.0))
@@ -253,7 +252,7 @@ def test_a_class_whose_mirror_image_is_left_out_is_never_flipped(tiny_ucf101, mo
 
 @pytest.mark.parametrize("rule", [{"clap": "jmup"}, {0: 3}, "forbiden"])
 def test_a_flip_rule_that_names_no_class_is_refused(tiny_ucf101, rule):
-    with pytest.raises(ValueError, match=r"no class 'jmup': did you mean 'jump'|label 3 is outside|'forbidden'"):
+    with pytest.raises(ValueError, match=r"no class 'jmup'; did you mean 'jump'|label 3 is outside|'forbidden'"):
         open_dataset("ucf101", tiny_ucf101, spec=SPEC, flip=rule, progress=False)
 
 
@@ -335,12 +334,12 @@ def test_hmdb51_opens_with_its_own_lists(write_numbered, tmp_path, read_numbers)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "ucf10"}, "no dataset 'ucf10': did you mean 'ucf101'"),
-        ({"name": "zzz"}, "no dataset 'zzz': there are motion, ucf101"),
+        ({"name": "ucf10"}, "no dataset 'ucf10'; did you mean 'ucf101'"),
+        ({"name": "zzz"}, "no dataset 'zzz'; there are motion, ucf101"),
         ({"subset": "tain"}, "did you mean 'train'"),
         ({"sampling": "window"}, "did you mean 'windows'"),
         ({"on_error": "stop"}, "there are skip, raise"),
-        ({"classes": ["wavee"]}, "no class 'wavee': did you mean 'wave'"),
+        ({"classes": ["wavee"]}, "no class 'wavee'; did you mean 'wave'"),
         ({"classes": ["wave", "wave"]}, "each once"),
         ({"classes": []}, "at least one class"),
         ({"limit": 0}, "at least 1"),

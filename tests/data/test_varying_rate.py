@@ -51,7 +51,7 @@ def test_an_even_rate_has_no_times(tmp_path):
 
 @pytest.mark.skipif(awkward.FFMPEG is None, reason="the ffmpeg program is not on the PATH")
 @pytest.mark.parametrize("name", [name for name in awkward.FAITHFUL if not name.startswith("varying")])
-@pytest.mark.filterwarnings("ignore:.*no seek in this file leads")
+@pytest.mark.filterwarnings("ignore:.*seeking does not work in this file")
 def test_files_of_an_even_rate_keep_it_whatever_their_timestamps(tmp_path, name):
     info = VideoReader(awkward.make(name, tmp_path)).info
     assert not info.varies

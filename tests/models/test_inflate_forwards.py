@@ -343,9 +343,12 @@ REFUSED = {
     ),
     "height": (lambda self, x: x * x.permute(0, 2, 3, 1).shape[1], "getitem in the forward of Form .*asks for sizes"),
     "all sizes": (lambda self, x: x / x.shape[2:].numel(), "getitem in the forward of Form .*asks for sizes"),
-    "joined with a constant": (lambda self, x: torch.cat([x, self.gamma], 1), "something else than what was computed"),
+    "joined with a constant": (
+        lambda self, x: torch.cat([x, self.gamma], 1),
+        "tensors that were not computed from the image",
+    ),
     "mean in another type": (lambda self, x: x.mean((2, 3), dtype=torch.float32), "no rule for calling it in this way"),
-    "reflected": (lambda self, x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "pads with something else than a constant"),
+    "reflected": (lambda self, x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "does not pad with a constant"),
     "a function of one's own": (lambda self, x: relu(x), "no rule to inflate relu in the forward of Form"),
     "half of the columns": (
         lambda self, x: x.chunk(2, -1)[0],

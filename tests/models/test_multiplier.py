@@ -186,7 +186,9 @@ def test_a_pair_that_does_not_fit_is_refused_with_what_it_lacks():
 
 
 def test_a_stage_of_one_unit_has_no_place_for_the_gate():
-    with pytest.raises(ValueError, match=r"second unit of each stage: depths of \(1, 2, 2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"second unit of each stage: depths must be at least 2 each, not \(1, 2, 2, 2\)"
+    ):
         MultiplierNetwork((1, 2, 2, 2), width=4)
 
 

@@ -197,13 +197,13 @@ def test_a_stream_by_itself_says_what_it_reads():
         network.rgb_stream(torch.zeros(2, 3, 16, 16))
     with pytest.raises(ValueError, match=r"^this stream reads \(B, 2, T, H, W\), not a tensor of shape \(2, 20, "):
         network.flow_stream(torch.zeros(2, 20, 1, 16, 16))
-    with pytest.raises(ValueError, match="stacks of 10 flow fields: 9 are no whole stacks"):
+    with pytest.raises(ValueError, match="stacks of 10 flow fields: 9 do not fill whole stacks"):
         network.flow_stream(torch.zeros(2, 2, 9, 16, 16))
 
 
 def test_flow_comes_in_whole_stacks_and_in_the_fused_network_one_for_each_frame():
     rgb, flow = torch.zeros(1, 3, 2, 16, 16), torch.zeros(1, 2, 30, 16, 16)
-    with pytest.raises(ValueError, match="stacks of 10 flow fields: 12 are no whole stacks"):
+    with pytest.raises(ValueError, match="stacks of 10 flow fields: 12 do not fill whole stacks"):
         small("two_stream")((rgb, flow[:, :, :12]))
     with pytest.raises(ValueError, match="2 frames need 20 fields, not 30"):
         small("fused_two_stream")((rgb, flow))

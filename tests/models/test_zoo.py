@@ -61,12 +61,12 @@ def test_the_network_carries_its_clip_and_a_clip_can_be_given():
 
 
 def test_unknown_model_names_the_nearest():
-    with pytest.raises(ValueError, match="unknown model 'resent18': did you mean 'resnet18'"):
+    with pytest.raises(ValueError, match="unknown model 'resent18'; did you mean 'resnet18'"):
         create_model("resent18")
 
 
 def test_unknown_override_names_the_nearest():
-    with pytest.raises(TypeError, match="resnet18 takes no 'widht': did you mean 'width'"):
+    with pytest.raises(TypeError, match="resnet18 takes no 'widht'; did you mean 'width'"):
         create_model("resnet18", widht=16)
 
 

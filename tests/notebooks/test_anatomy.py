@@ -40,6 +40,15 @@ UNMEASURED = {  # sentences that compare and that no measurement decides: a part
     "gets twice the epochs": "the plan of a training, not its outcome",
 }
 
+# Words that puzzle a reader, and the usual ones.
+ODD_WORDS = {
+    r"told (?:apart|from)|be told|seen above": "say `no clear difference`",
+    r"\bdear(?:er)?\b": "say `costs more`, or give the factor",
+    r"\bteacher\b": "name the network",
+    r"\bbeginnings\b": "say `starts`",
+    r"in place of": "say `instead of`",
+}
+
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]
 RULES: dict[str, Rule] = {}
 
@@ -304,6 +313,14 @@ def unconditional(node: ast.AST) -> Iterator[str]:
         yield node.value
     for child in ast.iter_child_nodes(node):
         yield from unconditional(child)
+
+
+@rule
+def says_it_in_usual_words(nb, entry):
+    for cell in nb.cells:
+        for odd, usual in ODD_WORDS.items():
+            if found := re.search(odd, cell.source, flags=re.IGNORECASE):
+                yield f"cell {cell.id}: {found.group()!r}: {usual}"
 
 
 @rule
@@ -578,6 +595,8 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("comparisons_are_chosen_by_data", replace("described", "grows", "is twice the other")),
     ("comparisons_are_chosen_by_data", replace("found-number", "answer", "'The GPU is faster.'")),
     ("comparisons_are_chosen_by_data", replace("found-number", "answer", "f'{answer} ms, nearly as much'")),
+    ("says_it_in_usual_words", replace("prose", "costs", "is dear, and costs")),
+    ("says_it_in_usual_words", replace("found-number", "answer", "'not to be told from guessing'")),
     ("is_committed_without_outputs", lambda nb: at(nb, "figure").outputs.append(new_output("stream", text="x"))),
     ("is_committed_without_outputs", lambda nb: at(nb, "figure").update(execution_count=3)),
     ("is_committed_without_outputs", lambda nb: at(nb, "checked").update(outputs=[])),

@@ -291,7 +291,7 @@ def test_ctrl_c_keeps_what_ran_ends_the_kernel_and_says_one_line(tmp_path):
     assert process.returncode == 130
     assert errors.splitlines()[0] == "07_toy ..."
     assert re.fullmatch(r"07_toy: \d+ s", errors.splitlines()[1])
-    assert errors.splitlines()[2:] == [f"labkit: 07_toy was stopped; what it had is kept in {tmp_path / 'run'}"]
+    assert errors.splitlines()[2:] == [f"labkit: 07_toy was stopped; its results so far are in {tmp_path / 'run'}"]
     assert gone(kernels)
     run = Run.open(tmp_path / "run")
     assert (run.status, run.results) == ("interrupted", {"double": 0})

@@ -52,7 +52,7 @@ def test_text_is_read_as_the_parameters_type(notebook, name, text, value):
     ("name", "value", "said"),
     [
         ("sed", "3", "did you mean 'seed'"),
-        ("zzz", "3", "it has seed, rate"),
+        ("zzz", "3", "there are seed, rate"),
         ("seed", "many", "takes int, not 'many'"),
         ("seed", 1.5, "takes int"),
         ("seed", True, "takes int"),
@@ -110,8 +110,8 @@ def test_parameters_may_be_computed_and_stand_among_magics(tmp_path):
     [
         ("twice", r"'twice' starts as seed \* 2, which is not a plain value.*`twice: int = seed \* 2`"),
         ("size", r"'size' starts as 2 \*\* 10, which is not a plain value"),
-        ("folder", r"'folder' is of Path, which is no plain type"),
-        ("stop", r"'stop' is of NoneType.*`stop: int \| None = None`"),
+        ("folder", r"'folder' has the type Path, which is not plain"),
+        ("stop", r"'stop' has the type NoneType.*`stop: int \| None = None`"),
         ("names", "'names' starts as .*, which is not a plain value"),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_notebook_is_found_by_path_name_stem_and_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("01_secnd", "did you mean 01_second"), ("0", "could be any of"), ("zz", "there are 00")]
+    ("name", "said"), [("01_secnd", "did you mean '01_second'"), ("0", "could be any of"), ("zz", "there are 00")]
 )
 def test_a_notebook_that_is_not_there_is_answered_with_the_nearest(tmp_path, name, said):
     with pytest.raises(NotebookError, match=said):

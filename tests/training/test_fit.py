@@ -233,7 +233,7 @@ def test_evaluation_does_not_change_the_model():
         ({"epochs": 1, "batch_size": 0}, "batch_size must be at least 1"),
         ({"epochs": 1, "schedule": "platteau"}, "did you mean 'plateau'"),
         ({"epochs": 1, "precision": "fp16"}, "unknown precision 'fp16'"),
-        ({"epochs": 1, "device": "cdua"}, "did you mean 'cuda'.*this machine has.*cpu"),
+        ({"epochs": 1, "device": "cdua"}, "did you mean 'cuda'.*This machine has.*cpu"),
     ],
 )
 def test_arguments_that_do_not_fit(options, words):
@@ -308,7 +308,7 @@ def test_video_level_over_random_clips_is_refused():
 def test_a_device_that_is_not_there():
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    with pytest.raises(RuntimeError, match=r"no CUDA device: this machine has .*cpu"):
+    with pytest.raises(RuntimeError, match=r"no CUDA device. This machine has .*cpu"):
         pick_device("cuda")
 
 

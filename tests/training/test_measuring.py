@@ -87,7 +87,7 @@ def test_statistics_are_taken_of_batches_of_one_clip_too():
 
 
 def test_an_unknown_choice_of_statistics_is_refused_before_anything_starts():
-    with pytest.raises(ValueError, match="unknown statistics 'new': choose from fresh, running"):
+    with pytest.raises(ValueError, match="unknown statistics 'new'; there are fresh, running"):
         fit(tiny_model(), Tiny(12), epochs=1, statistics="new", **QUIET)
 
 

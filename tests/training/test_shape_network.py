@@ -1,8 +1,12 @@
 """The small 2D network that stands in for ImageNet's where there is no network."""
 
+import functools
+import shutil
+
 import pytest
 import torch
 
+from labkit import closure
 from labkit.data.motion import SHAPES, generate
 from labkit.models import load_weights
 from labkit.training import shape_network as shape_network_module
@@ -56,10 +60,30 @@ def test_other_data_is_another_network(small, tmp_path):
     assert other.path != first.path
 
 
-def test_other_code_is_another_network(small, monkeypatch):
+EDITS = {
+    "data/video_cursor.py": True,
+    "data/frame_cache.py": True,
+    "models/zoo/residual.py": True,
+    "models/resnet.py": True,
+    "training/loop.py": True,
+    "models/densenet.py": False,
+    "models/inflate/check.py": False,
+    "viz/curves.py": False,
+}
+
+
+@pytest.mark.parametrize(("file", "decides"), EDITS.items())
+def test_an_edit_makes_another_network_where_this_one_is_made_with_the_file(
+    small, tmp_path, monkeypatch, file, decides
+):
     first = small()
-    monkeypatch.setattr(shape_network_module, "DECISIVE", shape_network_module.DECISIVE[1:])
-    assert small().path != first.path
+    package = tmp_path / "labkit"
+    shutil.copytree(closure.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / file).open("a", encoding="utf-8") as text:
+        text.write("# another line\n")
+    digest_there = functools.partial(closure.digest_of_code, package=package)
+    monkeypatch.setattr(shape_network_module, "digest_of_code", digest_there)
+    assert (small().path != first.path) == decides
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:500], lambda data: b""])

@@ -105,7 +105,9 @@ def test_an_empty_history_and_an_unknown_metric_are_refused(make_history):
     with pytest.raises(ValueError, match="no rows"):
         training_curves(History.of([]))
     with pytest.raises(ValueError, match="top1, top5, loss"):
-        training_curves(make_history(), "top2")
+        training_curves(make_history(), "accuracy")
+    with pytest.raises(ValueError, match="did you mean 'top1'"):
+        training_curves(make_history(), "top-1")
 
 
 @pytest.fixture

@@ -94,3 +94,9 @@ def test_the_two_measures_differ_in_pattern_too(costs):
 def test_a_table_without_costs_is_refused(costs):
     with pytest.raises(ValueError, match="missing: macs"):
         cost_bars(costs.drop(columns="macs"))
+
+
+def test_the_ticks_of_costs_stand_upright_and_are_few_enough_for_a_phone():
+    table = pd.DataFrame({"name": ["a", "b"], "parameters": [1, 2e6], "macs": [3e9, 4e9]})
+    axes = [cost_bars(table).layout[name] for name in ("xaxis", "xaxis2")]
+    assert [(axis.tickangle, axis.nticks) for axis in axes] == [(0, 4), (0, 4)]

@@ -1,4 +1,4 @@
-"""`labkit group`: the commands of one reader (`reading`), and of a group that meets (`meeting`)."""
+"""`labkit group`: commands for one reader's own reading (`reading`), and for the meetings of a group (`meeting`)."""
 
 from labkit.cli.group import meeting as meeting
 from labkit.cli.group import reading as reading

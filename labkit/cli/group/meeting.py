@@ -1,4 +1,4 @@
-"""Commands of the group when it meets: ideas, goals, the ranking, praise, care; and a made-up group to try them on."""
+"""Commands for the meetings of a group: ideas, goals, the ranking, praise, care; and a made-up group to try them on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,14 @@ from labkit.cli.group.options import About, Reader, group_app, the_group
 @group_app.command("idea")
 @plainly
 def group_idea(
-    text: Annotated[str | None, typer.Argument(help="The idea. Without one, all ideas are listed.")] = None,
+    text: Annotated[str | None, typer.Argument(help="The new idea. Without it, all ideas are listed.")] = None,
     paper: About = "",
-    keep: Annotated[str, typer.Option(help="The id of an idea to keep; its first letters will do.")] = "",
-    reject: Annotated[str, typer.Option(help="The id of an idea to reject; it stays on the list.")] = "",
-    because: Annotated[str, typer.Option(help="Why it is kept or rejected.")] = "",
+    keep: Annotated[str, typer.Option(help="Keep the idea with this id. Its first letters are enough.")] = "",
+    reject: Annotated[str, typer.Option(help="Reject the idea with this id. It stays on the list.")] = "",
+    because: Annotated[str, typer.Option(help="The reason for keeping or rejecting it.")] = "",
     reader: Reader = None,
 ) -> None:
-    """Write an idea down, keep or reject one with a reason, or list them all, rejects too.
+    """Write an idea down, keep or reject an idea with a reason, or list all ideas.
 
     Examples: `labkit group idea "Train on half the frames" --paper hara-2018-retrace`,
     `labkit group idea --reject 3f2a --because "the clips are too short"`, `labkit group idea`
@@ -30,7 +30,7 @@ def group_idea(
     from labkit.terminal import table
 
     if sum((text is not None, bool(keep), bool(reject))) > 1:
-        raise ValueError("one thing at a time: a new idea, --keep or --reject")
+        raise ValueError("give only one of a new idea, --keep and --reject")
     if keep or reject:
         judged = judge_idea(keep or reject, keep=bool(keep), reason=because, reader=who_am_i(reader))
         print(f"{judged.id} {'kept' if keep else 'rejected'}: {messages.clean(judged.text)}")
@@ -46,12 +46,14 @@ def group_idea(
 @group_app.command("ranking")
 @plainly
 def group_ranking(
-    month: Annotated[str | None, typer.Option(help="2018-03. Default: this month.")] = None,
-    week: Annotated[str | None, typer.Option(help="2018-W10: Monday to Sunday.")] = None,
-    this_week: Annotated[bool, typer.Option("--this-week", help="The week that runs.")] = False,
-    zone: Annotated[str | None, typer.Option(help="Whose midnight counts. Default: the group's.")] = None,
+    month: Annotated[str | None, typer.Option(help="The month, 2018-03. Default: this month.")] = None,
+    week: Annotated[str | None, typer.Option(help="The week from Monday to Sunday, 2018-W10.")] = None,
+    this_week: Annotated[bool, typer.Option("--this-week", help="The present week.")] = False,
+    zone: Annotated[
+        str | None, typer.Option(help="The time zone in which days begin and end. Default: the group's.")
+    ] = None,
 ) -> None:
-    """Rank a month or a week: cards by person, and by institution per head. Praise of that time stands below.
+    """Rank readers by cards, and institutions by cards per member, in a month or a week. Shows the praise of that time too.
 
     Examples: `labkit group ranking`, `labkit group ranking --month 2018-03 --zone Asia/Tokyo`, `labkit group ranking --this-week`
     """
@@ -61,7 +63,7 @@ def group_ranking(
     from labkit.terminal import table
 
     if sum((month is not None, week is not None, this_week)) > 1:
-        raise ValueError("one of --month, --week, --this-week")
+        raise ValueError("give only one of --month, --week and --this-week")
     clock = group_zone(zone)
     if month or week:
         period = made.month(month, clock) if month else made.week(week or "", clock)
@@ -71,7 +73,7 @@ def group_ranking(
     ranked = made.ranking(state, period)
     print(f"{period.name}: {period.first} to {period.last}, by the clock of {clock.key}\n")
     if not ranked.people:
-        print("no cards were done then")
+        print("no cards were done in that time")
     for columns, rows, right in messages.ranking(ranked):
         if rows:
             console().print(table(columns, rows, right=right))
@@ -84,15 +86,15 @@ def group_ranking(
 @group_app.command("goal")
 @plainly
 def group_goal(
-    skims: Annotated[int | None, typer.Option(help="How many papers to skim in a month.")] = None,
-    close: Annotated[int | None, typer.Option(help="How many to read closely.")] = None,
-    month: Annotated[str | None, typer.Option(help="2018-03. Default: this month.")] = None,
+    skims: Annotated[int | None, typer.Option(help="The number of papers to skim in a month.")] = None,
+    close: Annotated[int | None, typer.Option(help="The number of papers to read closely in a month.")] = None,
+    month: Annotated[str | None, typer.Option(help="The month, 2018-03. Default: this month.")] = None,
     reader: Reader = None,
 ) -> None:
-    """Set your goal for the month and the months after it, or show it beside what you have done. Two zeros take it away.
+    """Set your goal for a month and the months after it, or show your progress. Two zeros remove the goal.
 
-    The tutorial's is 50 skims and 10 close readings. A paper counts when its card is done; as close, where the card or
-    the stopwatch says so. `labkit group list` and `labkit group done` show the line too.
+    The tutorial's goal is 50 skims and 10 close readings. A paper counts when its card is done. It counts as a close
+    reading if the card or the stopwatch says so. `labkit group list` and `labkit group done` show your progress too.
 
     Examples: `labkit group goal --skims 50 --close 10`, `labkit group goal`, `labkit group goal --month 2018-03`
     """
@@ -110,7 +112,7 @@ def group_goal(
     period = made.month(month, clock) if month else made.month_of(local_now(), clock)
     own = goals.progress(the_group(), me, period)
     if own is None:
-        print("no goal; `labkit group goal --skims 50 --close 10` sets the tutorial's, or any other")
+        print("no goal yet; `labkit group goal --skims 50 --close 10` sets the tutorial's goal")
     else:
         print(f"{messages.goal(own, local_now())}, by the clock of {clock.key}")
 
@@ -118,12 +120,14 @@ def group_goal(
 @group_app.command("praise")
 @plainly
 def group_praise(
-    to: Annotated[str | None, typer.Argument(help="Who did well. Without anybody, all praise is listed.")] = None,
-    text: Annotated[str, typer.Argument(help="What was good.")] = "",
+    to: Annotated[
+        str | None, typer.Argument(help="The reader who did well. Without one, all praise is listed.")
+    ] = None,
+    text: Annotated[str, typer.Argument(help="What they did well.")] = "",
     paper: About = "",
     reader: Reader = None,
 ) -> None:
-    """Say what somebody did well; everybody sees it, here and below the ranking.
+    """Praise somebody for what they did well. Everybody sees it, here and below the ranking.
 
     Examples: `labkit group praise reader-b "The table of splits saved me an hour" --paper hara-2018-retrace`, `labkit group praise`
     """
@@ -137,15 +141,15 @@ def group_praise(
     for one in said[-1:] if to is not None else said:
         print(messages.praise(one, group_zone()))
     if not said:
-        print("no praise yet; somebody's last card surely deserves some")
+        print('no praise yet; `labkit group praise READER "..."` writes the first')
 
 
 @group_app.command("care")
 @plainly
 def group_care(reader: Reader = None) -> None:
-    """See who has become quieter than they themselves used to be, so that you can ask how they are.
+    """Show the readers who have become quieter than they used to be, so that you can ask how they are.
 
-    Worked out here, for you alone: nothing of it is written or sent. Nobody is compared with anybody else.
+    Each reader is compared only with themselves. Only you see this: nothing is written or sent.
 
     Example: `labkit group care`
     """
@@ -157,19 +161,19 @@ def group_care(reader: Reader = None) -> None:
     for note in sorted(notes, key=lambda note: note.person != me):
         print(kind_words(note, me))
     if not notes:
-        print("nobody is quieter than they usually are")
+        print("nobody is quieter than usual")
 
 
 @group_app.command("demo")
 @plainly
 def group_demo(
-    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or is empty.")],
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    readers: Annotated[int, typer.Option(min=2, max=26, help="reader-a, reader-b, ...")] = 6,
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    seed: Annotated[int, typer.Option(help="The seed of every random choice.")] = 0,
+    readers: Annotated[int, typer.Option(min=2, max=26, help="The number of readers: reader-a, reader-b, …")] = 6,
     until: Annotated[str | None, typer.Option(help="The last day, 2018-03-31. Default: today.")] = None,
-    zone: Annotated[str, typer.Option(help="The group's clock.")] = "Asia/Tokyo",
+    zone: Annotated[str, typer.Option(help="The group's time zone.")] = "Asia/Tokyo",
 ) -> None:
-    """Make a group to try the commands on: a copy of the library's papers, read by made-up readers for ten weeks.
+    """Make a made-up group to try the commands on: readers who read the library's papers for ten weeks.
 
     Example: `labkit group demo /tmp/season`, then `LABKIT_SUMMARIES=/tmp/season labkit group list`
     """
@@ -180,7 +184,7 @@ def group_demo(
     try:
         last = date.fromisoformat(until) if until else None
     except ValueError:
-        raise ValueError(f"--until {until}: no day; write it as 2018-03-31") from None
+        raise ValueError(f"--until {until} is not a day; write it as 2018-03-31") from None
     made = make_demo(folder, seed=seed, readers=readers, until=last, zone=zone)
     print(made)
     say(f"try: LABKIT_SUMMARIES={made} labkit group list")

@@ -1,6 +1,6 @@
-"""What the commands of the group say: rows of tables and sentences, for a terminal.
+"""The output of the group's commands: rows of tables and sentences, for a terminal.
 
-Words come from logs that others wrote, so that nothing in them may be obeyed by the terminal.
+The words come from logs that others wrote, so control characters in them are removed.
 """
 
 import datetime as dt
@@ -15,21 +15,21 @@ from labkit.survey.group.state import Idea, Praise, Reading
 from labkit.survey.group.timer import Stopped, band_of, is_forgotten, minutes_between, spoken
 from labkit.survey.publication.problems import plain
 
-FREE_ROWS = 15  # of papers that nobody holds, unless all are asked for
+FREE_ROWS = 15  # free papers in the short list
 
 
 def clean(text: str) -> str:
-    """The text on one line, without what a terminal would obey."""
+    """The text on one line, without control characters."""
     return plain(" ".join(text.split()))
 
 
 def when(at: dt.datetime | None, zone: dt.tzinfo) -> str:
-    """A time by a zone's clock, to the minute; nothing where there is none."""
+    """A time in a time zone, to the minute. None gives an empty text."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
 
 def totals(listed: Overview) -> str:
-    """One line: how many there are, are done, are held, are left."""
+    """One line: the number of papers, and how many are done, claimed and free."""
     being = listed.count("reading")
     free = listed.count("left")
     return (
@@ -39,7 +39,7 @@ def totals(listed: Overview) -> str:
 
 
 def first_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """What one wants to see first: what is held, then some that are free, and cards that are missing."""
+    """The rows of the short list: papers being read or claimed, papers with a missing card, and some free papers."""
     order = {"reading": 0, "claimed": 1, "left": 2}
     held = [row for row in rows if row.standing in ("reading", "claimed") or row.missing]
     free = [row for row in rows if row.standing == "left" and not row.missing][:FREE_ROWS]
@@ -47,12 +47,10 @@ def first_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def row(one: Row, now: dt.datetime) -> tuple[str, str, str, str]:
-    """A row of the list."""
+    """A row of the list of papers."""
     who = [_holder(reading, now) for reading in one.holders]
     who += [f"{reading.person} (done {_day(reading.done, now)})" for reading in one.finished]
-    who += [
-        f"{reading.person} (done, but {clean(reading.card)} is not here: not committed?)" for reading in one.missing
-    ]
+    who += [f"{reading.person} (done, but {clean(reading.card)} is missing: not committed?)" for reading in one.missing]
     return ("" if one.standing == "left" else one.standing, one.paper, clean(one.title), ", ".join(who))
 
 
@@ -70,7 +68,7 @@ def _holder(reading: Reading, now: dt.datetime) -> str:
 
 
 def claim(taken: Claimed, zone: dt.tzinfo) -> list[str]:
-    """What to tell who has claimed a paper."""
+    """The lines to print after a claim."""
     own = taken.reading
     lines = [f"{own.paper} is yours" if taken.new else f"{own.paper} is yours since {when(own.since, zone)}"]
     for other in taken.others:
@@ -85,13 +83,13 @@ def claim(taken: Claimed, zone: dt.tzinfo) -> list[str]:
 
 
 def stopped(one: Stopped) -> str:
-    """What to tell who has stopped the stopwatch."""
+    """The line to print when the stopwatch is stopped."""
     altogether = "" if one.total - one.minutes < 0.5 else f", {spoken(one.total)} altogether"
     return f"{one.paper}: {spoken(one.minutes)}{altogether}: {one.verdict}"
 
 
 def running(own: Reading, now: dt.datetime) -> str:
-    """What a stopwatch shows."""
+    """The line that a running stopwatch shows."""
     if own.running is None:
         return f"{own.paper}: not running"
     took = minutes_between(own.running, now)
@@ -101,7 +99,7 @@ def running(own: Reading, now: dt.datetime) -> str:
 
 
 def goal(one: Progress, now: dt.datetime) -> str:
-    """A reader's month beside their goal. What is not done yet has days left, or is simply what was done."""
+    """A reader's progress towards their goal. Within the month it says how many days are left."""
     done = f"{one.skims} of {one.goal.skims} skims, {one.close} of {one.goal.close} close readings"
     left = one.days_left(now)
     then = "reached" if one.reached else f"{left} day{'s' * (left != 1)} left" if left else ""

@@ -1,4 +1,4 @@
-"""What all commands of `labkit group` share: the group they belong to, their options, the group as it stands."""
+"""What all commands of `labkit group` share: the parent command, the options, the present state of the group."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,22 +12,26 @@ if TYPE_CHECKING:
 
 group_app = group(
     "group",
-    "Read together: claim papers, read with a stopwatch, check them off, see how it goes.\n\n"
-    "Each member writes one file, `summaries/group/log/<reader>.jsonl`; commit it with your cards, and pull others'. "
-    "Say once who you are, in the clone you stand in: `git config labkit.reader reader-a`.\n\n"
+    "Read together: claim papers, read with a stopwatch, check papers off, see the group's progress.\n\n"
+    "Each member has a log, `summaries/group/log/<reader>.jsonl`. Commit yours with your cards, and pull the others'. "
+    "In your clone, say once who you are: `git config labkit.reader reader-a`.\n\n"
     "A session: `labkit group claim --random`, `labkit group start PAPER`, read, `labkit group stop`, "
     "`labkit card new PAPER --reader reader-a`, write, `labkit group done PAPER`.",
 )
 
-Reader = Annotated[str | None, typer.Option("--reader", help="Who you are. Default: LABKIT_READER, git config.")]
+Reader = Annotated[
+    str | None, typer.Option("--reader", help="Your reader id. Default: LABKIT_READER, then git config labkit.reader.")
+]
 Paper = Annotated[str, typer.Argument(help="The paper's id, as `labkit group list` shows it.")]
-About = Annotated[str, typer.Option("--paper", help="The paper it is about.")]
-Minutes = Annotated[float | None, typer.Option(help="How long you remember reading, in place of the stopwatch.")]
-Forget = Annotated[bool, typer.Option("--forget", help="The stopwatch was forgotten: count nothing.")]
+About = Annotated[str, typer.Option("--paper", help="The id of the paper that this is about.")]
+Minutes = Annotated[
+    float | None, typer.Option(help="The minutes that you read, as you remember them. They replace the stopwatch's.")
+]
+Forget = Annotated[bool, typer.Option("--forget", help="You forgot the stopwatch: count no time.")]
 
 
 def the_group() -> "Group":
-    """The group as it is; lines of logs that cannot be used are named on stderr."""
+    """The present state of the group. Bad lines in the logs are named on stderr."""
     from labkit.survey.group.log import read_events
     from labkit.survey.group.state import fold
 

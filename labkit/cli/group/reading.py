@@ -1,4 +1,4 @@
-"""Commands of a reader in the group: take a paper, read it with the stopwatch, check it off with a card; `meeting` has the others'."""
+"""Commands for one reader in a group: claim a paper, read it with the stopwatch, check it off with a card."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 @group_app.command("init")
 @plainly
 def group_init(
-    zone: Annotated[str, typer.Option(help="Whose midnight ends the group's day: Asia/Tokyo, Europe/Berlin.")],
-    name: Annotated[str, typer.Option(help="What the group is called.")] = "",
+    zone: Annotated[
+        str, typer.Option(help="The group's time zone: Asia/Tokyo, Europe/Berlin. A day ends at its midnight.")
+    ],
+    name: Annotated[str, typer.Option(help="The group's name.")] = "",
 ) -> None:
-    """Begin a group: write `summaries/group/group.yaml` and print its path. Without it days are counted in UTC.
+    """Start a group: write `summaries/group/group.yaml` and print its path. Without this file, days are counted in UTC.
 
     Example: `labkit group init --zone Asia/Tokyo`
     """
@@ -31,10 +33,12 @@ def group_init(
 @group_app.command("join")
 @plainly
 def group_join(
-    institution: Annotated[str, typer.Argument(help="Where you are from: it gets your cards, and one head more.")],
+    institution: Annotated[
+        str, typer.Argument(help="Your institution. The ranking counts your cards for it, and you as a member.")
+    ],
     reader: Reader = None,
 ) -> None:
-    """Say of which institution you are, for the ranking per head.
+    """Name your institution, for the ranking by cards per member.
 
     Example: `labkit group join "Group A" --reader reader-a`
     """
@@ -43,13 +47,13 @@ def group_join(
 
     me = who_am_i(reader)
     join(institution, reader=me)
-    print(f"{me} is of {institution}")
+    print(f"{me} is a member of {institution}")
 
 
 @group_app.command("leave")
 @plainly
 def group_leave(reader: Reader = None) -> None:
-    """Leave your institution: from the next period on you are none of its heads. Your cards stay.
+    """Leave your institution. From the next month or week on, you do not count as a member. Your cards stay.
 
     Example: `labkit group leave`
     """
@@ -63,11 +67,11 @@ def group_leave(reader: Reader = None) -> None:
 @group_app.command("list")
 @plainly
 def group_list(
-    everything: Annotated[bool, typer.Option("--all", help="Every paper, those that are done and left too.")] = False,
-    mine: Annotated[bool, typer.Option("--mine", help="Only what you hold or have done.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every paper, with done and free ones.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="List only papers that you hold or have done.")] = False,
     reader: Reader = None,
 ) -> None:
-    """Show how many papers there are, are done and are left, who holds which since when, and how far your goal is.
+    """List the papers: how many are done and free, who holds which since when. Shows the progress of your goal too.
 
     Examples: `labkit group list`, `labkit group list --all`, `labkit group list --mine`
     """
@@ -91,12 +95,14 @@ def group_list(
 @group_app.command("claim")
 @plainly
 def group_claim(
-    paper: Annotated[str | None, typer.Argument(help="The paper's id. Not needed with --random.")] = None,
-    random: Annotated[bool, typer.Option("--random", help="Any that nobody holds and nobody has done.")] = False,
-    seed: Annotated[int | None, typer.Option(help="With --random: the same seed, the same paper.")] = None,
+    paper: Annotated[str | None, typer.Argument(help="The paper's id. Leave it out with --random.")] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="Pick a paper that nobody holds and nobody has done.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="With --random: the same seed picks the same paper.")] = None,
     reader: Reader = None,
 ) -> None:
-    """Take a paper. Others may hold it too; you are told who, and whose cards of it are done.
+    """Claim a paper. Others may hold it too. Names the readers who hold it or have done a card of it.
 
     Examples: `labkit group claim hara-2018-retrace`, `labkit group claim --random`
     """
@@ -105,7 +111,7 @@ def group_claim(
 
     me = who_am_i(reader)
     if (paper is None) != random:
-        raise ValueError("name a paper, or say --random; `labkit group list` shows what is left")
+        raise ValueError("give either a paper or --random; `labkit group list` shows the free papers")
     if paper is None:
         paper = pick(the_group(), known_papers(), seed=seed)
     taken = claim(paper, reader=me)
@@ -115,7 +121,7 @@ def group_claim(
 @group_app.command("release")
 @plainly
 def group_release(paper: Paper, reader: Reader = None) -> None:
-    """Give a paper back, so that somebody else takes it.
+    """Give a paper back, so that somebody else can claim it.
 
     Example: `labkit group release hara-2018-retrace`
     """
@@ -130,10 +136,13 @@ def group_release(paper: Paper, reader: Reader = None) -> None:
 @plainly
 def group_start(
     paper: Paper,
-    mode: Annotated[str | None, typer.Option(help="skim (15-30 minutes) or close (an hour or more).")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="How you read: skim (15-30 minutes) or close (an hour or more). Default: as last time."),
+    ] = None,
     reader: Reader = None,
 ) -> None:
-    """Start the stopwatch, and show where to look first. Claims the paper if you do not hold it.
+    """Start the stopwatch, and show what to look at first. If you do not hold the paper, this claims it.
 
     Examples: `labkit group start hara-2018-retrace`, `labkit group start hara-2018-retrace --mode close`
     """
@@ -153,9 +162,9 @@ def group_start(
 @group_app.command("stop")
 @plainly
 def group_stop(minutes: Minutes = None, forget: Forget = False, reader: Reader = None) -> None:
-    """Stop the stopwatch, and say whether that was a skim or a close reading.
+    """Stop the stopwatch. Says how long you read, and whether that was a skim or a close reading.
 
-    Examples: `labkit group stop`, `labkit group stop --minutes 25` (when it ran on through lunch)
+    Examples: `labkit group stop`, `labkit group stop --minutes 25` (if it ran on through lunch)
     """
     from labkit.cli.group.messages import stopped
     from labkit.survey.group.settings import who_am_i
@@ -167,10 +176,10 @@ def group_stop(minutes: Minutes = None, forget: Forget = False, reader: Reader =
 @group_app.command("timer")
 @plainly
 def group_timer(
-    watch: Annotated[bool, typer.Option("--watch", help="Keep it on the screen until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until Ctrl-C.")] = False,
     reader: Reader = None,
 ) -> None:
-    """Show how long your stopwatch has run.
+    """Show the time on your stopwatch.
 
     Examples: `labkit group timer`, `labkit group timer --watch`
     """
@@ -180,7 +189,7 @@ def group_timer(
     me = who_am_i(reader)
     own = the_group().running(me)
     if own is None:
-        print("no stopwatch of yours runs; `labkit group start PAPER` starts one")
+        print("your stopwatch does not run; `labkit group start PAPER` starts it")
     elif watch and sys.stdout.isatty():
         _watch(lambda: running(own, local_now()))
     else:
@@ -191,12 +200,12 @@ def group_timer(
 @plainly
 def group_done(
     paper: Paper,
-    language: Annotated[str | None, typer.Option(help="Which of your cards, where you have several.")] = None,
+    language: Annotated[str | None, typer.Option(help="The language of the card, if you have several.")] = None,
     minutes: Minutes = None,
     forget: Forget = False,
     reader: Reader = None,
 ) -> None:
-    """Check a paper off. Your card of it must exist and check; it gets the status done. A running stopwatch stops.
+    """Check a paper off. Your card must be without errors; it gets the status done. A running stopwatch stops.
 
     Example: `labkit group done hara-2018-retrace`
     """
@@ -216,7 +225,7 @@ def group_done(
 
 
 def _tell_goal(state: "Group", reader: str | None) -> None:
-    """The asking reader's goal, where they are known and have one."""
+    """Print the progress of the reader's goal, if the reader is known and has a goal."""
     from labkit.cli.group.messages import goal
     from labkit.survey.group.goals import progress
     from labkit.survey.group.ranking import month_of
@@ -239,7 +248,7 @@ def _tell_claim(taken: "Claimed") -> None:
 
 
 def _watch(line: Any) -> None:
-    """Show a line anew every second until Ctrl-C, which only ends the showing."""
+    """Show a line anew every second until Ctrl-C. The stopwatch runs on."""
     import time
 
     from rich.live import Live

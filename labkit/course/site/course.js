@@ -26,12 +26,13 @@
   function wrapped(text, room) {
     const most = Math.max(12, Math.floor(room / LETTER));
     const lines = [""];
-    for (const word of text.split(/\s+|<br\s*\/?>/)) {
+    const whole = text.replace(/-<br>/g, "-").replace(/<br\s*\/?>/g, " "); // as it was before an earlier call
+    for (const word of whole.match(/\S*?\w-(?=[a-z]{4})|\S+\s*/g) || []) { // a long word is also cut behind its hyphen
       const last = lines.at(-1);
-      if (last && plain(last + " " + word).length > most) lines.push(word);
-      else lines[lines.length - 1] = last ? last + " " + word : word;
+      if (last && plain(last + word.trimEnd()).length > most) lines.push(word);
+      else lines[lines.length - 1] = last + word;
     }
-    return lines.join("<br>");
+    return lines.map((line) => line.trimEnd()).join("<br>");
   }
 
   // The axis titles among `changes` (in plotly's dotted names) in lines no longer than their axes are now.

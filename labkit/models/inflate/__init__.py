@@ -1,11 +1,12 @@
 """Inflation: 2D networks become 3D ones (Carreira & Zisserman, CVPR 2017, section 2.4).
 
-A video that repeats one image is a *boring* video. `inflate` makes a 3D network that gives on it what the 2D network
-gives on the image; `check_inflation` looks whether one does, layer by layer and frame by frame.
+A video that repeats one image is a *boring* video. `inflate` makes a 3D network that gives the same logits for it as the
+2D network for the image. `check_inflation` compares the two, layer by layer and frame by frame.
 
-In reading order: `conv` (one convolution: weights and padding), `pools`, `layers` (a rule for each kind of layer),
-`policy` (what layers do in time), `signal`, `functions`, `axes`, `tracing`, `calls` and `follow` (what a network does
-with its tensors), `norm_act` (batch norms that do more), `plan` and `network` (all of it together), `check`, `reasons`.
+In reading order: `conv` (one convolution: weights and padding), `pooling`, `layers` (a rule for each kind of layer),
+`intime` and `policy` (kernels and strides in time), `signal`, `functions`, `axes`, `tracing`, `calls` and `follow` (the
+tensors of a network, followed from layer to layer), `norm_act` (batch norms with an activation), `plan` and
+`whole_network` (all of it together), `check`, `reasons`.
 """
 
 from labkit.models.inflate.check import InflationReport as InflationReport

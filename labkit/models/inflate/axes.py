@@ -1,7 +1,8 @@
-"""The functions of a `forward` that count axes or give a tensor others: what becomes of them in 3D.
+"""Rules for the functions of a `forward` that count or change axes, and their counterparts in 3D.
 
-Each takes the function's arguments, as those of `functions` do. A vector `BC` that gets two axes of one position, as in
-squeeze-and-excitation, becomes a map of one frame: where the 2D network adds a height, the 3D one adds time and height.
+Each rule takes the function's arguments, as the rules of `functions` do. A vector `BC` that gets two axes of one
+position, as in squeeze-and-excitation, becomes a map of one frame: where the 2D network adds a height, the 3D one adds
+time and height.
 """
 
 import operator
@@ -50,7 +51,7 @@ def sizes_of(x: Signal, dim: int | None = None) -> Outcome:
 
 
 def _size(x: Signal, index: Any) -> Outcome:
-    """One size, or several. Those of the batch and the channels are the same in 3D, though perhaps at another place."""
+    """One size, or several. The batch and the channels have the same size in 3D, perhaps at another place."""
     chosen = x.axes[index]
     if "H" in chosen or "W" in chosen:
         return Outcome(Spatial())
@@ -102,7 +103,7 @@ def _without_ellipsis(indices: Sequence[Any], rank: int) -> list[Any]:
 
 
 def _new_axis(old: str, new: str) -> str:
-    """What a new axis is: the channels of a map that has none, or else a height, then a width, of one pixel."""
+    """The name of a new axis: the channels of a map without any, or else a height, then a width, of one pixel."""
     if "H" in old and "C" not in old + new and "H" not in new:
         return "C"
     if "C" not in old:
@@ -139,7 +140,7 @@ def parts(x: Signal, sizes: Any, dim: int = 0) -> Outcome:
 def pad(x: Signal, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Outcome:
     """Constants around the map; never in time."""
     if mode != "constant" or not all(isinstance(each, int) for each in pad):
-        raise ValueError("it pads with something else than a constant, or by a size of the tensor")
+        raise ValueError("it does not pad with a constant, or it pads by a size of the tensor")
     behind = 2 * (len(x.axes) - x.axes.index("H")) if "H" in x.axes else len(pad)  # numbers up to the height's
     if len(pad) <= behind:
         return Outcome(x)

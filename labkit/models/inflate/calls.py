@@ -1,6 +1,7 @@
-"""One call in a traced `forward`: which rule it follows, and what it gives.
+"""One call in a traced `forward`: its rule and its result.
 
-What reads weights, settings and numbers alone needs no rule: it is the same in 3D, and only its shape is worked out.
+A call that reads weights, settings and numbers alone needs no rule: its result is the same in 3D, and only its shape is
+worked out.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,12 @@ from labkit.models.inflate.functions import FUNCTIONS, NUMBERS
 from labkit.models.inflate.signal import FOLLOWED, Constant, Number, Outcome
 from labkit.models.inflate.tracing import Refused
 
-# Whose functions are known by their names; a function of the same name from elsewhere may do anything.
+# Functions of these modules are known by their names; a function of the same name from elsewhere may do anything.
 _KNOWN = ("torch", "_operator", "builtins", "math")
 
 
 def outcome(node: fx.Node, name: str, where: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome:
-    """What a call gives for these arguments. Raises `Refused` where no rule says that; `where` is how it is named."""
+    """The result of a call for these arguments. Raises `Refused` if no rule covers the call; `where` is its name."""
     every = flat((args, kwargs))
     constant, followed = (any(isinstance(each, kind) for each in every) for kind in (Constant, FOLLOWED))
     try:
@@ -36,7 +37,7 @@ def outcome(node: fx.Node, name: str, where: str, args: tuple[Any, ...], kwargs:
         raise
     except ValueError as error:
         raise Refused(f"cannot inflate {where}: {error}") from error
-    except Exception as error:  # what a call that fits no rule makes the rule trip over would help nobody
+    except Exception as error:  # the rule's own error would help nobody
         raise Refused(f"cannot inflate {where}: there is no rule for calling it in this way") from error
 
 
@@ -65,7 +66,7 @@ def _sizes_known(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _computed(node: fx.Node, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """A call on tensors that do not depend on the input, worked out in shape alone."""
+    """A call on tensors that do not depend on the input. Only the shape is worked out."""
     args, kwargs = (_mapped(each, lambda constant: constant.like, Constant) for each in (args, dict(kwargs)))
     given = (getattr(args[0], node.target), args[1:]) if isinstance(node.target, str) else (node.target, args)
     return _mapped(given[0](*given[1], **kwargs), Constant, Tensor)

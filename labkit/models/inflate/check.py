@@ -1,4 +1,4 @@
-"""The boring-video test: is the 3D network the 2D network on one image repeated, layer by layer and frame by frame?"""
+"""The boring-video test: does the 3D network agree with the 2D network on a repeated image, in every layer and frame?"""
 
 import copy
 import html
@@ -25,7 +25,8 @@ class LayerCheck:
     """One layer in both networks."""
 
     name: str
-    differences: tuple[float, ...]  # by frame, relative to the 2D layer's largest value; one where there is no time
+    # By frame, relative to the 2D layer's largest value; a single value where there is no time.
+    differences: tuple[float, ...]
     tolerance: float
     why: str  # empty where it agrees
 
@@ -36,20 +37,20 @@ class LayerCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether every frame is the image's."""
+        """Whether every frame agrees with the image."""
         return self.worst <= self.tolerance
 
     @property
     def broken_frames(self) -> tuple[int, ...]:
-        """The frames that are not."""
+        """The frames that do not agree."""
         return tuple(index for index, value in enumerate(self.differences) if not value <= self.tolerance)
 
 
 @dataclass(frozen=True, repr=False)
 class InflationReport:
-    """What `check_inflation` found. Print it, or look at `.table`."""
+    """The result of `check_inflation`. Print it, or look at `.table`."""
 
-    layers: tuple[LayerCheck, ...]  # in the order of the computation; a block comes after what it holds
+    layers: tuple[LayerCheck, ...]  # in the order of the computation; a block comes after its layers
     frames: int  # of the boring video
 
     @property
@@ -64,7 +65,7 @@ class InflationReport:
 
     @property
     def output(self) -> float:
-        """The relative difference of what the networks answer."""
+        """The relative difference of the networks' outputs."""
         return self.layers[-1].worst
 
     @property
@@ -73,7 +74,7 @@ class InflationReport:
 
     @property
     def first_break(self) -> str | None:
-        """The first layer that does not agree; None if all do. What it reads agrees, so the reason is in it."""
+        """The first layer that does not agree; None if all do. Its input agrees, so the reason lies in the layer."""
         return self._broken.name if self._broken else None
 
     @property
@@ -136,16 +137,16 @@ def check_inflation(
     """Compare the two networks on a boring video: each of `images`, `(B, C, H, W)`, repeated `frames` times.
 
     Layers are matched by name. Each frame of a 3D layer's output is compared with the 2D layer's output: the largest
-    difference over the largest value. The first layer beyond `tolerance` is looked at for the reason.
+    difference over the largest value. The report gives the reason for the first layer beyond `tolerance`.
 
     `tolerance` is 1e-10 in float64 if not given. In other types it is, for each layer, 1e-5 or ten times the 2D
     network's own rounding there, measured against a float64 copy of it, whichever is larger.
 
     The networks run as they are, in training or evaluation mode; batch norms' running statistics are put back after.
-    Where the 3D network stops with an error behind a layer that does not agree, the report ends with that error.
+    If the 3D network stops with an error after a layer that does not agree, the report ends with that error.
 
-    Raises `ValueError` for images that are no `(B, C, H, W)` or of another type than the networks, for networks on the
-    meta device, and where no layer of one has a namesake in the other.
+    Raises `ValueError` for images of another shape than `(B, C, H, W)` or another type than the networks, for networks
+    on the meta device, and for networks without a common layer name.
     """
     _check_arguments(model2d, model3d, images, frames)
     flat = _outputs(model2d, images)
@@ -195,7 +196,7 @@ def _label(name: str, call: int) -> str:
 
 
 def _outputs(model: nn.Module, x: Tensor) -> dict[Key, Tensor]:
-    """What every module gives. Copies: an in-place ReLU would change what the layer before it gave."""
+    """Copies of the outputs of all modules. An in-place ReLU would change the output of the layer before it."""
     outputs: dict[Key, Tensor] = {}
     _run(model, x, lambda name, call, out: outputs.__setitem__((name, call), out.clone()))
     return outputs
@@ -248,7 +249,7 @@ def _tolerances(
 
 
 def _difference(out: Tensor, expected: Tensor) -> float:
-    """The largest difference over the largest expected value; infinite where a value is no number."""
+    """The largest difference over the largest expected value; infinite where a value is NaN."""
     scale = expected.abs().max().clamp_min(torch.finfo(expected.dtype).tiny)
     value = ((out - expected).abs().max() / scale).item()
     return value if value == value else float("inf")
@@ -263,5 +264,5 @@ def _by_frame(out: Tensor, expected: Tensor) -> tuple[float, ...]:
         for axis in (2, 1)
         if out.ndim == expected.ndim + 1 and out.shape[:axis] + out.shape[axis + 1 :] == expected.shape
     ]
-    # Where T equals the height both axes fit; along the wrong one a boring video does not even agree with itself.
+    # Where T equals the height both axes fit. Along the wrong one the frames of a boring video differ from each other.
     return min(fitting, key=max, default=(float("inf"),))

@@ -1,11 +1,11 @@
 """One convolution: its weights in time, and the padding in time that keeps a boring video equal to its image.
 
-An N×N kernel becomes t×N×N; with its weights repeated t times and divided by t, every frame of a boring video gives
-what the image gave: t times W/t times the same pixel (Carreira & Zisserman, CVPR 2017, section 2.4).
+An N×N kernel becomes t×N×N. With its weights repeated t times and divided by t, every frame of a boring video gives
+the output of the image: t times W/t times the same pixel (Carreira & Zisserman, CVPR 2017, section 2.4).
 
-That holds inside the clip. At its ends the padding decides: zeros in time are frames that are not there, and the sum
-is short of them; `replicate` repeats the first and the last frame, and the equality holds everywhere. Replication is
-in time only: in height and width the 3D network pads with zeros, as the 2D network did.
+That holds inside the clip. At its ends the padding decides. With zeros in time the sum misses the padded frames;
+`replicate` repeats the first and the last frame, and the equality holds everywhere. Replication is in time only: in
+height and width the 3D network pads with zeros, as the 2D network does.
 """
 
 from typing import Any, Literal, get_args
@@ -69,13 +69,13 @@ def inflate_conv(
     time_stride: int = 1,
     time_padding: TimePadding = "replicate",
 ) -> nn.Conv3d:
-    """The 3D convolution that gives, on a boring video, what `conv2d` gives on its image.
+    """The 3D convolution whose output for a boring video equals that of `conv2d` for the image.
 
     `frames` is the kernel's length in time; `frames - 1` frames are padded, the smaller half in front, so that T
     frames become T over `time_stride`, rounded up. With `time_padding="none"` they are not, and `frames - 1` fewer
     come out. Bias, groups, dilation, spatial stride and padding are kept; device, dtype and `requires_grad` too.
 
-    Raises `ValueError` for choices that are not there and for a convolution that pads space with anything but zeros.
+    Raises `ValueError` for an unknown choice, and for a convolution that pads space with anything but zeros.
     """
     check_choices(placement=placement, time_padding=time_padding)
     if frames < 1 or time_stride < 1:
@@ -115,7 +115,7 @@ def set_weights(conv3d: nn.Module, conv2d: nn.Conv2d, frames: int, placement: Pl
 
 
 def check_choices(*, placement: str, time_padding: str) -> None:
-    """Raises `ValueError` for a placement or padding that is not there."""
+    """Raises `ValueError` for an unknown placement or padding."""
     if placement not in get_args(Placement):
         raise ValueError(f"placement must be 'mean' or 'centre', not {placement!r}")
     if time_padding not in get_args(TimePadding):

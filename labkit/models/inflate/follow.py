@@ -1,10 +1,9 @@
-"""Follow a 2D network from module to module without computing it: what each layer will do in time, what is in the way.
+"""Follow a 2D network from module to module without computing it: plan each layer's kernel and stride in time.
 
-The `forward` of one module at a time is traced, its children kept whole. Most `forward`s ask for no dimension (they
-add, join channels, call children): those modules stay what they are, with inflated children, and every name stays.
-Where a `forward` counts axes itself, the calls to change are noted. What it computes from weights and numbers alone is
-in 3D the same tensor, which gets an axis for time where it meets a map. Nothing is built here, and the network is only
-looked at.
+The `forward` of one module at a time is traced, its children kept whole. Most `forward`s work in any dimension (they
+add, join channels, call children): those modules stay as they are, with inflated children, and every name stays.
+Where a `forward` counts axes itself, the calls to change are noted. A tensor computed from weights and numbers alone is
+the same in 3D, with an axis for time where it meets a map. Nothing is built here, and the network is not changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,9 +47,7 @@ Decide = Callable[[Place], InTime]
 
 
 def follow(network: nn.Module, decide: Decide) -> Plan:
-    """The plan for a whole network. Raises `Refused` with the name of the operator, and where it is, for one that
-    there is no rule for.
-    """
+    """The plan for a whole network. Raises `Refused`, with name and place, for an operator without a rule."""
     walk = _Walk(network, decide)
     walk.module(network, (Signal(),), {})
     walk.leftovers(network)
@@ -67,7 +64,7 @@ class _Walk:
         self.met: set[int] = set()
 
     def module(self, module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """What a module gives for these arguments."""
+        """The output of a module for these arguments."""
         self.met.add(id(module))
         name = self.names[id(module)]
         if layers.rule(module) is not None:
@@ -82,7 +79,7 @@ class _Walk:
         return self.composite(module, name, args, kwargs)
 
     def leftovers(self, network: nn.Module) -> None:
-        """Modules that the network holds and does not call: inflated too where there is a rule, for the 3D copy."""
+        """Plan modules that the network holds and does not call: inflated too where there is a rule."""
         for name, module in network.named_modules():
             if id(module) in self.met or isinstance(module, layers.CONTAINERS) or type(module) is nn.Module:
                 continue  # a bare nn.Module holds others, as in a graph of torch.fx
@@ -92,17 +89,17 @@ class _Walk:
                 raise _no_rule(module, name)
 
     def note(self, step: Step) -> None:
-        """Keep what becomes of a layer; one that is called twice is one layer."""
+        """Keep the plan for a layer. A layer that is called twice has one plan."""
         self.plan.steps.setdefault(step.name, step)
 
     # One layer
 
     def layer(self, layer: nn.Module, name: str, signal: Signal | None) -> Signal:
-        """A layer that there is a rule for."""
+        """A layer with a rule."""
         at = signal or Signal()
         try:
             if signal is not None and not isinstance(signal, Signal):
-                raise ValueError("it reads something else than one tensor")
+                raise ValueError("it does not read exactly one tensor")
             decided = isinstance(layer, (*layers.SPATIAL, *layers.GLOBAL))
             time = self.in_time(layer, name, at) if decided else None
             if isinstance(layer, layers.NAMED_AXIS):
@@ -116,7 +113,7 @@ class _Walk:
         return after
 
     def in_time(self, layer: nn.Module, name: str, signal: Signal) -> InTime:
-        """What the policy says of this layer; what it said before, if the layer is met again."""
+        """The policy's choice for this layer. A layer that is met again keeps its first choice."""
         if name not in self.plan.times:
             first = isinstance(layer, layers.CONVOLUTIONS) and not any(
                 isinstance(step.before, layers.CONVOLUTIONS) for step in self.plan.steps.values()
@@ -185,7 +182,7 @@ class _Walk:
     def graph(
         self, module: nn.Module, name: str, rewrite: Rewrite, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """What a traced `forward` gives; the calls to change are noted in `rewrite`."""
+        """The output of a traced `forward`; the calls to change are noted in `rewrite`."""
         values: dict[fx.Node, Any] = {}
         given = iter(args)
 
@@ -223,7 +220,7 @@ class _Walk:
     def function(
         self, module: nn.Module, name: str, node: fx.Node, value: Callable[[Any], Any], rewrite: Rewrite
     ) -> Any:
-        """What a function or method in a `forward` gives; where it must change, that is noted."""
+        """The result of a function or method in a `forward`; a call that must change in 3D is noted."""
         if isinstance(node.target, type) and issubclass(node.target, tuple):
             return tuple(value(node.args))
         text = node.target if isinstance(node.target, str) else node.target.__name__
@@ -274,14 +271,14 @@ class _Walk:
 
 
 def _is_our_own(module: nn.Module) -> bool:
-    """Whether it is one of our networks, and computes as they do."""
+    """Whether it is one of our networks, with their own `forward`."""
     return any(isinstance(module, own) and type(module).walk is own.walk for own in OWN) and (
         type(module).forward is Network.forward
     )
 
 
 def _through(layer: Any, time: InTime | None, signal: Signal) -> Signal:
-    """What comes out of a layer that has a rule. Raises `ValueError` where it does not read such a tensor."""
+    """The output of a layer with a rule. Raises `ValueError` for an input that the layer does not read."""
     if isinstance(layer, layers.SPATIAL):
         need(signal, IMAGE)
         assert time is not None

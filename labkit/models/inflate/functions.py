@@ -1,8 +1,8 @@
-"""Function by function: which ones a `forward` may call, and what becomes of their arguments in 3D.
+"""The functions that a `forward` may call, and their arguments in 3D.
 
 A function that is not in `FUNCTIONS` is refused by its name. Each entry takes the function's arguments, with `Signal`s
-for tensors, and says what comes out; where the call must change, also with which arguments, or which layer stands for
-it. A `ValueError` says why a call cannot be followed.
+for tensors, and gives the result. Where the call must change in 3D, the entry also gives the new arguments, or a layer
+in its place. A `ValueError` says why a call cannot be followed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ Function = Callable[..., Outcome]
 
 
 def _elementwise(*operands: Any, **named: Any) -> Outcome:
-    """Number by number, with broadcasting: what does not depend on the input gets an axis for time.
+    """Number by number, with broadcasting. A tensor that does not depend on the input gets an axis for time.
 
     A weight gets it where it is kept; a tensor computed in the `forward`, where it is used.
     """
@@ -42,7 +42,7 @@ def _elementwise(*operands: Any, **named: Any) -> Outcome:
         return replace(_elementwise(*operands, **named), rest=())  # torch.channels_last is of four axes
     given: dict[Any, Any] = {**dict(enumerate(operands)), **named}
     if any(isinstance(each, Shape | Parts | Kind | tuple | list) for each in given.values()):
-        raise ValueError("it reads something else than tensors and numbers")
+        raise ValueError("it reads values that are neither tensors nor numbers")
     signal = join([each for each in given.values() if isinstance(each, Signal)])
     shapes = {key: _with_time(each.shape, signal) for key, each in given.items() if isinstance(each, Constant)}
     weights = {given[key].name: shape for key, shape in shapes.items() if isinstance(given[key], Weight)}
@@ -110,7 +110,7 @@ def _mean(x: Signal, dim: int | Sequence[int] | None = None, keepdim: bool = Fal
 def _cat(tensors: Any, dim: int = 0) -> Outcome:
     tensors = tensors.of if isinstance(tensors, Parts) else tensors
     if not isinstance(tensors, Signal) and not all(isinstance(each, Signal) for each in tensors):
-        raise ValueError("it joins something else than what was computed from the image")
+        raise ValueError("it joins tensors that were not computed from the image")
     signal = tensors if isinstance(tensors, Signal) else join(tensors)  # a list that came as an argument is one signal
     (place,), changes = moved(signal, [dim])
     return Outcome(signal, rest=(place,) if changes else None)
@@ -131,7 +131,7 @@ def _getattr(x: Any, name: str) -> Outcome:
 
 def _of_numbers(*numbers: Any) -> Outcome:
     if not all(isinstance(each, Number | int) for each in numbers):
-        raise ValueError("it reads something else than numbers")
+        raise ValueError("it reads values that are not numbers")
     return Outcome(Number())
 
 
@@ -173,7 +173,7 @@ _ELEMENTWISE = (
     *("neg", "clone", "clamp", "clip", "exp", "sqrt", "rsqrt", "pow", "abs"),
     *("dropout", "stochastic_depth", "contiguous", "detach", "float", "expand_as"),
 )
-# What becomes of numbers that do not depend on time.
+# The results for numbers that do not depend on time.
 NUMBERS: Mapping[str, Function] = dict.fromkeys(("add", "sub", "mul", "floordiv", "mod"), _of_numbers)
 
 # By the name under which torch.fx meets them; a method and a function of one name take the same arguments.

@@ -7,13 +7,13 @@ from labkit.models.inflate.conv import Placement, TimePadding, check_choices
 
 @dataclass(frozen=True)
 class InTime:
-    """What one layer does in time.
+    """The kernel, stride and padding of one layer in time.
 
-    `placement` and `padding` are of convolutions; None takes what `inflate` was given. `padding="none"` pads nothing:
-    `kernel - 1` fewer frames come out. Raises `ValueError` for what no layer can do.
+    `placement` and `padding` are for convolutions; None takes the argument of `inflate`. `padding="none"` pads nothing:
+    `kernel - 1` fewer frames come out. Raises `ValueError` for values that no layer can take.
     """
 
-    kernel: int | None = 1  # frames that it reads at once; None: all there are, as a global pool does
+    kernel: int | None = 1  # frames that it reads at once; None: all frames, as a global pool does
     stride: int = 1  # frames from one output to the next
     placement: Placement | None = None
     padding: TimePadding | None = None

@@ -1,7 +1,7 @@
-"""Layer by layer: which 2D layers there are rules for, and the 3D layer that each becomes.
+"""The 2D layers that have rules, and the 3D layer that each becomes.
 
-A rule holds for a class and for subclasses that keep its `forward`. Layers that ask for no dimension (ReLU, dropout,
-linear, ...) are copied as they are. Whatever is in none of the tables below is refused.
+A rule holds for a class and for subclasses that keep its `forward`. Layers that work in any dimension (ReLU, dropout,
+linear, ...) are copied as they are. A layer that stands in none of the tables below is refused.
 """
 
 import copy
@@ -89,13 +89,13 @@ _RULES = (
 
 
 def rule(layer: nn.Module) -> type[nn.Module] | None:
-    """The class whose rule holds for this layer: its own or the nearest base's, if it computes what that base does."""
+    """The class whose rule holds for this layer: its own, or its nearest base if it keeps the computation of that base."""
     base = next((each for each in type(layer).__mro__ if each in _RULES), None)
     return base if base is not None and _computes_as(layer, base) else None
 
 
 def _computes_as(layer: nn.Module, base: type[Any]) -> bool:
-    """Whether neither its `forward` nor what that calls was written anew, in its class or in this one layer."""
+    """Whether `forward` and the methods it calls are those of the base, in its class and in this one layer."""
     parts = ("forward", "_conv_forward")
     return not any(part in vars(layer) or getattr(type(layer), part, 0) is not getattr(base, part, 0) for part in parts)
 
@@ -144,7 +144,7 @@ class RepeatingSameConv3d(SameConv3d):
 
 @singledispatch
 def becomes(layer: nn.Module, time: InTime) -> nn.Module:
-    """The 3D layer in place of a 2D one that has a rule; a copy of the layer itself if it asks for no dimension.
+    """The 3D layer for a 2D layer with a rule; a copy of the layer itself if it works in any dimension.
 
     It holds tensors of its own and is in the same mode, training or evaluation, as the old one.
     """
@@ -241,7 +241,7 @@ def _(layer: SameMaxPool2d, time: InTime) -> nn.Module:
 
 @becomes.register
 def _(layer: nn.AvgPool2d, time: InTime) -> nn.Module:
-    """Over frames that are there: the clip's ends are repeated, also where convolutions pad zeros."""
+    """An average over real frames: the clip's ends are repeated, also where convolutions pad zeros."""
     assert time.kernel
     made = TimePaddedAvgPool3d(copy.deepcopy(layer), time.kernel, time.stride, repeat=time.padding != "none")
     return _same_mode(layer, made)
@@ -270,7 +270,7 @@ def _(layer: ZeroPadShortcut, time: InTime) -> nn.Module:
 @becomes.register(nn.AdaptiveAvgPool2d)
 @becomes.register(nn.AdaptiveMaxPool2d)
 def _(layer: Any, time: InTime) -> nn.Module:
-    """Of space what it was; over all of time, or frame by frame where `time.kernel` is 1."""
+    """A global pool: the same in space; over all of time, or frame by frame where `time.kernel` is 1."""
     kind = nn.AdaptiveAvgPool3d if isinstance(layer, nn.AdaptiveAvgPool2d) else nn.AdaptiveMaxPool3d
     return _same_mode(layer, kind((1 if time.kernel is None else None, *_pair(layer.output_size))))
 

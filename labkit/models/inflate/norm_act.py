@@ -1,7 +1,7 @@
-"""Batch norms that do something after: `BatchNormAct2d` of timm and its like, a norm and an activation in one module.
+"""Batch norms with an activation in the same module, such as `BatchNormAct2d` of timm.
 
-Their `forward` counts axes, and is another in training than in evaluation mode: it cannot be rewritten. It need not be:
-what it does before its own children and activations is what `nn.BatchNorm2d` does, and that has a rule.
+Their `forward` counts axes, and differs between training and evaluation mode: it cannot be rewritten. It need not be:
+before its own children and activations it computes `nn.BatchNorm2d`, which has a rule.
 """
 
 import copy
@@ -25,13 +25,13 @@ Then = str | Callable[[Tensor], Tensor]  # the name of a child, or an activation
 
 @dataclass(frozen=True)
 class Afterwards:
-    """What follows the norm, in order."""
+    """The steps after the norm, in order."""
 
     steps: tuple[Then, ...]
 
 
 def afterwards(module: nn.Module, name: str, signal: Any) -> Afterwards | None:
-    """What a batch norm with a `forward` of its own does after the norm; None for anything else."""
+    """The steps after the norm in a batch norm with a `forward` of its own; None for any other module."""
     if not isinstance(module, nn.BatchNorm2d) or layers.rule(module) is not None or not isinstance(signal, Signal):
         return None
     try:
@@ -63,7 +63,7 @@ def _is_its_norm(module: Any, node: fx.Node, x: fx.Node) -> bool:
 
 
 def _step(module: nn.Module, node: fx.Node, before: fx.Node) -> Then | None:
-    """One child or activation that reads what the one before it gave, and nothing else."""
+    """One child or activation that reads the output of the step before it, and nothing else."""
     if node.args[:1] != (before,) or len(node.all_input_nodes) > 1:
         return None
     if node.op == "call_module" and len(node.args) == 1 and not node.kwargs:
@@ -78,7 +78,7 @@ def _call(function: Any, rest: tuple[Any, ...], options: dict[str, Any], x: Tens
 
 
 class BatchNormThen3d(nn.BatchNorm3d):
-    """`nn.BatchNorm3d`, and what follows in the same module."""
+    """`nn.BatchNorm3d`, and the steps after it in the same module."""
 
     then: tuple[Then, ...] = ()
 

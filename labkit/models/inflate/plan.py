@@ -1,4 +1,4 @@
-"""All that has to be done to inflate a network, before any of it is."""
+"""The plan for inflating a network: all changes, before any is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Rewrite:
 
     @property
     def changes(self) -> tuple[Any, ...]:
-        """All that is other in 3D."""
+        """All differences in 3D."""
         return (self.rest, self.calls, self.lifted, self.layers, self.counts or self.trace.asked)
 
 
@@ -40,11 +40,11 @@ class Step:
 
 @dataclass
 class Plan:
-    """What becomes of every part."""
+    """The change of every part."""
 
     steps: dict[str, Step] = field(default_factory=dict)  # by name, in the order of the computation
-    times: dict[str, InTime] = field(default_factory=dict)  # layer -> what it does in time
+    times: dict[str, InTime] = field(default_factory=dict)  # layer -> its kernel and stride in time
     axes: dict[str, int] = field(default_factory=dict)  # layer -> the axis that it reads, where it names one
-    norms: dict[str, Afterwards] = field(default_factory=dict)  # batch norm -> what it does after
+    norms: dict[str, Afterwards] = field(default_factory=dict)  # batch norm -> its steps after the norm
     rewrites: dict[str, Rewrite] = field(default_factory=dict)  # module -> its new forward
     weights: dict[str, tuple[int, ...]] = field(default_factory=dict)  # weight -> its shape in 3D

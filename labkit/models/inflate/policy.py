@@ -1,7 +1,7 @@
-"""What each layer does in time: the choice, and the presets that make it.
+"""The choice of each layer's kernel and stride in time, and the presets that make it.
 
-Space is given by the 2D network; time is decided. Two things have to fit: the frames of branches that meet again, and
-the task. Where a layer's stride in time follows from where its map shrinks in space, branches always fit.
+Space is given by the 2D network; time has to be chosen. Branches that meet again need equal numbers of frames. Where
+time shrinks together with space, they always have them.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from labkit.models.inflate.layers import in_space
 
 @dataclass(frozen=True)
 class Place:
-    """A layer and where it stands, for a preset to decide by."""
+    """A layer and its place in the network: the preset's input."""
 
     name: str
     layer: nn.Module  # the 2D layer
@@ -39,12 +39,12 @@ Policy = Callable[[str, nn.Module], InTime | None]  # a user's: (name, 2D layer)
 
 
 def _hara(place: Place) -> InTime:
-    """Time is treated as space is, but the first convolution keeps every frame (Hara et al. 2018, Table 1)."""
+    """Time is treated like space, but the first convolution keeps every frame (Hara et al. 2018, Table 1)."""
     return InTime(place.kernel, 1 if place.first else place.stride)
 
 
 def _every_frame(place: Place) -> InTime:
-    """Kernels as in space, and never a stride: as many frames come out as went in."""
+    """Kernels as in space, and no stride: all frames are kept."""
     return InTime(place.kernel, 1)
 
 

@@ -1,8 +1,8 @@
-"""Pools that see no invented frames: where a window hangs over the clip's end, the end is repeated.
+"""Pools that read real frames only: where a window hangs over the clip's end, the end is repeated.
 
-A max over repeated frames is what the padding of `nn.MaxPool3d` gives, padding that never wins; a mean over repeated
-frames of a boring video is the image's mean. T frames become T over the stride, rounded up, as in the convolutions:
-`nn.MaxPool3d` would give one fewer for an even kernel, none at all for T = 1, and one more with `ceil_mode`.
+A max over repeated frames equals that of `nn.MaxPool3d`, whose padding never wins. A mean over repeated frames of a
+boring video is the image's mean. T frames become T over the stride, rounded up, as in the convolutions: `nn.MaxPool3d`
+would give one fewer for an even kernel, none at all for T = 1, and one more with `ceil_mode`.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from labkit.models.inflate.conv import pad_time
 
 
 def _repeat_ends(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Exactly the frames that T/s windows read, the smaller half of what is missing in front."""
+    """Exactly the frames that T/s windows read. The smaller half of the missing frames is added in front."""
     before = (kernel - 1) // 2
     wanted = ((x.shape[2] - 1) // stride) * stride + kernel
     return pad_time(x, before, wanted - x.shape[2] - before)

@@ -1,4 +1,4 @@
-"""Why a 3D layer does not give what its 2D layer gives, when what it reads agrees: look at the two layers."""
+"""The reason why a 3D layer disagrees with its 2D layer although their inputs agree, found by comparing the layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from labkit.models.inflate.conv import TimePaddedConv3d
 from labkit.models.inflate.layers import RepeatingSameConv3d
 from labkit.models.same_padding import SameConv3d
 
-Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of what the 2D and the 3D layer give
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of the outputs of the 2D and the 3D layer
 
 
 def reason(flat: Any, deep: Any, differences: Sequence[float], tolerance: float, shapes: Shapes) -> str:
@@ -33,7 +33,7 @@ def _mode(flat: nn.Module, deep: nn.Module) -> str:
     if not deep.training or (flat.training and not _draws(deep)):
         return ""
     if isinstance(deep, nn.modules.batchnorm._BatchNorm):
-        return "this batch norm is in training mode and uses the statistics of these clips, not those it has learnt"
+        return "this batch norm is in training mode and uses the statistics of these clips, not the learnt ones"
     if _draws(deep):
         return "it is in training mode and drops values at random"
     return ""
@@ -141,5 +141,5 @@ def _kind(flat: nn.Module, deep: nn.Module) -> str:
 
 def _unknown(deep: nn.Module) -> str:
     if list(deep.children()):
-        return "the layers inside agree, what its forward does with them does not"
-    return "its weights and settings agree, its computation does not"
+        return "the layers inside agree, but its forward uses them in another way"
+    return "its weights and settings agree, but its computation differs"

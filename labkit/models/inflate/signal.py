@@ -1,4 +1,4 @@
-"""What is known of a tensor while the layers of a network are followed, without computing it."""
+"""The facts about a tensor that are known without computing it: its axes, its size, its frames."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ VECTOR = "BC"
 
 @dataclass(frozen=True)
 class Signal:
-    """A tensor of the 2D network, and what its 3D counterpart will be.
+    """A tensor of the 2D network, and its counterpart in the 3D network.
 
     The 3D tensor has one axis more, time, in front of the height: `BCHW` becomes `BCTHW`, `BHWC` becomes `BTHWC`.
     """
@@ -23,7 +23,7 @@ class Signal:
     pooled: bool = False  # one frame is left of the clip
 
     def axis(self, index: int) -> int:
-        """Where an axis of the 2D tensor is in the 3D tensor. Raises `ValueError` for one that is not there."""
+        """The place of a 2D tensor's axis in the 3D tensor. Raises `ValueError` for an axis that the tensor lacks."""
         if not -len(self.axes) <= index < len(self.axes):
             raise ValueError(f"there is no axis {index} among {self.axes}")
         index %= len(self.axes)
@@ -74,7 +74,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Parts:
-    """What `split` and `chunk` give: tensors with the axes of this one."""
+    """The results of `split` and `chunk`: tensors with the axes of this one."""
 
     of: Signal
 
@@ -84,7 +84,7 @@ FOLLOWED = (Signal, Number, Spatial, Kind, Shape, Parts)  # what depends on the 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gives, and how it changes."""
+    """The result of a call, and the change that the call needs in 3D."""
 
     value: Any
     rest: tuple[Any, ...] | None = None  # the arguments after the first, where they are others in 3D

@@ -1,7 +1,7 @@
-"""Trace the `forward` of one module with `torch.fx`, on a copy: the module itself is only looked at.
+"""Trace the `forward` of one module with `torch.fx`, on a copy: the module itself is not changed.
 
-Its children are called, not entered. Weights and buffers are stand-ins, so that nothing a `forward` does to them in
-passing happens, and the axes of what it reads are known, so that it may ask how many there are.
+Its children are called, not entered. Weights and buffers are stand-ins, so a `forward` cannot change them. The number of
+axes of its input is known, so a `forward` may ask for it.
 """
 
 import copy
@@ -39,12 +39,12 @@ class Trace:
 
 
 def called(module: nn.Module, name: str) -> str:
-    """How messages name a module."""
+    """The name of a module in messages."""
     return f"{type(module).__name__} ({name or 'the network itself'})"
 
 
 def trace(module: nn.Module, name: str, training: bool, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Trace:
-    """The `forward` in one mode, for these arguments. Raises `Refused`, with the line, for one that is not to follow."""
+    """The `forward` in one mode, for these arguments. Raises `Refused`, with the line, if it cannot be followed."""
     if "forward" in vars(module):
         raise Refused(f"cannot follow the forward of {called(module, name)}: it was put into this one module by hand")
     first = _traced(module, name, training, args, kwargs)
@@ -60,7 +60,7 @@ def _traced(module: nn.Module, name: str, training: bool, args: Sequence[Any], k
         root.training = training
         settings = _settings(module, args, kwargs)
         graph = tracer.trace(root, settings)
-    except Exception as error:  # whatever a forward does with a stand-in for its tensors
+    except Exception as error:  # a forward may do anything with a stand-in for its tensors
         raise Refused(f"cannot follow the forward of {called(module, name)}: {_reason(module, error)}") from error
     finally:
         module.training = mode  # a graph of torch.fx is traced itself, and not on a copy
@@ -81,13 +81,13 @@ def _settings(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any])
 
 
 def _alone(module: nn.Module) -> nn.Module:
-    """A copy of a module that has the same children and weights: what its `forward` keeps in itself goes there."""
+    """A copy of a module with the same children and weights. Values that its `forward` keeps in itself go there."""
     inside = (*list(module.modules())[1:], *module.parameters(), *module.buffers())
     return copy.deepcopy(module, {id(each): each for each in inside})
 
 
 def _reason(module: nn.Module, error: Exception) -> str:
-    """Which line of its `forward` could not be followed, in place of what the stand-in said to it."""
+    """A message with the line of the `forward` that could not be followed, in place of the stand-in's own message."""
     code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if code and frame.filename == code.co_filename]
@@ -123,7 +123,7 @@ class _ChildrenWhole(fx.Tracer):
 
 
 class _Held(fx.Proxy):
-    """A weight or buffer, whose shape is no secret."""
+    """A weight or buffer. Its shape is known."""
 
     def __init__(self, node: fx.Node, tracer: fx.Tracer, tensor: Tensor) -> None:
         super().__init__(node, tracer)
@@ -140,7 +140,7 @@ class _Held(fx.Proxy):
 
 
 class _Input(fx.Proxy):
-    """What a `forward` reads. It knows how many axes it has; whoever asks has counted on four."""
+    """The input of a `forward`. Its number of axes is known; a `forward` that asks for it counts on four."""
 
     def __init__(self, node: fx.Node, tracer: _ChildrenWhole, rank: int) -> None:
         super().__init__(node, tracer)

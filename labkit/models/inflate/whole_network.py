@@ -18,7 +18,7 @@ from labkit.models.network import Network, one_of
 
 
 class Inflated(NamedTuple):
-    """The 3D network, and what each layer became."""
+    """The 3D network, and a table of its layers."""
 
     network: nn.Module
     table: pd.DataFrame
@@ -32,24 +32,24 @@ def inflate(
     placement: Placement = "mean",
     time_padding: TimePadding = "replicate",
 ) -> Inflated:
-    """A 3D network from a 2D one: on a boring video, one image repeated, it gives what `model2d` gives on the image.
+    """A 3D network from a 2D one: for a boring video, one image repeated, its output is that of `model2d` for the image.
 
         network, table = inflate(torchvision.models.resnet50(weights="DEFAULT"))
         network(clip)                                       # (B, 3, T, H, W) -> (B, 1000)
 
     Layer by layer, N×N becomes t×N×N with the weights inflated (Carreira & Zisserman 2017, section 2.4). `preset` says
-    what each layer does in time: `"i3d"` (time is halved with the first, fourth and fifth halving of space), `"hara"`
-    (time as space, all frames kept by the first convolution) or `"every_frame"` (no stride in time). `policy` has the
-    last word: a function of (name, 2D layer) that gives an `InTime`, or None to leave the layer to the preset.
+    how time is treated: `"i3d"` (time is halved with the first, fourth and fifth halving of space), `"hara"` (time as
+    space, all frames kept by the first convolution) or `"every_frame"` (no stride in time). `policy` overrides the
+    preset: a function of (name, 2D layer) that gives an `InTime`, or None to leave the layer to the preset.
 
     `placement` and `time_padding` are those of `inflate_conv`. Pools always repeat the clip's ends. Global pools take
-    all of time, also those inside squeeze-and-excite blocks: what is global in space becomes global in time, as kernels
-    do (`policy` can give them `InTime(1)`: each frame by itself). With `placement="centre"`, no strides and such pools
-    the network is, until its last pool, the 2D network on every frame.
+    all of time, also those inside squeeze-and-excite blocks. `policy` can give them `InTime(1)` instead: each frame by
+    itself. With `placement="centre"`, no strides and such pools the network is, until its last pool, the 2D network on
+    every frame.
 
     A `forward` may normalise its input, compute with tensors that it makes, ask how many axes there are, and use the
     usual forms of squeeze-and-excitation; batch norms with an activation inside, as timm's, are inflated as one layer.
-    Whatever cannot be followed to the same number is refused, with the line or the call.
+    A `forward` that cannot be followed exactly is refused, with the line or the call.
 
     Names are kept: a layer of `model2d` and its counterpart answer to one name. `model2d` is left as it is; tensors
     keep device, dtype and `requires_grad`, modules their mode. Hooks on layers that are replaced are not taken along.
@@ -76,7 +76,7 @@ def inflate(
 
 
 def _new_parts(model2d: nn.Module, plan: Plan) -> dict[int, Any]:
-    """By the id of the old one: the 3D layers, and the weights of another shape."""
+    """The 3D layers and the weights of another shape, by the id of the old layer or weight."""
     made: dict[int, Any] = {}
     for name, module in model2d.named_modules():
         if layers.rule(module) is not None:
@@ -93,10 +93,10 @@ def _new_parts(model2d: nn.Module, plan: Plan) -> dict[int, Any]:
 
 
 def _copy_with(model2d: nn.Module, made: dict[int, Any], plan: Plan) -> nn.Module:
-    """A copy of the network in which `made` stands for what it was made from, wherever that is used.
+    """A copy of the network with the new layers and weights of `made` in place of the old ones.
 
-    `copy.deepcopy` asks its memory for what it has copied already; we tell it of the new parts beforehand. Modules
-    with another `forward` are made from the inside out.
+    `copy.deepcopy` looks up parts that it has copied already in its memory; the new parts are put there beforehand.
+    Modules with another `forward` are made from the inside out.
     """
     modules = dict(model2d.named_modules())
     for name in sorted((*plan.rewrites, *plan.norms), key=lambda name: -name.count(".") if name else 1):
@@ -155,7 +155,7 @@ def _rewritten(module: nn.Module, rewrite: Rewrite) -> nn.Module:
 
 
 class Rewritten(fx.GraphModule):
-    """A module with a graph for its `forward`: what the graph does not use is a part of it all the same."""
+    """A module with a graph for its `forward`. Children that the graph does not use stay part of it."""
 
     def take(self, attributes: dict[str, Any]) -> None:
         """Have these attributes, of the module that this one stands for."""
@@ -194,7 +194,7 @@ def _lift(graph: fx.Graph, node: fx.Node, key: Any, axis: int) -> None:
 
 
 def _table(plan: Plan, network: nn.Module) -> pd.DataFrame:
-    """What each layer became, in the order of the computation; layers that ask for no dimension are left out."""
+    """A row for each layer that changed, in the order of the computation."""
     modules = dict(network.named_modules())
     rows = [_row(step, modules.get(step.name)) for step in plan.steps.values()]
     return pd.DataFrame(rows, columns=["layer", "2D", "3D", *IN_TIME]).set_index("layer")

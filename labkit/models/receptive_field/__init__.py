@@ -1,8 +1,8 @@
-"""How far each number of a network sees: receptive fields, carried along with the tensors themselves.
+"""Receptive fields: the part of the input that each number of a network sees, carried along with the tensors.
 
-Whatever a network does, in modules or in plain lines of `forward`, becomes a sequence of torch's own operations.
+A network, with its modules and the plain lines of its `forward`, becomes a sequence of torch's own operations.
 `FieldTrace` watches them and keeps beside every tensor a `Reach` for each axis of the input: time, height, width.
-Branches need no special care: an addition or a concatenation sees what its parts see together.
+Branches need no special care: an addition or a concatenation sees the fields of its parts together.
 """
 
 from labkit.models.receptive_field.reach import Axis, Field, Reach

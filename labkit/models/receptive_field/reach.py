@@ -1,4 +1,4 @@
-"""One receptive field: an interval of the input that moves in even steps, and how several become one."""
+"""One receptive field: an interval of the input that moves in even steps. Several fields can be joined."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class Reach(NamedTuple):
-    """What the positions of one tensor see along one axis of the input.
+    """The input positions that the positions of one tensor see, along one axis of the input.
 
-    Position `p` of dimension `dim` sees input positions `start + p * jump` to `start + p * jump + size - 1`. What
-    lies outside the input is padding: as in the literature, sizes are not cut at the border.
+    Position `p` of dimension `dim` sees input positions `start + p * jump` to `start + p * jump + size - 1`. Positions
+    outside the input are padding: as in the literature, sizes are not cut at the border.
     `dim` is None, and `jump` 0, where all positions see the same: after a global average, for example.
     """
 
@@ -24,7 +24,7 @@ class Reach(NamedTuple):
         return self._replace(dim=dim)
 
     def everywhere(self, count: int) -> "Reach":
-        """What `count` neighbouring positions see together."""
+        """The field of `count` neighbouring positions together."""
         return Reach(None, 0, self.start, self.size + (count - 1) * self.jump)
 
     def windowed(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> "Reach":
@@ -42,7 +42,7 @@ Field = dict[Axis, Reach]
 
 
 def together(parts: Iterable[Field], shape: Sequence[int]) -> Field:
-    """What several fields in dimensions of the same shape see together."""
+    """Several fields in dimensions of the same shape, joined."""
     reaches: dict[Axis, list[Reach]] = {}
     for part in parts:
         for axis, reach in part.items():

@@ -1,4 +1,4 @@
-"""What each of torch's operations does to receptive fields: one short rule for each kind, and a table of names."""
+"""The rules by which torch's operations change receptive fields: one for each kind, and a table of names."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ class Step(NamedTuple):
     number: int  # which result it is
 
     def moved(self, move: Callable[[Reach, Tensor], Reach]) -> Field:
-        """The field of the result, where `move` says what becomes of each reach of each input."""
+        """The field of the result. `move` changes each reach of each input."""
         parts = [{axis: move(reach, tensor) for axis, reach in field.items()} for tensor, field in self.inputs]
         return together(parts, self.result.shape)
 
 
 def _anything(step: Step) -> Field:
-    """Of an operation not known here: all that went in."""
+    """The field for an unknown operation: all that its inputs see."""
     return step.moved(spread)
 
 
@@ -126,7 +126,7 @@ def _product(step: Step) -> Field:
 
 
 def _view(step: Step) -> Field:
-    """A dimension keeps its field where it stays whole; one that is split or merged loses its order."""
+    """A dimension that stays whole keeps its field; a dimension that is split or merged loses its order."""
     new = step.result.shape
 
     def move(reach: Reach, tensor: Tensor) -> Reach:
@@ -139,7 +139,7 @@ def _view(step: Step) -> Field:
 
 
 def _same_dim(dim: int, old: Sequence[int], new: Sequence[int]) -> int | None:
-    """Where a dimension of `old` is in `new`: of the same size, with as many numbers before it."""
+    """The dimension of `new` that is the same as this one of `old`: of the same size, with as many numbers before it."""
     if old[dim] == 1:
         return None
     before = math.prod(old[:dim])
@@ -275,6 +275,6 @@ RULES = {name: rule for rule, names in _BY_RULE.items() for name in names.split(
 
 
 def rule_of(func: Any) -> Rule:
-    """The rule for one of torch's operations; torch itself marks those that go position by position."""
+    """The rule for one of torch's operations. torch itself marks the operations that go position by position."""
     name = func._schema.name.removeprefix("aten::")
     return RULES.get(name) or (_pointwise if Tag.pointwise in func.tags else _anything)

@@ -1,4 +1,4 @@
-"""Watch a network run and note what every tensor sees."""
+"""Watch a network run and note the receptive field of every tensor."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ class FieldTrace(TorchDispatchMode):
             trace.source(clip)
             trace.field(network(clip))[0, 0]  # Reach along the first axis of the first input: time
 
-    Fields are exact through convolutions, poolings, additions, concatenations, reshapes and slices. Of an operation
-    without a rule each result counts as seeing all that its inputs see: never too little, at times too much. Batch
-    statistics are no part of a field, though a network in training mode sees its whole batch through them.
+    Fields are exact through convolutions, poolings, additions, concatenations, reshapes and slices. A result of an
+    operation without a rule counts as seeing all that its inputs see: never too little, at times too much. Batch
+    statistics do not count, though a network in training mode sees its whole batch through them.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class FieldTrace(TorchDispatchMode):
         return self._fields[id(tensor)][1] if id(tensor) in self._fields else {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operation, then note what its results see."""
+        """Run the operation, then note the fields of its results."""
         out = func(*args, **(kwargs or {}))
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         inputs = [(tensor, self.field(tensor)) for tensor in tensors if self.field(tensor)]
@@ -55,7 +55,7 @@ class FieldTrace(TorchDispatchMode):
         self._fields[id(tensor)] = (tensor, field)
 
     def _written_through(self, view: Tensor) -> None:
-        """What was written into a view, by `whole[:, 0] = ...` say, is in the whole too."""
+        """A write into a view, such as `whole[:, 0] = ...`, changes the field of the whole too."""
         whole = view._base
         if whole is not None:
             seen = {axis: spread(reach, view) for axis, reach in self.field(view).items()}

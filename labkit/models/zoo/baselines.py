@@ -8,12 +8,12 @@ from labkit.models.releases import Release
 
 
 def _printed(model: str) -> dict[str, str]:
-    """Where Hara et al. print its accuracy beside their own."""
+    """Its accuracy as Hara et al. print it beside their own."""
     about = {"paper": "hara-2018-retrace", "model": model, "source": "Table 5"}
     return {**about, "dataset": "UCF-101", "metric": "top-1"}
 
 
-# Both were converted from Caffe, which reads BGR: no clip says so, and the loader does.
+# Both were converted from Caffe, which reads BGR. A clip cannot say so; the advice does.
 C3D_PORT = Release(
     name="a PyTorch port of C3D, converted from the authors' Caffe network",
     sign=r"(^|\.)conv3a\.weight$",
@@ -38,10 +38,8 @@ C3D = ModelEntry(
     architecture={},
     paper="tran-2015-c3d",
     table="Figure 3",
-    renames=(  # those of the PyTorch ports: conv1, conv2, conv3a, ...
-        (r"^conv([12])\.", r"conv\1a."),
-        (r"^(conv\d[ab]|fc[67])\.", r"\1.0."),
-    ),
+    # Those of the PyTorch ports: conv1, conv2, conv3a, ...
+    renames=((r"^conv([12])\.", r"conv\1a."), (r"^(conv\d[ab]|fc[67])\.", r"\1.0.")),
     releases=(C3D_PORT,),
     note="the original trains on Sports-1M (487 classes) and subtracts a mean for each position, not for each channel",
     published=_printed("C3D"),

@@ -47,14 +47,26 @@ QUO_VADIS = (
         note="the paper's 3D ConvNet: C3D with batch norm",
     ),
     _quo_vadis(
-        "two_stream", "streams:two_stream", "two-stream", clip=INCEPTION.but(frames=1), flow=FLOW.but(frames=10)
+        "two_stream",
+        "streams:TwoStream",
+        "two-stream",
+        architecture={"design": "images"},
+        clip=INCEPTION.but(frames=1),
+        flow=FLOW.but(frames=10),
     ),
     _quo_vadis(
         "fused_two_stream",
-        "streams:fused_two_stream",
+        "streams:FusedTwoStream",
         "3D-fused",
         clip=INCEPTION.but(frames=5, stride=10),
         flow=FLOW.but(frames=50),
     ),
-    _quo_vadis("two_stream_i3d", "streams:two_stream_i3d", "I3D", clip=INCEPTION, flow=FLOW),
+    _quo_vadis(
+        "two_stream_i3d",
+        "streams:TwoStream",
+        "I3D",
+        architecture={"design": "clips"},
+        clip=INCEPTION,
+        flow=FLOW,
+    ),
 )

@@ -10,9 +10,8 @@ from labkit.models.releases import Release
 IMAGE = ClipSpec(frames=1)  # a 2D twin reads single frames
 IMAGENET: dict[str, Any] = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 CIFAR = ClipSpec(frames=1, size=32, **IMAGENET)  # which the published CIFAR ResNets use too
-TORCHVISION = ClipSpec(
-    fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)
-)  # what torchvision's video weights were trained on
+# What torchvision's video weights were trained on.
+TORCHVISION = ClipSpec(fps=15.0, mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195))
 
 
 # Names in published files -> ours, as `ModelEntry.renames` has them.
@@ -49,7 +48,7 @@ VIDEO_2PLUS1D = (
 )
 
 
-# Published weights that want other pixels than Hara et al.'s of 2018, whose names begin with `module.`.
+# Published weights that need other pixels than those of Hara et al. 2018, whose names begin with `module.`.
 LATER = Release(
     name="the later release of 3D-ResNets",  # values in 0-1 there: mean .4345 .4051 .3775, std .2768 .2713 .2737
     sign=r"^(conv1|features\.conv0)\.weight$",
@@ -57,7 +56,7 @@ LATER = Release(
     mean=(110.7975, 103.3005, 96.2625),
     std=(70.584, 69.1815, 69.7935),
 )
-LATER_OF_2PLUS1D = replace(LATER, sign=r"\bconv1_s\.", arch=None)  # R(2+1)D is in no other
+LATER_OF_2PLUS1D = replace(LATER, sign=r"\bconv1_s\.", arch=None)  # no other release has R(2+1)D
 OF_IMAGENET = Release(
     name="torchvision's release for ImageNet", sign=r"^conv1\.weight$", arch="", classes=1000, **IMAGENET
 )

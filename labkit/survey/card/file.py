@@ -30,9 +30,8 @@ from labkit.survey.publication.problems import SummaryError
 from labkit.survey.publication.schema_errors import explain
 from labkit.survey.publication.text_files import decode
 
-_NO_WORDS = re.compile(
-    r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL
-)  # comments, Jekyll's marks, addresses
+# Comments, Jekyll's marks, addresses.
+_NO_WORDS = re.compile(r"<!--.*?-->|\{:?[^{}\n]*\}|https?://\S+|[\W_]", re.DOTALL)
 
 
 @dataclass(frozen=True)

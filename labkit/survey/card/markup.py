@@ -31,6 +31,8 @@ _PICTURES = {
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
+_PICTURE = re.compile(r'<em class="picture"[^>]*>(.*?)</em>', re.DOTALL)
+_INLINE_TAGS = re.compile(r"</?(?:em|strong|s|code|a|span)\b[^>]*>")
 _WEB = re.compile(r"(?:https?://|mailto:)[^\s\"'<>\\]+", re.IGNORECASE)
 
 
@@ -58,10 +60,16 @@ def as_html(
     return str(_renderer().render(tokens, parser().options, env))
 
 
+def shown_text(text: str, references: Mapping[str, Any] | None = None) -> str:
+    """The text that a page shows of the Markdown, on one line. `references` as for `as_html`."""
+    # Text in the HTML is escaped, so that every "<" begins a tag. A tag inside a line may stand inside a word.
+    apart = _PICTURE.sub(r" \1 ", as_html(text, references=references))
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", _INLINE_TAGS.sub("", apart))).split())
+
+
 def words_shown(text: str) -> frozenset[str]:
     """The words that the Markdown shows, one width and case; pairs of characters where words are not spaced."""
-    shown = html.unescape(re.sub(r"<[^>]*>", " ", as_html(text)))
-    return frozenset(term.text for term in terms(shown))
+    return frozenset(term.text for term in terms(shown_text(text)))
 
 
 @functools.cache
@@ -91,7 +99,7 @@ def _image(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
     source = env["figure"](str(tokens[at].attrGet("src") or ""))
     if source:
         return f'<img src="{html.escape(source)}" alt="{html.escape(words)}"{title}>'
-    shown = f"<em{title}>{html.escape(words)}</em>" if words or title else ""
+    shown = f'<em class="picture"{title}>{html.escape(words)}</em>' if words or title else ""
     return shown + _no_address(str(tokens[at].attrGet("src") or ""))
 
 

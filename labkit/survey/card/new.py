@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from labkit.atomic import create
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import TEMPLATES
 from labkit.survey.card.front_matter import written
@@ -34,9 +34,7 @@ def new_card(
     """
     for what, value, known in (("format", format, FORMATS), ("language", language, LANGUAGES), ("mode", mode, MODES)):
         if value not in known:
-            raise ValueError(
-                f"no {what} {value!r}{did_you_mean(value, known)} The {what}s are {', '.join(map(str, known))}"
-            )
+            raise ValueError(f"no {what} {value!r}{meant_or_all(value, known)}")
     reader = reader_id(reader)
     paper = read_paper(paper_id)
     about = {

@@ -53,9 +53,8 @@ FORMATS: tuple[CardFormat, ...] = get_args(CardFormat)
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 NonEmpty = Annotated[str, Field(min_length=1)]
-NotebookName = Annotated[
-    str, Field(pattern=r"^(\d{2}[a-z0-9_]*)?$")
-]  # 05_overfitting_curves, or its start; "" for none
+# 05_overfitting_curves, or its start; "" for none.
+NotebookName = Annotated[str, Field(pattern=r"^(\d{2}[a-z0-9_]*)?$")]
 Minutes = Annotated[float, Field(ge=0, le=10_000)]
 
 

@@ -1,6 +1,7 @@
 """A paper with a card in a notebook: what the paper is, what it claims, and what a reader wrote about it."""
 
 import html
+import re
 from dataclasses import dataclass
 
 from labkit.survey.card.file import CardFile, cards
@@ -9,6 +10,8 @@ from labkit.survey.card.schema import LANGUAGES, CardLanguage
 from labkit.survey.publication.files import paper_folder, read_paper
 from labkit.survey.publication.problems import plain_lines
 from labkit.survey.publication.schema import Paper
+
+BARE_LINK = r"<p>(<a [^>]*>[^<]*</a>)</p>\s*"
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,10 @@ def _card_html(card: CardFile, paper: Paper) -> str:
     parts = [f"Card by {about.reader}", about.language, f"version {about.version}"]
     goal = f"<p><em>{e(about.goal)}</em></p>" if about.goal else ""
     body = "".join(
-        f"<h4>{e(one.heading)}</h4>" * bool(one.heading)
-        + as_html(one.text, figure=lambda target: data_uri(figure_file(folder, target)), references=card.references)
+        _section_html(
+            one.heading,
+            as_html(one.text, figure=lambda target: data_uri(figure_file(folder, target)), references=card.references),
+        )
         for one in card.sections
         if (one.heading or one.text.strip()) and not (one in lead and is_told(f"{one.heading}\n\n{one.text}", paper))
     )
@@ -70,3 +75,10 @@ def _card_html(card: CardFile, paper: Paper) -> str:
         f'<details class="labkit-card" open><summary>{e(" · ".join(parts))}</summary>'
         f'<div lang="{e(about.language)}">{goal}{body}</div></details>'
     )
+
+
+def _section_html(heading: str, body: str) -> str:
+    """A section as HTML; one that is a single link needs no more than a line."""
+    if heading and (link := re.fullmatch(BARE_LINK, body)):
+        return f"<p>{html.escape(heading)}: {link[1]}</p>"
+    return (f"<h4>{html.escape(heading)}</h4>" if heading else "") + body

@@ -17,9 +17,8 @@ from labkit.survey.publication.schema import Claim, Paper, Sourced
 from labkit.survey.publication.schema_errors import line_of
 
 Told = tuple[int | None, str, str, str, str]  # line, severity, rule, message, suggestion
-Needed = tuple[
-    list[str | int], str, str
-]  # place in the file, and what: a paper's id, a claim's, a notebook with its cell
+# Place in the file, and what: a paper's id, a claim's, a notebook with its cell.
+Needed = tuple[list[str | int], str, str]
 
 
 class Look(TypedDict):

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from labkit.names import did_you_mean
+from labkit.names import did_you_mean, meant_or_all
 from labkit.survey.group.claiming import known_paper
 from labkit.survey.group.log import own_log
 from labkit.survey.group.settings import local_now
@@ -55,7 +55,7 @@ def praise(to: str, text: str, *, reader: str, paper: str = "", now: dt.datetime
     with own_log(reader, now or local_now()) as log:
         people = read_group().people
         if to not in people:
-            raise LookupError(f"no member {to!r}{did_you_mean(to, people)} There are {', '.join(people) or 'none yet'}")
+            raise LookupError(f"no member {to!r}{meant_or_all(to, people)}")
         event = log.add("praise", to=to, text=_said(text, "praise"), paper=paper)
     return Praise(reader, to, event.at, event["text"], paper)
 

@@ -7,6 +7,7 @@ reader remembers, or with none.
 import datetime as dt
 from typing import NamedTuple
 
+from labkit.bands import Bands, Step, span, step_of
 from labkit.counting import counted
 from labkit.survey.card.new import BUDGETS
 from labkit.survey.card.schema import Mode
@@ -20,7 +21,7 @@ from labkit.survey.publication.ids import reader_id
 FORGOTTEN = dt.timedelta(hours=4)
 
 # Minutes from and to; a close reading takes as long as it takes.
-BANDS: dict[Mode, tuple[int, int | None]] = {"skim": (15, BUDGETS["skim"]), "close": (BUDGETS["close"], None)}
+BANDS: Bands = {"skim": (15, BUDGETS["skim"]), "close": (BUDGETS["close"], None)}
 
 LOOK_HERE_FIRST: dict[Mode, tuple[str, ...]] = {
     "skim": (
@@ -62,24 +63,23 @@ class Stopped(NamedTuple):
 
 def band(minutes: float, mode: Mode) -> str:
     """Which of the two speeds this is, in words: `within a skim (15-30 minutes)`."""
-    skim, close = BANDS["skim"][0], BANDS["close"][0]
-    longest = BUDGETS["skim"]
-    if minutes < skim:
-        return f"short of a skim ({skim}-{longest} minutes)"
-    if minutes <= longest:
-        short = f"; a close reading takes {close} or more" if mode == "close" else ""
-        return f"within a skim ({skim}-{longest} minutes){short}"
-    if minutes < close:
-        over = "past a skim" if mode == "skim" else "on the way"
-        return f"{over}: between a skim ({skim}-{longest} minutes) and a close reading ({close} or more)"
+    skim, close = f"a skim ({band_of('skim')})", BANDS["close"][0]
+    match step_of(minutes, BANDS):
+        case Step(side="short of"):
+            return f"short of {skim}"
+        case Step(side="within", band="skim"):
+            short = f"; a close reading takes {close} or more" if mode == "close" else ""
+            return f"within {skim}{short}"
+        case Step(side="past"):
+            over = "past a skim" if mode == "skim" else "on the way"
+            return f"{over}: between {skim} and a close reading ({close} or more)"
     meant = "; it was meant as a skim, and became more" if mode == "skim" else ""
-    return f"a close reading ({close} minutes or more){meant}"
+    return f"a close reading ({band_of('close')}){meant}"
 
 
 def band_of(mode: Mode) -> str:
     """How long a reading of this kind takes: `15-30 minutes`, `60 minutes or more`."""
-    shortest, longest = BANDS[mode]
-    return f"{shortest}-{longest} minutes" if longest else f"{shortest} minutes or more"
+    return span(*BANDS[mode])
 
 
 def minutes_between(start: dt.datetime, end: dt.datetime) -> float:

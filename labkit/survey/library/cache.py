@@ -10,12 +10,14 @@ import hashlib
 import importlib.metadata
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from labkit.cache import cache_folder
+from labkit.closure import PACKAGE, digest_of_code
 
 MOST = 500_000  # values kept; beyond that, values that were not used this time are dropped
 OTHERS = 2  # caches of other versions of the code that are kept, the latest ones
@@ -100,11 +102,11 @@ def digest(*parts: bytes) -> str:
 
 
 @functools.cache
-def version() -> str:
-    """Changes with the code that reads files and with the libraries it reads them with."""
-    code = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-    libraries = [f"{name} {importlib.metadata.version(name)}".encode() for name in ("pydantic", "PyYAML")]
-    return digest(*code, *libraries)[:16]
+def version(package: Path = PACKAGE) -> str:
+    """Changes with all code of the survey, whose rooms keep things here, and with the libraries it reads files with."""
+    code = digest_of_code("labkit.survey", package=package)
+    libraries = [f"{name} {importlib.metadata.version(name)}" for name in ("pydantic", "PyYAML", "markdown-it-py")]
+    return digest(code.encode(), *(each.encode() for each in (*libraries, unicodedata.unidata_version)))[:16]
 
 
 def _opened(place: Path) -> sqlite3.Connection:

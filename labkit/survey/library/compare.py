@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from labkit.counting import counted
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.library.shelf import Shelf, open_shelf
 from labkit.survey.publication.cite import fits, folded
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
@@ -84,9 +84,7 @@ def numbers(shelf: Shelf | None = None, **filters: Any) -> list[Result]:
     known = (*RESULT_COLUMNS, "paper")
     for name in filters:
         if name not in known:
-            raise TypeError(
-                f"no column {name!r} in results{did_you_mean(name, known)} The columns are {', '.join(known)}"
-            )
+            raise TypeError(f"no column {name!r} in results{meant_or_all(name, known)}")
     shelf = shelf if shelf is not None else open_shelf()
     rows = (row for rows in shelf.results.values() for row in rows)
     return [row for row in rows if all(fits(getattr(row, name), wanted) for name, wanted in filters.items())]
@@ -96,9 +94,7 @@ def check_comparable(rows: Iterable[Result], allow: Collection[str] = ()) -> Non
     """Raise `Mixed` where rows of one dataset differ in what must agree, unless that is in `allow`."""
     for name in allow:
         if name not in MUST_AGREE:
-            raise ValueError(
-                f"nothing to allow: {name!r}{did_you_mean(name, MUST_AGREE)} There are {', '.join(MUST_AGREE)}"
-            )
+            raise ValueError(f"nothing to allow: {name!r}{meant_or_all(name, MUST_AGREE)}")
     by_dataset: dict[str, list[Result]] = {}
     for row in rows:
         by_dataset.setdefault(row.dataset, []).append(row)

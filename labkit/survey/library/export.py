@@ -20,6 +20,7 @@ import pandas as pd
 
 from labkit.atomic import write_atomically
 from labkit.names import did_you_mean
+from labkit.script_json import script_json
 from labkit.survey.card.file import CardFile
 from labkit.survey.library.shelf import Shelf
 from labkit.survey.publication.csv_cells import guarded
@@ -44,7 +45,6 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     **{mark: f"\\{mark}" for mark in "%&#_$"},
 }
-_SCRIPT = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
 
 
 def export(shelf: Shelf, to: str | Path, papers: Sequence[str] = ()) -> Path:
@@ -216,9 +216,8 @@ def _filled(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def json_ld_script(paper: Paper, cards: Iterable[CardFile] = ()) -> str:
-    """The same as the `<script>` of a page. Nothing a paper or card says can end the script: `<`, `>` and `&` are escaped."""
-    data = json.dumps(json_ld(paper, cards), ensure_ascii=False, separators=(",", ":")).translate(_SCRIPT)
-    return f'<script type="application/ld+json">{data}</script>'
+    """The same as the `<script>` of a page. Nothing a paper or card says can end the script."""
+    return f'<script type="application/ld+json">{script_json(json_ld(paper, cards))}</script>'
 
 
 # ---------------------------------------------------------------- files

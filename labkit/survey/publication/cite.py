@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from labkit.counting import counted
-from labkit.names import did_you_mean
+from labkit.names import did_you_mean, meant_or_all
 from labkit.survey.publication.files import paper_ids, read_paper, read_results
 from labkit.survey.publication.schema import RESULT_COLUMNS, Paper, Result
 
@@ -77,8 +77,7 @@ def _matching(paper_id: str, filters: dict[str, Any]) -> list[Result]:
     """The results that fit every filter. Raises `CiteError` where none does, saying which filter emptied it."""
     for name in filters:
         if name not in RESULT_COLUMNS:
-            hint = did_you_mean(name, RESULT_COLUMNS)
-            raise TypeError(f"no column {name!r} in results{hint} The columns are {', '.join(RESULT_COLUMNS)}")
+            raise TypeError(f"no column {name!r} in results{meant_or_all(name, RESULT_COLUMNS)}")
     found = list(read_results(paper_id))
     if not found:
         raise CiteError(f"{paper_id} has no published numbers: there is no results.csv, or no row in it")

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from labkit.atomic import write_atomically
-from labkit.names import did_you_mean
+from labkit.names import did_you_mean, meant_or_all
 from labkit.survey.publication.csv_cells import guarded, unguarded
 from labkit.survey.publication.files import own_place, summaries_folder
 from labkit.survey.publication.ids import ascii_id
@@ -45,7 +45,7 @@ def read_list(path: str | Path, *, session: str = "", encoding: str = "utf-8-sig
     at all, `ValueError` for an unknown order; a bad entry is among the problems.
     """
     if order and order not in ORDERS:
-        raise ValueError(f"no order of authors {order!r}{did_you_mean(order, ORDERS)} There are {', '.join(ORDERS)}")
+        raise ValueError(f"no order of authors {order!r}{meant_or_all(order, ORDERS)}")
     path = Path(path)
     listed = read_papers(path, read_text(path, encoding), order)
     papers = tuple(replace(one, session=one.session or session) for one in listed.papers)

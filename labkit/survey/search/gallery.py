@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.library.shelf import Item, Shelf, open_shelf
 from labkit.survey.publication.cite import folded
@@ -41,17 +41,14 @@ def gallery(shelf: Shelf | None = None, *, query: str = "", **chosen: str | int 
     shelf = shelf if shelf is not None else open_shelf(progress=True)
     for name in chosen:
         if name not in FACETS:
-            raise TypeError(f"no facet {name!r}{did_you_mean(name, FACETS)} There are {', '.join(FACETS)}")
+            raise TypeError(f"no facet {name!r}{meant_or_all(name, FACETS)}")
     rows = list(records(shelf))
     for name, wanted in chosen.items():
         values = [wanted] if isinstance(wanted, str | int) else list(wanted)
         known = {folded(value): value for value in facets(rows)[name]}
         for value in values:
             if folded(value) not in known:
-                hint = did_you_mean(str(value), known.values())
-                raise ValueError(
-                    f"no card among these has {name} {value!r}{hint} There are {', '.join(known.values())}"
-                )
+                raise ValueError(f"no card among these has {name} {value!r}{meant_or_all(str(value), known.values())}")
         keys = {folded(value) for value in values}
         rows = [row for row in rows if keys & {folded(value) for value in values_of(row, name)}]
     columns = ["paper", "title", "year", "language", "reader", "status", "mode", *COLUMNS.values(), "summary", "path"]
@@ -137,9 +134,8 @@ def _read(item: Item, data: bytes) -> dict[str, Any]:
     parts = [text for _, _, text in card_parts(card.about, card) if text]
     filled = dict.fromkeys(one.role for one in card.sections if one.role and one.text.strip())
     roles = [role for role in filled if role]
-    first = next(
-        (plain_text(text) for text in (card.role("what"), *(one.text for one in card.sections)) if plain_text(text)), ""
-    )
+    texts = (card.role("what"), *(one.text for one in card.sections))
+    first = next(filter(None, (plain_text(text, card.references) for text in texts)), "")
     return {"roles": roles, "summary": _short(first or card.about.goal), "text": " ".join(parts)[:LONGEST]}
 
 

@@ -16,7 +16,7 @@ import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from labkit.cache import cache_folder
-from labkit.names import did_you_mean
+from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.formats import ROLES
+from labkit.survey.card.markup import shown_text
 from labkit.survey.card.schema import LANGUAGES
 from labkit.survey.card.words import Wanted, asked, terms
 from labkit.survey.library import cache
@@ -140,10 +141,10 @@ class Index:
             raise ValueError(f"{question!r} has no word to search for")
         for name, value, known in (("kind", kind, KINDS), ("language", language, LANGUAGES), ("role", role, FIELDS)):
             if value and value not in known:
-                raise ValueError(f"no {name} {value!r}{did_you_mean(value, known)} There are {', '.join(known)}")
+                raise ValueError(f"no {name} {value!r}{meant_or_all(value, known)}")
         readers = {card.about.reader for card in self.shelf.cards} if reader else {reader}
         if reader not in readers:
-            raise ValueError(f"no card of a reader {reader!r}{did_you_mean(reader, readers)}".rstrip("."))
+            raise ValueError(f"no card of a reader {reader!r}{meant_or_all(reader, sorted(readers))}")
         if limit < 1:
             raise ValueError(f"limit is {limit}; ask for at least one hit")
         filters = {"kind": kind, "language": language, "reader": reader}
@@ -294,12 +295,9 @@ def card_parts(about: Any, card: CardFile) -> Iterator[Part]:
     yield "questions", "open questions", " ".join(question.text for question in about.questions)
     yield "next", "next", " · ".join(one.text for one in about.next)
     for section in card.sections:
-        yield section.role or "other", section.heading, plain_text(section.text)
+        yield section.role or "other", section.heading, plain_text(section.text, card.references)
 
 
-def plain_text(markdown: str) -> str:
-    """Markdown's words without most of its marks, on one line."""
-    text = re.sub(r"<!--.*?-->", " ", markdown, flags=re.DOTALL)
-    text = re.sub(r"!?\[([^\]]*)\]\([^()\s]*[^()]*\)", r"\1", text)
-    text = re.sub(r"^[ \t]*(?:[-+*>]|#{1,6}|\d+\.)[ \t]+|[*_`]{1,3}", "", text, flags=re.MULTILINE)
-    return " ".join(text.split())
+def plain_text(markdown: str, references: Mapping[str, Any] | None = None) -> str:
+    """What a page shows of the Markdown, on one line and without comments. `references`: links defined elsewhere."""
+    return shown_text(re.sub(r"<!--.*?-->", " ", markdown, flags=re.DOTALL), references)

@@ -16,8 +16,9 @@ from labkit.atomic import write_atomically
 from labkit.counting import counted
 
 HERE = Path(__file__).parent
-# The size that slides are laid out for; reveal.js scales them to the screen.
+# The size that slides are laid out for, on a screen and on a phone; reveal.js scales them to what there is.
 WIDTH, HEIGHT = 1280, 720
+SCREEN, PHONE = {"width": WIDTH, "height": HEIGHT}, {"width": 600, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Deck:
     def _repr_html_(self) -> str:
         """The slides in a frame of their own, to leaf through in a notebook."""
         page = html.escape(slides_html(self))
-        frame = "width:100%;aspect-ratio:16/9;border:1px solid #dfe3e8;border-radius:8px"
+        frame = "width:100%;aspect-ratio:16/9;min-height:calc(46rem - 60vw);border:1px solid #dfe3e8;border-radius:8px"
         return f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" style="{frame}" srcdoc="{page}"></iframe>'
 
 
@@ -107,8 +108,8 @@ def _slide(slide: Slide, language: str) -> str:
 
 
 def _own_script() -> str:
-    size = json.dumps({"width": WIDTH, "height": HEIGHT})
-    return (HERE / "slides.js").read_text("utf-8").replace("SIZE", size)
+    sizes = json.dumps({"screen": SCREEN, "phone": PHONE})
+    return (HERE / "slides.js").read_text("utf-8").replace("SIZES", sizes)
 
 
 def digest(script: str) -> str:

@@ -1,7 +1,11 @@
 // Starts the slides: shrinks what is too tall for one, says so where the computer lacks a language's letters.
-(function () {
+(function start() {
   "use strict";
-  const size = SIZE;
+  if (!innerWidth) return void setTimeout(start, 50); // a frame has no size before its page is laid out
+  const sizes = SIZES;
+  const phone = innerWidth < innerHeight && innerWidth < sizes.phone.width; // a whole slide's text would be tiny there
+  const size = phone ? sizes.phone : sizes.screen;
+  document.documentElement.classList.toggle("phone", phone);
   const leaves = Array.from(document.querySelectorAll(".slides section")).filter((one) => !one.querySelector("section"));
 
   // Before reveal.js hides all but one, every slide can be measured.
@@ -43,6 +47,7 @@
     center: false,
     hash: location.protocol !== "about:", // a notebook's frame has no address of its own
     slideNumber: "c/t",
+    scrollActivationWidth: 0, // otherwise a phone gets one long page without arrows and numbers
     transition: matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : "fade",
   }).then(() => {
     document.documentElement.dataset.slides = "ready";

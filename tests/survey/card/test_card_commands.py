@@ -85,8 +85,8 @@ def test_import_takes_no_match_that_nobody_confirmed(more, answers, papers, libr
 def test_an_answer_that_is_no_number_of_the_list_is_asked_for_again(library, review):
     done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", answers="9\nyes\n1\n0\n")
     assert done.exit_code == 0, done.output
-    assert "'9' is no number from 0 to 1" in done.stderr
-    assert "'yes' is no number" in done.stderr
+    assert "type a number from 0 to 1, not '9'" in done.stderr
+    assert "type a number from 0 to 1, not 'yes'" in done.stderr
     found = [one.paper for one in read_card(Path(done.stdout.strip().splitlines()[-1])).about.next]
     assert found == ["carreira-2017-quo-vadis", None, None]
 
@@ -214,7 +214,7 @@ def test_a_line_that_looks_like_no_paper_is_one_when_the_reader_says_so(library,
     review.write_text("## Next\n- about deconvolution\n- Video Transformers\n", encoding="utf-8")
     done = labkit("card", "import", review, "--paper", HARA, "--reader", "a", answers="\nmaybe\ny\n")
     assert done.exit_code == 0, done.output
-    assert "'maybe' is neither y nor n" in done.stderr
+    assert "answer y or n, not 'maybe'" in done.stderr
     assert [one.text for one in read_card(Path(done.stdout.strip())).about.next] == ["Video Transformers"]
 
 
@@ -254,7 +254,7 @@ def test_resolve_asks_no_second_time_about_what_was_answered_and_keeps_the_order
         ("TSN", "wang-2018-tsn"),
         ("I3D", "carreira-2017-quo-vadis"),
     ]
-    assert labkit("card", "resolve", path).stdout == "nothing new to read next\n"
+    assert labkit("card", "resolve", path).stdout == "no new paper to read next\n"
 
 
 def test_papers_import_queues_and_names_what_it_cannot_use(library, tmp_path):

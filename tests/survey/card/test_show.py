@@ -1,5 +1,7 @@
 """A paper with its card in a notebook: which card is chosen, and that nothing of it is live."""
 
+import re
+
 import pytest
 
 from labkit.survey.card.show import best_card, show_card
@@ -48,6 +50,14 @@ def test_html_in_a_card_is_text(library):
     assert "<img" not in made
     assert "<script" not in made
     assert "href=" not in made.partition("labkit-card")[2]
+
+
+def test_a_section_that_is_one_link_is_one_line(library):
+    link = "<https://arxiv.org/abs/1608.00859>"
+    write(library, "en", body=f"## PDF & <more>\n\n{link}\n\n## Links\n\nSee {link}.\n")
+    made = show_card(PAPER)._repr_html_().partition("labkit-card")[2]
+    assert re.search(r"<p>PDF &amp; &lt;more&gt;: <a [^>]*>https://arxiv.org/abs/1608.00859</a></p>", made)
+    assert "<h4>Links</h4><p>See <a" in made
 
 
 def test_an_unknown_paper_names_the_nearest(library):

@@ -102,13 +102,13 @@ def test_a_random_claim_is_the_same_for_a_seed(library):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["claim"], "name a paper, or say --random"),
-        (["claim", RETRACE, "--random"], "name a paper, or say --random"),
+        (["claim"], "give either a paper or --random"),
+        (["claim", RETRACE, "--random"], "give either a paper or --random"),
         (["claim", "hara-2018"], "did you mean 'hara-2018-retrace'?"),
         (["release", RETRACE], "you hold nothing"),
         (["stop"], "your stopwatch is not running; start it"),
         (["start", RETRACE, "--mode", "deep"], "neither skim nor close"),
-        (["idea", "x", "--keep", "3f"], "one thing at a time"),
+        (["idea", "x", "--keep", "3f"], "give only one of a new idea"),
         (["idea", "--reject", "3f", "--because", "so"], "no such idea"),
         (["praise", "reader-z", "Good."], "no member 'reader-z'"),
         (["ranking", "--month", "2018-03", "--week", "2018-W10"], "one of --month, --week"),
@@ -208,7 +208,7 @@ def test_care_asks_who_one_is(library):
 
 
 def test_care_has_nothing_to_say_where_nobody_grew_quiet(library):
-    assert group("care") == "nobody is quieter than they usually are\n"
+    assert group("care") == "nobody is quieter than usual\n"
 
 
 # The made-up group

@@ -154,6 +154,13 @@ def test_the_map_is_drawn_with_a_sign_for_each_state(shelf):
     assert "from scratch on HMDB-51" in describe(fig)
 
 
+def test_the_maps_legend_is_a_column_at_the_left_edge_where_a_phone_shows_it(shelf):
+    legend = gap_figure(gap_map(shelf).records()).layout.legend
+    assert (legend.xref, legend.x) == ("container", 0)
+    assert legend.entrywidthmode == "fraction"
+    assert legend.entrywidth > 0.5  # two do not fit beside each other
+
+
 # The gallery
 
 
@@ -213,3 +220,18 @@ def test_figures_of_depth_and_years_say_their_numbers_in_words():
     assert list(fig.data[1].x) == [2017]
     with pytest.raises(ValueError, match="missing: rows"):
         depth_curve(depth.head(0))
+
+
+def test_networks_of_one_depth_and_accuracy_are_seen_through_one_another():
+    rows = pd.DataFrame({"series": ["ResNet", "pre-act ResNet"], "depth": 200, "value": 63.0, "model": ["a", "b"]})
+    symbols = [trace.marker.symbol for trace in depth_curve(rows).data]
+    assert len(set(symbols)) == 2
+    assert all(symbol.endswith("-open") for symbol in symbols)
+
+
+def test_the_reading_graph_has_its_edges_in_the_order_of_the_cards(library):
+    wanted = [f"Paper number {number}" for number in range(12)]
+    write_card(library, HARA, "en", "reader-a", f"next: [{', '.join(wanted)}]\n")
+    graph = reading_graph(open_shelf(library))
+    assert list(graph.edges["to"]) == wanted
+    assert [key for key in graph.papers.index if key in wanted] == wanted

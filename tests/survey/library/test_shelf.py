@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit import closure
 from labkit.survey.card.file import read_card
 from labkit.survey.library import cache as kept_files
 from labkit.survey.library.shelf import Item, open_shelf
@@ -186,6 +187,26 @@ def test_a_cache_of_another_version_of_the_code_is_not_read(library, monkeypatch
     calls = []
     open_shelf(library).remember("read paper", open_shelf(library).items("paper"), lambda *_: calls.append(1))
     assert len(calls) == 4
+
+
+@pytest.mark.parametrize("file", ["survey/check/one_file.py", "survey/search/index.py", "names.py", "runs/notebook.py"])
+def test_an_edit_in_any_room_of_the_survey_or_in_what_it_imports_makes_another_version(tmp_path, file):
+    package = tmp_path / "labkit"
+    shutil.copytree(closure.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    first = kept_files.version(package)
+    with (package / file).open("a", encoding="utf-8") as text:
+        text.write("# another line\n")
+    kept_files.version.cache_clear()
+    assert kept_files.version(package) != first
+
+
+def test_an_edit_outside_the_survey_and_its_imports_leaves_the_version(tmp_path):
+    package = tmp_path / "labkit"
+    shutil.copytree(closure.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    first = kept_files.version(package)
+    (package / "models" / "resnet.py").write_text("", encoding="utf-8")
+    kept_files.version.cache_clear()
+    assert kept_files.version(package) == first == kept_files.version()
 
 
 def test_caches_of_older_versions_of_the_code_do_not_pile_up(library, cache, monkeypatch):

@@ -2,14 +2,16 @@
 
 import contextlib
 import unicodedata
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from labkit.cli import app
+from labkit.survey.card.file import CardFile
 from labkit.survey.card.words import asked, terms
 from labkit.survey.library.shelf import open_shelf
-from labkit.survey.search.index import open_index, search
+from labkit.survey.search.index import open_index, plain_text, search
 
 CARD = """---
 paper: {paper}
@@ -153,6 +155,27 @@ def test_markdown_is_searched_by_its_words(library, shelf):
     (hit,) = search("segments", shelf=open_shelf(library), kind="card")
     assert hit.marked() == "See the [segments]"
     assert search("hidden", shelf=open_shelf(library)) == ()
+
+
+@pytest.mark.parametrize(
+    ("markdown", "plain"),
+    [
+        ("# a\n- b\n1. c", "a b c"),
+        ("動**画**認識, over**fit**ting", "動画認識, overfitting"),
+        ("a_b_c `code_x` \\* 2 * 3", "a_b_c code_x * 2 * 3"),
+        ("[here](http://y.z/a(b).png) ![alt](f.png 't')", "here alt"),
+        ("[there][1], [memo]: yes, [unclear](to me)", "there, [memo]: yes, [unclear](to me)"),
+        ("| a | b |\n|---|---|\n| c | d |", "a b c d"),
+        ("```py\nx = 1 < 2\n```", "x = 1 < 2"),
+        ("a <!-- nobody\nreads this --> b", "a b"),
+        ("<b>a & b</b> &lt; ~~c~~", "<b>a & b</b> < c"),
+        ("> - > a  \n> - > b", "a b"),
+        ("![one](a.png)![two](b.png 'title')<img src='c.png' alt='three'>", "one two three"),
+    ],
+)
+def test_what_a_page_shows_of_markdown_is_what_is_searched(markdown, plain):
+    card = CardFile.parse(f"---\npaper: a-b\n---\n\n[1]: http://a.b/c\n\n{markdown}".encode(), Path("en-a.md"))
+    assert plain_text(markdown, card.references) == plain
 
 
 def test_a_changed_and_a_removed_file_are_noticed(library, shelf):

@@ -292,5 +292,5 @@ def test_the_commands_begin_raise_and_show_a_deck(library, tmp_path):
     assert again.exit_code == 2
     assert "is there already" in again.stderr
     assert (
-        "no language 'jp'. There are en, ja" in labkit("deck", "new", PAPER, "--language", "jp", "--reader", "a").stderr
+        "no language 'jp'; there are en, ja" in labkit("deck", "new", PAPER, "--language", "jp", "--reader", "a").stderr
     )

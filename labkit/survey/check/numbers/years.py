@@ -47,7 +47,7 @@ def _doi(paper: Paper) -> Iterator[Finding]:
     """A DOI with a conference and a year must have the paper's. Journals number theirs in another way."""
     found = re.search(r"/([A-Z]+)W?\.((?:19|20)\d\d)\.", paper.doi.id) if paper.doi else None
     if found:
-        for venue in {paper.venue, *(version.venue for version in paper.versions)}:
+        for venue in dict.fromkeys([paper.venue, *(version.venue for version in paper.versions)]):
             said = _year(venue)
             if said and venue.split()[0] == found[1] and said != int(found[2]):
                 yield _wrong(paper, ("doi",), f"the DOI says {found[1]} {found[2]}, but the venue is {venue}")

@@ -1,0 +1,56 @@
+"""From the videos that a layout lists to the table of those that can be read, and a report of the others."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from labkit.counting import counted
+from labkit.data.dataset_index import index_videos
+from labkit.data.layouts import Listing
+from labkit.data.splits import shuffled
+from labkit.data.video import VideoError
+from labkit.data.video_file import is_text, shown
+
+REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (not a video)
+TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
+
+
+def readable(
+    listing: Listing, root: Path, on_error: str, *, workers: int | None, progress: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of readable videos and the report of the others, with the columns `TABLE` and `REPORT`.
+
+    Raises `VideoError` where no video can be read, and where one cannot while `on_error` is "raise".
+    """
+    entries = [entry for entry in listing.entries if is_text(entry.path)]
+    paths = [entry.path for entry in entries]
+    facts = index_videos(paths, root, workers=workers, progress=progress)
+    facts["path"] = [str(path) for path in paths]
+    facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
+    facts["video"] = [entry.video for entry in entries]
+    facts["start"], facts["end"] = np.int64(0), facts["frames"]
+    unreadable = facts["reason"] != ""
+    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
+    odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
+    lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
+    lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]
+    passed = [(shown(path), reason, "passed over") for path, reason in listing.passed]
+    report = pd.DataFrame(lines + passed, columns=REPORT, dtype=str)
+    if lines:
+        first = f"{shown(lines[0][0])}: {lines[0][1]}"
+        named = counted(len(listing.entries) + len(listing.missing), "video")
+        found = f"{len(lines)} of {named} cannot be read; the first is {first}"
+        if on_error == "raise" or unreadable.all():
+            raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
+        warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
+    return facts.loc[~unreadable, TABLE].reset_index(drop=True), report
+
+
+def limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
+    """So many videos of each class, chosen by the seed; those of a smaller limit are among those of a larger one."""
+    kept: set[str] = set()
+    for _, videos in table.groupby("label")["video"]:
+        kept.update(shuffled(videos, seed)[:limit])
+    return table[table["video"].isin(kept)].reset_index(drop=True)
