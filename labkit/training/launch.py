@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TextIO
 
 TRACEBACK = "Traceback (most recent call last):"
-HOLD = 5.0  # seconds after which a process that goes on was not ended by the error it told of
 
 
 class LaunchError(RuntimeError):
@@ -63,6 +62,8 @@ def launch(script: str | Path, *arguments: str, processes: int) -> None:
             raise KeyboardInterrupt(logs.last_line(0))
         if child.returncode:
             raise LaunchError(_failure(json.loads(said) if said.startswith("{") else {}, logs, processes))
+        for shown in logs.streams.values():
+            shown.end()
 
 
 def _follow(child: "subprocess.Popen[str]", logs: "_Logs") -> bool:
@@ -117,24 +118,25 @@ class _Shown:
     """One stream of the first process, as far as it was shown here. Bytes, so that a progress bar stays on its line."""
 
     def __init__(self, to: TextIO) -> None:
-        self.to, self.read, self.held, self.since = to, 0, "", 0.0
+        self.to, self.read, self.held = to, 0, ""
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def go_on(self, file: Path) -> None:
-        """Show what is new. A traceback is held back while it may be the last word, which the message at the end tells."""
+        """Show what is new. A traceback is held back until a progress bar goes on after it, or the run ends well."""
         with file.open("rb") as opened:
             opened.seek(self.read)
             new = opened.read()
         self.read += len(new)
         text = self.held + self.decoder.decode(new)
         before, mark, after = text.partition(TRACEBACK)
-        if mark and not self.held:
-            self.since = time.monotonic()
-        if mark and time.monotonic() - self.since < HOLD:
-            self.held, text = mark + after, before.removesuffix("[rank0]: ")
-        else:
-            self.held = ""
+        held = mark and "\r" not in after
+        self.held, text = (mark + after, before.removesuffix("[rank0]: ")) if held else ("", text)
         self.to.write(text)
+        self.to.flush()
+
+    def end(self) -> None:
+        """Show what was held back."""
+        self.to.write(self.held)
         self.to.flush()
 
 

@@ -3,6 +3,7 @@
 Starting processes takes seconds, so each start here answers several questions.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -20,15 +21,12 @@ from tiny_training import Tiny, freeze_norms, tiny_model
 from labkit.records import History
 from labkit.training import evaluate, fit, launch
 from labkit.training.checkpoint import load
-from labkit.training.launch import LaunchError
+from labkit.training.launch import LaunchError, _Shown
 from labkit.training.update import Update
 
 SCRIPT = Path(tiny_training.__file__)
 QUIET = {"batch_size": 4, "lr": 0.02, "device": "cpu", "progress": False}
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="torchrun and gloo are tried on Linux and macOS alone"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun and gloo are tried on Linux and macOS alone")
 
 
 def torchrun(processes: int, folder: Path, **options) -> subprocess.CompletedProcess:
@@ -38,6 +36,7 @@ def torchrun(processes: int, folder: Path, **options) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.slow
 def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the_folder(
     tmp_path, monkeypatch, processes
 ):
@@ -71,6 +70,7 @@ def test_several_processes_give_the_losses_of_one_and_only_the_first_touches_the
         assert np.array(each["scores"]) == pytest.approx(found.scores, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_one_process_stops_all_at_one_update_and_another_number_of_processes_goes_on(tmp_path):
     done = torchrun(2, tmp_path, interrupt_at=9, signalled=1, checkpoint_every=100)
     assert done.returncode == 1
@@ -86,6 +86,7 @@ def test_ctrl_c_in_one_process_stops_all_at_one_update_and_another_number_of_pro
         fit(tiny_model(), Tiny(43), Tiny(12, seed=1, sampling="centre"), folder=tmp_path, **options)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_one_message_and_the_next_launch_goes_on(tmp_path, capfd):
     options = {"checkpoint_every": 2, "progress": True}
     with pytest.raises(LaunchError) as caught:
@@ -106,12 +107,14 @@ def test_a_killed_process_ends_the_run_with_one_message_and_the_next_launch_goes
     assert table.loc[table["split"] == "train", "clips"].tolist() == [43] * 4
 
 
+@pytest.mark.slow
 def test_an_error_of_the_script_is_the_message_of_the_launch(tmp_path, capfd):
     with pytest.raises(LaunchError, match="process 0 of 1 failed: ValueError: epochs must be at least 1, not 0"):
         launch(SCRIPT, str(tmp_path), json.dumps({"epochs": 0}), processes=1)
     assert "tiny_training.py" in capfd.readouterr().err  # where it happened
 
 
+@pytest.mark.slow
 def test_the_stop_button_ends_a_launch_with_its_one_line(tmp_path):
     script = tmp_path / "notebook.py"
     script.write_text(
@@ -139,6 +142,7 @@ def test_a_launch_is_refused_before_anything_starts():
         launch("nowhere.py", processes=2)
 
 
+@pytest.mark.slow
 def test_the_processes_of_a_launch_end_with_the_one_that_launched_them(tmp_path):
     script = tmp_path / "notebook.py"
     arguments = f"{str(SCRIPT)!r}, {str(tmp_path / 'run')!r}, sys.argv[1], processes=2"
@@ -155,3 +159,23 @@ def test_the_processes_of_a_launch_end_with_the_one_that_launched_them(tmp_path)
     assert len(children) >= 3  # torchrun and the two processes
     _, alive = psutil.wait_procs(children, timeout=120)
     assert alive == []
+
+
+def test_a_traceback_is_shown_only_if_the_run_goes_on_after_it(tmp_path):
+    file, to = tmp_path / "stderr.log", io.StringIO()
+    shown = _Shown(to)
+
+    def write(text):
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(text)
+        shown.go_on(file)
+        return to.getvalue()
+
+    assert write("run: 10%\r") == "run: 10%\r"
+    assert write("[rank0]: Traceback (most recent call last):\n") == "run: 10%\r"
+    assert write("ValueError: this is logged, and é") == "run: 10%\r"
+    assert write("\n\rrun: 20%").endswith("ValueError: this is logged, and é\n\rrun: 20%")
+    before = to.getvalue()
+    assert write("Traceback (most recent call last):\nKeyError: 1\n") == before
+    shown.end()
+    assert to.getvalue().endswith("KeyError: 1\n")
