@@ -20,7 +20,7 @@ READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check notebooks lab findings bench gpu clean
+.PHONY: help course test lint check notebooks package lab findings bench gpu clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -32,7 +32,7 @@ help: ## this list
 course: $(READY) ## run all notebooks and build the pages; ends with the path of the index
 	@$(BIN)/labkit course $(ARGS)
 
-test: lint ## everything: lint, types, tests (browser and slow ones too), notebooks
+test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
@@ -42,11 +42,14 @@ lint: $(TESTED) ## style, format and types; the papers, their numbers and cards
 	$(BIN)/mypy
 	$(BIN)/labkit card check --quiet summaries
 
-check: $(TESTED) ## the fast tests only
-	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+check: $(TESTED) ## the quick tests, three minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser" $(ARGS)
 
 notebooks: $(TESTED) ## run the notebooks as tests: no cell may fail, marked outputs must be as committed
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 --timeout=1200 notebooks
+
+package: $(READY) ## build sdist and wheel into dist/, and try the wheel outside the checkout
+	$(BIN)/python .ci/package.py dist
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/labkit lab
@@ -62,7 +65,7 @@ gpu: $(TESTED) ## on a GPU: its tests, notebook 04 at the paper's size, speeds; 
 	@$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build dist
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -75,7 +78,8 @@ $(VENV)/made:
 
 $(READY): $(VENV)/made
 	@echo "installing labkit into $(VENV) (the first time takes minutes: torch is large)"
-	@$(if $(TORCH_INDEX),$(PIP) install torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
+	@# Such an index may lack the pinned versions of what torch needs: that comes with labkit, in the next line.
+	@$(if $(TORCH_INDEX),$(PIP) install --no-deps torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
 	@$(PIP) install -e . $(PINS)
 	@rm -f $(VENV)/ready-*
 	@touch $@

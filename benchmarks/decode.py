@@ -82,7 +82,9 @@ def readers() -> dict[str, Callable[[Path, int], np.ndarray]]:
         try:
             found[name] = make()
         except (ImportError, OSError, RuntimeError) as error:
-            print(f"{name} is left out: {str(error).splitlines()[0]} (pip install 'labkit[bench]')", file=sys.stderr)
+            print(
+                f"{name} is left out: {str(error).splitlines()[0]} (pip install 'labkit-video[bench]')", file=sys.stderr
+            )
     return found
 
 

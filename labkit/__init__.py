@@ -11,4 +11,4 @@ threads of torch wait, so that a busy machine stays usable (`labkit.waiting`). S
 
 from labkit import waiting as waiting
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,7 @@
 """ClipSpec: the clips that a model reads. It connects `data` and `models`, which do not import each other."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 # Mean pixel of ActivityNet, 0-255, subtracted without division (Hara et al. 2018, published code).
 ACTIVITYNET_MEAN = (114.7748, 107.7354, 99.4750)
@@ -49,6 +49,6 @@ class ClipSpec:
         """`(C, T, H, W)` of one clip, as a model reads it."""
         return (self.channels, self.frames, self.size, self.size)
 
-    def but(self, **changes) -> Self:
+    def but(self, **changes: Any) -> Self:
         """The same spec with some fields changed."""
         return replace(self, **changes)

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from labkit import waiting
+from labkit import __version__, waiting
 from labkit.counting import counted
 
 OLDEST_PYTHON = (3, 11)
@@ -56,6 +56,16 @@ def python() -> Line:
     if sys.version_info < OLDEST_PYTHON:
         return Line("Python", "error", seen, "install Python 3.11 or newer")
     return Line("Python", "ok", seen)
+
+
+def labkit() -> Line:
+    """This package: its version and its folder. The package index has another project called labkit: a warning."""
+    seen = f"{__version__} at {Path(__file__).parent}"
+    other = _installed("labkit")
+    if other == "missing":
+        return Line("labkit", "ok", seen)
+    to_do = "pip uninstall labkit, then install labkit-video again: both have a folder called labkit"
+    return Line("labkit", "warning", f"{seen}; a distribution called labkit {other} is installed too", to_do)
 
 
 def torch_pair() -> Line:
@@ -217,6 +227,7 @@ def ffmpeg() -> Line:
 
 CHECKS: dict[str, Callable[[], Line]] = {
     "Python": python,
+    "labkit": labkit,
     "torch, torchvision": torch_pair,
     "device": device,
     "threads": threads,

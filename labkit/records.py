@@ -92,7 +92,8 @@ class History:
                 f"this history has no rows of split {split!r}; it has {sorted(self.table['split'].unique())}"
             )
         index = rows[metric].idxmin() if metric == "loss" else rows[metric].idxmax()
-        return rows.loc[[index]].iloc[0]
+        best: pd.Series = rows.loc[[index]].iloc[0]
+        return best
 
     def __add__(self, other: "History") -> "History":
         return History(pd.concat([self.table, other.table], ignore_index=True))
@@ -140,7 +141,8 @@ class Predictions:
     @property
     def predicted(self) -> np.ndarray:
         """The class with the highest score, int64 `(N,)`."""
-        return self.scores.argmax(axis=1)
+        best: np.ndarray = self.scores.argmax(axis=1)
+        return best
 
     def accuracy(self, k: int = 1) -> float:
         """Top-k accuracy in 0-1 over the rows whose label is known; NaN if there are none."""
@@ -253,7 +255,8 @@ class Run:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All parameters of the notebook with the values it ran with."""
-        return self.about.get("parameters", {})
+        given: Mapping[str, Any] = self.about.get("parameters", {})
+        return given
 
     @property
     def results(self) -> dict[str, Any]:

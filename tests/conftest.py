@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # the tests share the cores: torch's threads would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REAL = Path(os.environ.get("LABKIT_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "real"))
 
 

@@ -71,6 +71,15 @@ def test_every_command_is_listed_and_explains_itself(command):
     assert f"labkit {command} " in told.output or command in ("doctor", "data", "card", "papers")
 
 
+WRONG_FOR_A_NETWORK = [  # torch is loaded before they are answered, which takes seconds
+    (["model", "resnet18_2d", "--frames", "8"], "resnet18_2d reads single frames"),
+    (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
+    (["model", "resnet18", "-p", "widht=3"], "did you mean 'width'"),
+    (["model", "resnet18", "-p", "num_classes=3"], "num_classes is chosen by --classes"),
+    (["model", "resnet18", "-p", "clip=3"], "clip is chosen by --frames and --size"),
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -83,13 +92,9 @@ def test_every_command_is_listed_and_explains_itself(command):
         (["runs"], "there is no folder"),
         (["models", "vgg*"], "no network fits 'vgg*'"),
         (["models", "resnet19"], "did you mean 'resnet18'?"),
-        (["model", "resnet18_2d", "--frames", "8"], "resnet18_2d reads single frames"),
-        (["model", "two_stream", "--frames", "8"], "two_stream reads two streams of their own lengths"),
         (["model", "resnet19"], "did you mean 'resnet18'"),
-        (["model", "resnet18", "-p", "widht=3"], "did you mean 'width'"),
         (["model", "resnet18", "-p", "width=wide"], "width must be a whole number, not 'wide'"),
-        (["model", "resnet18", "-p", "num_classes=3"], "num_classes is chosen by --classes"),
-        (["model", "resnet18", "-p", "clip=3"], "clip is chosen by --frames and --size"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in WRONG_FOR_A_NETWORK),
     ],
 )
 def test_what_is_not_there_is_answered_in_one_line_before_any_work(tmp_path, arguments, said):
@@ -112,6 +117,7 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.slow
 def test_parameters_come_from_a_file_and_the_command_line_goes_before_it(tmp_path):
     project = write_course(tmp_path)
     (project / "given.yaml").write_text("seed: 4\nsizes: [7]\n")
@@ -124,6 +130,7 @@ def test_parameters_come_from_a_file_and_the_command_line_goes_before_it(tmp_pat
     assert "done" in table
 
 
+@pytest.mark.slow
 def test_a_failed_run_exits_with_1_and_one_line(tmp_path):
     project = write_course(tmp_path)
     done = labkit("run", "01", cwd=project)
@@ -169,6 +176,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_half_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_zoo_is_listed_with_costs_and_published_accuracies_and_their_tables():
     done = labkit("models", "resnet[13]*")
     assert done.returncode == 0
@@ -192,6 +200,7 @@ def test_a_network_is_shown_by_layer_and_by_endpoint():
     assert "training keeps 1.60 GB of activations for a batch of 32," in lines
 
 
+@pytest.mark.slow
 def test_what_a_network_reads_can_be_chosen_and_its_layers_left_out():
     settings = ["-p", "width=8", "-p", "in_channels=2", "--classes", 5, "--frames", 8, "--size", 56, "--no-layers"]
     shown = labkit("model", "resnet18", *settings).stdout
@@ -200,11 +209,13 @@ def test_what_a_network_reads_can_be_chosen_and_its_layers_left_out():
     assert "BatchNorm3d" not in shown
 
 
+@pytest.mark.slow
 def test_a_network_made_for_one_size_is_made_for_the_size_asked_about():
     shown = labkit("model", "c3d", "-p", "width=8", "--size", 32, "--no-layers").stdout
     assert "c3d reads 16×32² and tells 400 classes apart" in shown
 
 
+@pytest.mark.slow
 def test_a_parameter_may_be_true_or_false():
     settings = ["i3d", "-p", "width=8", "--frames", 8, "--size", 32, "--no-layers"]
     with_scale, without = (labkit("model", *settings, "-p", f"scale={scale}").stdout for scale in (True, False))
@@ -212,6 +223,7 @@ def test_a_parameter_may_be_true_or_false():
     assert "251,474 parameters" in without
 
 
+@pytest.mark.slow
 def test_a_network_of_two_streams_shows_what_both_see():
     shown = labkit("model", "two_stream", "--size", 64, "-p", "width=8", "--no-layers").stdout
     assert "two_stream reads 1×64² + 10×64²" in shown

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import labkit
 from labkit import doctor
 
 NMS = 'raise RuntimeError("operator torchvision::nms does not exist")'
@@ -150,6 +151,20 @@ def test_an_old_python_is_an_error(monkeypatch):
     assert doctor.python().state == "error"
 
 
+def test_the_doctor_says_which_labkit_it_is():
+    line = doctor.labkit()
+    assert labkit.__version__ in line.seen
+    assert str(Path(labkit.__file__).parent) in line.seen
+
+
+@pytest.mark.parametrize(("other", "state"), [("missing", "ok"), ("0.3", "warning")])
+def test_a_distribution_of_the_same_import_name_is_a_warning(monkeypatch, other, state):
+    monkeypatch.setattr(doctor, "_installed", {"labkit": other}.__getitem__)
+    line = doctor.labkit()
+    assert line.state == state
+    assert ("pip uninstall labkit" in line.to_do) == (state == "warning")
+
+
 def test_a_check_that_breaks_is_itself_a_line(monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", {"odd": lambda: 1 / 0})
     (line,) = doctor.examine()
@@ -157,6 +172,7 @@ def test_a_check_that_breaks_is_itself_a_line(monkeypatch):
     assert "ZeroDivisionError" in line.seen
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_1_and_shows_the_remedy(broken):
     broken("torchvision", NMS)
     done = subprocess.run([sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, check=False)
@@ -165,6 +181,7 @@ def test_the_command_exits_with_1_and_shows_the_remedy(broken):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_looks_from_any_folder(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "labkit", "doctor"], capture_output=True, text=True, cwd=tmp_path, check=False

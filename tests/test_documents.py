@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -78,6 +78,11 @@ def test_every_labkit_command_in_the_documents_exists():
 
     assert {"doctor", "course", "run", "runs"} <= commands("labkit")
     assert commands("labkit") - set(get_command(app).commands) == set()
+
+
+def test_contributing_starts_with_the_quick_tests():
+    first = re.search(r"```bash\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert first.group(1).startswith("make check ")
 
 
 def test_every_make_target_in_the_documents_exists():

@@ -1,4 +1,4 @@
-"""pyproject.toml is the truth; environment.yml (conda) and constraints.txt (CI) agree with it."""
+"""pyproject.toml is the truth; environment.yml (conda), constraints.txt (CI) and what the documents say agree with it."""
 
 import re
 import tomllib
@@ -22,6 +22,8 @@ CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 # Packages that conda-forge does not have under one name; pip installs them there too.
 PIP_IN_CONDA = {"opencv-python-headless", "sphinx-revealjs"}
 EXTRAS = ("test", "bench")  # conda's environment and CI have these as well
+IMPORT_NAME = "labkit"  # on the package index a distribution of this name is another project
+INSTALL = re.compile(r"\b(?:pip|pipx|uv|conda|mamba|poetry|pdm)3? +(?:install|add|download|tool install) +([^`\n]+)")
 
 
 def required() -> list[Requirement]:
@@ -108,3 +110,54 @@ def test_constraints_pin_what_the_dependencies_bring_along():
 def test_every_dependency_says_why():
     reasons = dict(re.findall(r'^  "([A-Za-z][\w.-]*)[^"]*",(.*)$', PYPROJECT, flags=re.MULTILINE))
     assert [one.name for one in required() if not re.match(r" # \w", reasons.get(one.name, ""))] == []
+
+
+def project_files() -> list[Path]:
+    """Every file that may tell a reader what to install."""
+    folders = ("labkit", "docs", "notebooks", "benchmarks", ".ci", ".github")
+    inside = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    kinds = {".md", ".py", ".ipynb", ".toml", ".yml", ".yaml", ".txt", ".cff"}
+    return [
+        path
+        for path in (*ROOT.iterdir(), *inside)
+        if path.is_file() and (path.suffix in kinds or path.name in ("Makefile", "run"))
+    ]
+
+
+def installs_of_the_import_name(text: str) -> list[str]:
+    """Install lines that name `labkit`, with extras or a version or without."""
+    named = re.compile(rf"(?<![\w./-]){IMPORT_NAME}(?![\w./-])")
+    return [line for line in INSTALL.findall(text) if named.search(line)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["pip install labkit", "python -m pip install -U 'labkit[bench]'", "uv add labkit>=0.1", "conda install -y labkit"],
+)
+def test_an_install_line_with_another_projects_name_is_found(line):
+    assert installs_of_the_import_name(f"Type `{line}` first.\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["pip install labkit-video", "pip install -e .", "pip uninstall labkit", "import labkit"]
+)
+def test_other_lines_are_no_install_of_another_project(line):
+    assert not installs_of_the_import_name(f"Type `{line}`.\n")
+
+
+def test_no_install_line_names_another_project():
+    found = {path: installs_of_the_import_name(path.read_text(encoding="utf-8")) for path in project_files()}
+    assert len(found) > 200
+    assert {str(path): lines for path, lines in found.items() if lines} == {}
+
+
+def test_extras_are_asked_of_the_distribution():
+    """`labkit[bench]` would be an extra of another project."""
+    bare = re.compile(rf"(?<![\w.-]){IMPORT_NAME}\[(?:{'|'.join(EXTRAS)})")
+    assert [path for path in project_files() if bare.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_distribution_has_a_name_of_its_own_and_the_command_keeps_its_own():
+    assert PROJECT["name"] == "labkit-video"
+    assert list(PROJECT["scripts"]) == [IMPORT_NAME]
+    assert yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["name"] == IMPORT_NAME

@@ -45,6 +45,7 @@ def test_what_was_chosen_set_or_too_late_is_known():
     assert late == waiting.SPIN
 
 
+@pytest.mark.slow
 def test_the_doctor_says_what_a_kernel_has_and_what_to_do():
     look = "from labkit.doctor import threads; import json; line = threads(); print(json.dumps([line.state, line.seen, line.to_do]))"
     state, seen, _ = python(f"import labkit, torch; {look}")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from labkit.models.inflate import Inflated as Inflated
     from labkit.models.inflate import check_inflation as check_inflation
     from labkit.models.inflate import inflate_conv as inflate_conv
+    from labkit.models.model_entry import ModelEntry as ModelEntry
     from labkit.models.resnet import ResNet as ResNet
-    from labkit.models.weights import WeightsError as WeightsError
+    from labkit.models.weight_files import WeightsError as WeightsError
     from labkit.models.weights import load_weights as load_weights
     from labkit.models.weights import save_weights as save_weights
-    from labkit.models.zoo import ModelEntry as ModelEntry
     from labkit.models.zoo import create_model as create_model
     from labkit.models.zoo import entry as entry
     from labkit.models.zoo import list_models as list_models
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Inflated": "inflate",
     "ResNet": "resnet",
-    "ModelEntry": "zoo",
-    "WeightsError": "weights",
+    "ModelEntry": "model_entry",
+    "WeightsError": "weight_files",
     "check_inflation": "inflate",
     "create_model": "zoo",
     "entry": "zoo",

@@ -20,7 +20,8 @@ import torchvision
 from torch import nn
 
 from labkit.clip import ClipSpec
-from labkit.models.weights import Loaded, WeightsError, class_count, load_weights
+from labkit.models.weight_files import WeightsError
+from labkit.models.weights import Loaded, class_count, load_weights
 from labkit.models.zoo import entry, list_models
 from labkit.names import did_you_mean
 

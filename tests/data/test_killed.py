@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from labkit import records
+from labkit import atomic
 from labkit.atomic import remove_left_behind, write_atomically
 from labkit.cache import cache_folder
 from labkit.data import motion
@@ -94,13 +94,13 @@ def test_a_temporary_file_that_a_kill_left_is_removed_by_the_next_process_that_w
 
 
 def test_a_temporary_file_of_a_live_process_or_another_machine_stays(tmp_path, monkeypatch):
-    living = tmp_path / f"{records.temporary_prefix('a.txt')}xyz.txt"
+    living = tmp_path / f"{atomic.temporary_prefix('a.txt')}xyz.txt"
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     ended = str(int(dead.stdout))
     left = tmp_path / living.name.replace(f"-{os.getpid()}-", f"-{ended}-")
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(records, "_place", lambda: "0123abcd")
-        foreign = tmp_path / records.temporary_prefix("a.txt").replace(f"-{os.getpid()}-", f"-{ended}-")
+        elsewhere.setattr(atomic, "_place", lambda: "0123abcd")
+        foreign = tmp_path / atomic.temporary_prefix("a.txt").replace(f"-{os.getpid()}-", f"-{ended}-")
         foreign = foreign.with_name(f"{foreign.name}xyz.txt")
     others = [living, foreign, tmp_path / ".hidden", tmp_path / ".a.txt.0123-12.txt", tmp_path / "plain.txt"]
     for path in (*others, left):

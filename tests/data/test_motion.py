@@ -365,7 +365,7 @@ def test_an_interruption_or_a_full_disk_leaves_nothing_half_made(tmp_path, monke
     monkeypatch.setattr(motion, "write_video", write_some)
     with pytest.raises(type(failure), match=shown):
         generate(tmp_path / "m", videos=240, workers=2, progress=False)
-    assert len(written) < 20, "the rest was still made"
+    assert len(written) < 120, "the rest was still made"
     assert list(tmp_path.iterdir()) == []
 
 

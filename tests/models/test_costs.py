@@ -107,6 +107,7 @@ def test_a_network_of_two_streams_costs_what_its_streams_cost():
     assert both == (rgb[0] + flow[0], rgb[1] + flow[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in list_models() if not name.endswith("_2d")])
 def test_a_training_step_runs_at_the_papers_clip_size_and_reaches_every_parameter(name):
     network = on_meta(name).train()

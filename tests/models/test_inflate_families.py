@@ -76,7 +76,13 @@ def _no_gradients():
         yield
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+# They take seconds each: `make check` leaves them out.
+LARGE = ("convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "resnext50_32x4d", "vgg11_bn")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in FAMILIES]
+)
 def family(request):
     return request.param
 

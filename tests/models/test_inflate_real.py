@@ -53,6 +53,7 @@ def test_a_real_cifar_network_keeps_its_predictions_on_repeated_frames_of_real_c
     keeps_its_predictions(network.eval(), (pixels_of_real_clips(real_data, 32) - mean) / std, placement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["mean", "centre"])
 def test_a_real_imagenet_network_keeps_its_predictions_on_repeated_frames_of_real_clips(real_data, placement):
     network = torchvision.models.squeezenet1_0()

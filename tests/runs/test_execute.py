@@ -215,6 +215,7 @@ def test_other_files_in_the_folder_stay(tmp_path):
     assert (tmp_path / "run" / "batch.log").read_text() == "of the queue"
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_gets_the_folder(tmp_path):
     path = notebook(tmp_path, RECORDS)
     command = [sys.executable, "-m", "labkit", "run", str(path), "--folder", str(tmp_path / "run")]
@@ -298,6 +299,7 @@ def test_ctrl_c_keeps_what_ran_ends_the_kernel_and_says_one_line(tmp_path):
     assert (run.folder / "07_toy.ipynb").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
 def test_where_the_notebook_can_not_be_saved_any_more_the_last_whole_one_is_kept(tmp_path):
     def limit() -> None:

@@ -33,6 +33,7 @@ def training_elsewhere(folder, **options):
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_by_name_of_the_first_and_changes_nothing(tmp_path, train_elsewhere):
     with training_elsewhere(tmp_path) as first:
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
@@ -49,6 +50,7 @@ def test_a_second_process_is_refused_by_name_of_the_first_and_changes_nothing(tm
     assert not (tmp_path / LOCK).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_process_leaves_no_lock_though_its_workers_live_on_for_a_while(tmp_path):
     with training_elsewhere(tmp_path, workers=2) as first:

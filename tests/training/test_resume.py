@@ -38,6 +38,7 @@ def assert_same_run(one, other):
     pd.testing.assert_frame_equal(history, history2, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("schedule", ["onecycle", "plateau"])
 def test_killed_inside_an_epoch_with_two_workers_and_dropout_then_resumed_equals_the_uninterrupted_run(
@@ -56,6 +57,7 @@ def test_killed_inside_an_epoch_with_two_workers_and_dropout_then_resumed_equals
     assert (tmp_path / "whole/best.safetensors").read_bytes() == (tmp_path / "killed/best.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C on Windows")
 def test_ctrl_c_saves_and_says_in_one_line_how_to_go_on(tmp_path, train_elsewhere):
     stopped = train_elsewhere(tmp_path / "stopped", workers=2, interrupt_at=11, checkpoint_every=1000)

@@ -41,7 +41,10 @@ def _fresh_compiler():
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize("kind", WRAPPERS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[pytest.mark.slow] if "compiled" in kind or kind == "both" else []) for kind in WRAPPERS],
+)
 def test_a_wrapped_network_trains_to_the_same_weights_files_and_predictions(tmp_path, kind):
     val = Tiny(8, seed=1, sampling="centre")
     plain, inside = tiny_model(dropout=0.0), tiny_model(dropout=0.0)
