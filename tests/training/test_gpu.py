@@ -104,6 +104,7 @@ def test_an_epochs_seconds_count_what_the_device_has_still_to_do(monkeypatch):
     assert history.table["seconds"].tolist() == [waited[0] + 1]
 
 
+@pytest.mark.slow
 def test_without_a_gpu_the_benchmark_says_so_in_one_line_and_is_no_failure():
     done = benchmark(CUDA_VISIBLE_DEVICES="")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1), done.stderr
