@@ -20,7 +20,7 @@ READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check notebooks package lab findings bench clean
+.PHONY: help course test lint check notebooks package lab findings bench gpu clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -60,6 +60,9 @@ findings: $(READY) ## measure the findings over five seeds; goes on where it was
 bench: $(TESTED) ## measure speed against the alternatives; each script prints a table
 	$(PIP) install -e ".[bench]" $(PINS)
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+gpu: $(TESTED) ## on a GPU: its tests, notebook 04 at the paper's size, speeds; at most 8 minutes
+	@$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist

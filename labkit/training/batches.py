@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
+from labkit.training.sharing import ALONE, Share
 
 Clips = Tensor | Sequence[Tensor]  # uint8 `(B, T, C, H, W)`, or a pair of those: frames and flow
 Loaded = tuple[Clips | None, Tensor | None, Tensor | None, Sequence[VideoError]]
@@ -55,18 +56,26 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     """Batches of `(epoch, index)` pairs, every clip once an epoch, in an order drawn from (seed, epoch) alone.
 
     `begin(epoch, first)` says where the next pass starts, so that an interrupted epoch can go on.
-    A last batch of one clip is left out, since batch normalisation compares the clips of a batch. The order changes with
-    the epoch, so another clip is left out each time.
+    A single clip that remains joins the batch before it, since batch normalisation compares the clips of a batch.
+    Each of several processes gets its `share` of every batch. The share may be empty.
 
-    With `shuffle=False` every pass is the same: all clips in order, or the clips in `only`, in its order.
+    With `shuffle=False` every pass is the same: all clips in order, or the clips in `only`, in its order. Such a pass
+    is for measuring, and each process gets whole batches.
     """
 
     def __init__(
-        self, clips: int, batch_size: int, *, seed: int = 0, shuffle: bool = True, only: NDArray[np.int64] | None = None
+        self,
+        clips: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        only: NDArray[np.int64] | None = None,
+        share: Share = ALONE,
     ):
         self.order = np.arange(clips) if only is None else only
         self.clips, self.batch_size, self.seed, self.shuffle = len(self.order), batch_size, seed, shuffle
-        self.drop_last = False  # accelerate asks for it
+        self.share = share
         self.epoch, self.first, self.end = 0, 0, len(self)
 
     def __len__(self) -> int:
@@ -79,16 +88,16 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.epoch, self.first, self.end = epoch, first, len(self) if end is None else min(end, len(self))
 
     def clips_before(self, batch: int) -> int:
-        """The number of clips in the batches of an epoch before its batch number `batch`."""
-        return min(batch * self.batch_size, self.clips)  # a clip left out comes after all batches
+        """The number of clips in the batches of an epoch before its batch number `batch`, over all processes."""
+        return self.clips if batch >= len(self) else batch * self.batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = self.order.copy()
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        for batch in range(self.first, self.end):
-            start = batch * self.batch_size
-            yield [(self.epoch, int(i)) for i in order[start : start + self.batch_size]]
+        for batch in range(self.first, self.end) if self.shuffle else self.share.of_batches(len(self)):
+            clips = order[self.clips_before(batch) : self.clips_before(batch + 1)].tolist()
+            yield [(self.epoch, i) for i in (self.share.of_batch(clips) if self.shuffle else clips)]
 
 
 def make_loader(
@@ -142,29 +151,40 @@ def _collate(fetched: Any) -> Loaded:
 class Reading:
     """One pass over a loader. Clips that cannot be read are left out and counted.
 
-    With the dataset's `on_error="raise"` the pass ends with the first error. A batch with fewer than `least` clips left
-    is left out whole. Several `processes` must make the same number of steps, so there it is an error.
+    With the dataset's `on_error="raise"` the pass ends with the first error. A batch without any clip is left out, unless
+    `empty` batches are wanted: several processes must make the same number of steps.
     """
 
-    def __init__(self, dataset: Any, *, least: int = 1, processes: int = 1) -> None:
+    def __init__(self, dataset: Any, *, empty: bool = False) -> None:
         self.on_error = getattr(dataset, "on_error", "raise")
-        self.least, self.processes = least, processes
+        self.spec, self.flow, self.empty = dataset.spec, flow_spec(dataset), empty
         self.batches = self.clips = 0  # taken from the loader; clips given on
         self.errors: list[VideoError] = []
 
     def of(self, loader: Iterable[Loaded]) -> Iterator[tuple[Clips, Tensor, Tensor]]:
-        """The batches. Raises `VideoError` as `on_error` says, and where no clip at all can be read."""
+        """The batches. Raises `VideoError` as `on_error` says."""
         for clips, labels, rows, errors in loader:
             self.errors += errors
             self.batches += 1
             if errors and self.on_error == "raise":
                 raise errors[0]
-            if clips is not None and labels is not None and rows is not None and len(labels) >= self.least:
+            if clips is not None and labels is not None and rows is not None:
                 self.clips += len(labels)
                 yield clips, labels, rows
-            elif errors and self.processes > 1:
-                raise errors[0]
-        if self.errors and not self.clips:
+            elif self.empty:
+                none = torch.zeros(0, dtype=torch.int64)
+                yield self._no_clips(), none, none
+
+    def _no_clips(self) -> Clips:
+        def of(spec: ClipSpec) -> Tensor:
+            channels, frames, height, width = spec.shape
+            return torch.zeros((0, frames, channels, height, width), dtype=torch.uint8)
+
+        return of(self.spec) if self.flow is None else (of(self.spec), of(self.flow))
+
+    def check(self, read: int) -> None:
+        """Raises the first error, a `VideoError`, if the processes have `read` no clip at all."""
+        if self.errors and not read:
             raise self.errors[0]
 
     def warn(self, where: str) -> None:

@@ -1,14 +1,15 @@
 """The device that a network runs on, and its precision: bf16 where the device is faster with it."""
 
+import os
 import platform
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from labkit.counting import counted
@@ -29,10 +30,14 @@ def available_devices() -> list[str]:
 def pick_device(name: str | torch.device = "auto") -> torch.device:
     """The device of this name: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the fastest.
 
+    Under `torchrun`, `auto` and `cuda` give each process of a machine a GPU of its own.
+
     Raises `ValueError` for an unknown name and `RuntimeError` for a device that this machine lacks. Both list the
     devices of this machine.
     """
     available = available_devices()
+    if str(name) in ("auto", "cuda") and available[0].startswith("cuda"):
+        return torch.device("cuda", _own_gpu(len(available) - 1))
     if str(name) == "auto":
         return torch.device(available[0])
     here = f"This machine has {', '.join(available)}"
@@ -43,6 +48,17 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if not any(each == str(name) or (each.startswith(kind) and not index) for each in available):
         raise RuntimeError(f"no {kind.upper()} device{f' number {index}' if index else ''}. {here}")
     return torch.device(str(name))
+
+
+def _own_gpu(gpus: int) -> int:
+    """The number of this process's GPU: 0, or what torchrun says."""
+    own = int(os.environ.get("LOCAL_RANK", "0"))
+    if own >= gpus:
+        there = "is 1" if gpus == 1 else f"are {gpus}"
+        raise RuntimeError(
+            f"process {own + 1} of this machine needs a GPU of its own, and there {there}: start {gpus} here"
+        )
+    return own
 
 
 def pick_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -94,6 +110,14 @@ def memory_format(model: nn.Module, precision: str) -> torch.memory_format:
     return torch.channels_last if input_dims(model) == 4 else torch.channels_last_3d
 
 
+def wait_for(device: torch.device) -> None:
+    """Until `device` has finished what it was given. GPUs work by themselves: a clock read before says nothing."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def describe_device(device: torch.device) -> str:
     """The machine in words: `NVIDIA H100 80GB` or `CPU x86_64, 2 threads`."""
     if device.type == "cuda":
@@ -102,8 +126,11 @@ def describe_device(device: torch.device) -> str:
     return f"{device.type.upper()} {platform.processor() or platform.machine()}, {counted(threads, 'thread')}"
 
 
-def accelerator_on(device: torch.device) -> Accelerator:
-    """An Accelerator on `device`. Autocast is chosen per call (`Forward`), so it knows nothing of precision."""
+def accelerator_on(device: torch.device, *, board: str | Path | None = None) -> Accelerator:
+    """An Accelerator on `device`, with a TensorBoard in the folder `board`, if one is given.
+
+    Autocast is chosen per call (`Forward`), so it knows nothing of precision.
+    """
     if PartialState._shared_state and PartialState().device.type != device.type and PartialState().num_processes == 1:
         # accelerate keeps one device per process; a notebook may train on one device after the other.
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -112,7 +139,8 @@ def accelerator_on(device: torch.device) -> Accelerator:
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="no",
-        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+        log_with=None if board is None else "tensorboard",
+        project_dir=board,
     )
 
 

@@ -13,6 +13,7 @@ from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.failures import enough_memory
 from labkit.training.meter import Forward
+from labkit.training.processes import these_processes
 from labkit.training.stages import evaluating
 
 
@@ -38,6 +39,8 @@ def evaluate(
     Clips that cannot be read are left out with a warning that counts them, and a video without any has no row; with a
     dataset of `on_error="raise"`, the first raises `VideoError`.
 
+    Under `torchrun`, call it in every process: each scores its own part of the clips, and all get all predictions.
+
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
     as soon as an answer is NaN; `TooLittleMemoryError` where a batch does not fit the device.
     """
@@ -61,9 +64,12 @@ def _scores(
     """Scores `(N, K)`, label and row of every clip that can be read; `shown` is the level, for the progress bar."""
     model.to(where).to(memory_format=memory_format(model, how))
     forward = Forward(model, dataset, device=where, precision=how)
-    batches = EpochBatches(len(dataset), batch_size, shuffle=False)
-    scores, labels, rows = [], [], []
-    bar = tqdm(total=len(dataset), unit="clip", disable=not shown, desc=f"evaluate, {shown} level")
+    crew = these_processes(where)
+    batches = EpochBatches(len(dataset), batch_size, shuffle=False, share=crew)
+    scores = [np.empty((0, len(dataset.classes)), np.float32)]
+    labels, rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    own = sum(len(batch) for batch in batches)
+    bar = tqdm(total=own, unit="clip", disable=not (shown and crew.first), desc=f"evaluate, {shown} level")
     reading = Reading(dataset)
     asked = f"evaluate: a batch of {batch_size} clips"
     with torch.no_grad(), bar:
@@ -74,8 +80,10 @@ def _scores(
             labels.append(answers.numpy())
             rows.append(of_rows.numpy())
             bar.update(len(answers))
+    score, label, row = (crew.gathered(np.concatenate(each)) for each in (scores, labels, rows))
+    reading.check(len(row))
     reading.warn("evaluate")
-    return np.concatenate(scores), np.concatenate(labels), np.concatenate(rows)
+    return score, label, row
 
 
 def _videos(dataset: Any, rows: np.ndarray) -> tuple[str, ...]:

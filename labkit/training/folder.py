@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,8 +27,10 @@ from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
+from labkit.training.processes import ONE_PROCESS, Processes
 
-LACKING = {"accumulate": 1, "label_smoothing": 0.0}  # of checkpoints that are older than these settings
+# The values of settings in checkpoints that are older than these settings.
+LACKING = {"accumulate": 1, "label_smoothing": 0.0, "processes": 1, "sync_batchnorm": False}
 HISTORY, CHECKPOINT, BEST = "history.jsonl", "checkpoint.safetensors", "best.safetensors"
 
 
@@ -58,7 +61,8 @@ class RunFolder:
     """The files of one run. Without a folder, nothing is kept and every call does nothing.
 
     `settings` decide the result: a run cannot go on with other settings. `surroundings` (threads, workers, versions) may
-    decide its last bits: a run that goes on in others warns. Of several processes one `writes`.
+    decide its last bits: a run that goes on in others warns. Of several processes (`crew`) the first alone touches the
+    folder, and tells the others what its checkpoint held. All call the same methods at the same update.
     """
 
     def __init__(
@@ -68,12 +72,12 @@ class RunFolder:
         settings: Mapping[str, Any],
         surroundings: Mapping[str, Any],
         every: int | None,
-        writes: bool = True,
+        crew: Processes = ONE_PROCESS,
     ) -> None:
-        self.path, self.writes = None if folder is None else Path(folder), writes
+        self.path, self.crew, self.writes = None if folder is None else Path(folder), crew, crew.first
         self.settings, self.surroundings, self.every = _plain(settings), _plain(surroundings), every
         self._saved_at, self._saved_updates = time.monotonic(), 0
-        if self.path is not None:
+        if self.path is not None and self.writes:
             self.path.mkdir(parents=True, exist_ok=True)
 
     def alone(self) -> AbstractContextManager[None]:
@@ -84,28 +88,39 @@ class RunFolder:
         """Put `state` back to the last checkpoint; without a checkpoint, or with `resume=False`, start afresh."""
         if self.path is None:
             return False
-        if resume and (self.path / CHECKPOINT).exists():
-            self._resume(state)
+        file = self.path / CHECKPOINT
+        if self.crew.told_values(resume and self.writes and file.exists()):
+            self._resume(state, file)
             return True
-        for name in (CHECKPOINT, HISTORY, BEST):
-            (self.path / name).unlink(missing_ok=True)
+        if self.writes:
+            for name in (CHECKPOINT, HISTORY, BEST):
+                (self.path / name).unlink(missing_ok=True)
         return False
 
-    def _resume(self, state: State) -> None:
-        assert self.path is not None
-        found = checkpoint.load(self.path / CHECKPOINT)
-        self._compare(found)
+    def _resume(self, state: State, file: Path) -> None:
+        found, rows = self._found(file) if self.writes else (None, [])
+        # The others may be on another machine, and see no folder: they get the file itself.
+        content = self.crew.told(file.read_bytes() if self.writes and self.crew.several else b"")
+        rows = self.crew.told_values(rows)
+        found = found or _load(content)
         position = Position(**found.about["position"])
-        rows = self._rows(position.rows)
-        if nan_tensors(found.section("model")):
-            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=5)
         checkpoint.restore(found, state.model, state.optimiser, state.scheduler)
-        state.meter.sums.copy_(found.tensors["more.meter"])
+        if self.writes:  # it keeps the sums of all; the others go on from nothing
+            state.meter.sums.copy_(found.tensors["more.meter"])
         state.position, state.history = position, rows
+        self._saved_updates = position.updates
+
+    def _found(self, file: Path) -> tuple[Checkpoint, list[dict[str, Any]]]:
+        """The checkpoint, compared with what is asked for, and its rows of the history, which the file then holds alone."""
+        found = checkpoint.load(file)
+        self._compare(found)
+        rows = self._rows(Position(**found.about["position"]).rows)
+        if nan_tensors(found.section("model")):
+            warnings.warn(f"{found.path} holds NaN: its training had failed. resume=False starts over", stacklevel=6)
         # Rows written after the checkpoint are of updates that will be made again.
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.path / HISTORY, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-        self._saved_updates = position.updates
+        write_atomically(file.with_name(HISTORY), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return found, rows
 
     def _rows(self, count: int) -> list[dict[str, Any]]:
         assert self.path is not None
@@ -127,11 +142,17 @@ class RunFolder:
             )
         other = _differences(found.about["surroundings"], self.surroundings)
         if other:
-            warnings.warn(f"resumed, but not bit for bit as a run without a stop: {other}", stacklevel=5)
+            warnings.warn(f"resumed, but not bit for bit as a run without a stop: {other}", stacklevel=6)
 
     def save(self, state: State) -> None:
         """Write a checkpoint now, unless the weights are spoilt: then the last good one stays."""
-        if self.path is None or not self.writes or not is_finite(state.model):
+        if self.path is None:
+            return
+        sums = self.crew.sum(state.meter.sums)
+        if not is_finite(state.model):
+            return
+        self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
+        if not self.writes:
             return
         about = {
             "position": asdict(state.position),
@@ -144,9 +165,8 @@ class RunFolder:
             state.optimiser,
             state.scheduler,
             about=about,
-            tensors={"meter": state.meter.sums},
+            tensors={"meter": sums},
         )
-        self._saved_at, self._saved_updates = time.monotonic(), state.position.updates
 
     @property
     def last_good(self) -> str:
@@ -164,7 +184,7 @@ class RunFolder:
             due = time.monotonic() - self._saved_at >= after
         else:
             due = state.position.updates - self._saved_updates >= self.every
-        if due:
+        if self.crew.anyone(due and self.writes):
             self.save(state)
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -180,15 +200,27 @@ class RunFolder:
             checkpoint.save_best(self.path / BEST, state.model)
 
 
-def surroundings(device: torch.device, workers: int, accumulate: int) -> dict[str, Any]:
-    """Values that may change the last bits of a result. `accumulate` also changes the clips that batch norms compare."""
+def surroundings(device: torch.device, workers: int, accumulate: int, processes: int) -> dict[str, Any]:
+    """Values that may change the last bits of a result.
+
+    `accumulate` and `processes` also change the clips that batch norms compare.
+    """
     return {
         "torch": torch.__version__,
         "device": device.type,
         "threads": torch.get_num_threads(),
         "workers": workers,
         "accumulate": accumulate,
+        "processes": processes,
     }
+
+
+def _load(content: bytes) -> Checkpoint:
+    """A checkpoint from the content of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, CHECKPOINT)
+        file.write_bytes(content)
+        return checkpoint.load(file)
 
 
 def fingerprint(dataset: Any) -> str:

@@ -16,6 +16,7 @@ from labkit.data.video_file import shown
 from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
+from labkit.training.board import check_board, close_board, open_board, write_board
 from labkit.training.checkpoint import own_random_state
 from labkit.training.checks import check_numbers, fit_batch, prepare
 from labkit.training.device import (
@@ -25,12 +26,14 @@ from labkit.training.device import (
     memory_format,
     pick_device,
     pick_precision,
+    wait_for,
 )
 from labkit.training.failures import DivergedError, LossWatch, enough_memory, is_finite, videos_of
 from labkit.training.folder import Position, RunFolder, State, described_flow, fingerprint, surroundings
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import Measurement
 from labkit.training.meter import Forward, Meter
+from labkit.training.processes import check_batch, check_sync_batchnorm, synced, these_processes
 from labkit.training.progress import Progress
 from labkit.training.protocol import Protocol
 from labkit.training.protocols import find_protocol
@@ -74,6 +77,8 @@ def fit(
     progress: bool = True,
     val_every: int = 1,
     statistics: Statistics = "fresh",
+    sync_batchnorm: bool = False,
+    tensorboard: bool = False,
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
@@ -111,9 +116,15 @@ def fit(
     counts its clips; with a dataset of `on_error="raise"`, training ends with `VideoError`. A model in `nn.DataParallel`
     or from `torch.compile` is trained as it is; its files are those of the model inside.
 
-    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint of another run,
+    Started by `torchrun` or `labkit.training.launch`, several processes train one network: `batch_size` counts the clips
+    of all of them, and only the first touches the folder (`docs/processes.md`). `sync_batchnorm` then lets batch norms
+    compare the clips of all processes, on GPUs alone. `tensorboard` writes the history's numbers to `folder/tensorboard`
+    too.
+
+    Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not,
     `FolderInUseError` where another training is at work in the folder, `DivergedError` where the loss becomes NaN or
-    infinite, and `TooLittleMemoryError` where a batch does not fit the device.
+    infinite, `TooLittleMemoryError` where a batch does not fit the device, and `ProcessLostError` where another process
+    has ended.
     """
     given = {
         "epochs": epochs,
@@ -133,6 +144,8 @@ def fit(
     recipe = find_protocol(protocol, **{name: value for name, value in given.items() if value is not None})
     check_numbers(epochs=recipe.epochs, updates=recipe.updates, val_every=val_every, checkpoint_every=checkpoint_every)
     check_statistics(statistics)
+    check_sync_batchnorm(sync_batchnorm, pick_device(device))
+    check_board(tensorboard, folder)
     part = prepare(model, train, val, recipe, seed=seed)
     settings = Settings.of(
         recipe,
@@ -142,8 +155,19 @@ def fit(
         val_every=val_every,
         statistics=statistics,
     )
-    with part.frozen():
-        training = _Training(part, train, val, settings, recipe, device=pick_device(device), workers=workers, name=name)
+    with part.frozen(), synced(model, sync_batchnorm):
+        training = _Training(
+            part,
+            train,
+            val,
+            settings,
+            recipe,
+            device=pick_device(device),
+            workers=workers,
+            name=name,
+            sync_batchnorm=sync_batchnorm,
+            board=folder if tensorboard else None,
+        )
         training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
         if training.run(resume=resume, progress=progress):
             return training.history
@@ -176,15 +200,20 @@ class _Training:
         device: torch.device,
         workers: int,
         name: str,
+        sync_batchnorm: bool,
+        board: str | Path | None,
     ) -> None:
         self.schedule = find_schedule(settings.schedule)
         self.settings, self.recipe, self.part = settings, recipe, part
         self.train, self.val, self.workers, self.name = train, val, workers, name
-        self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed)
+        self.sync_batchnorm = sync_batchnorm
+        self.crew = these_processes(device)
+        check_batch(settings.batch_size, self.crew.processes)
+        self.batches = EpochBatches(len(train), self.settings.batch_size, seed=settings.seed, share=self.crew)
         self.total = recipe.updates or (recipe.epochs or 1) * len(self.batches)  # updates in all
         self.epochs = math.ceil(self.total / len(self.batches))  # the last may be a part of one
 
-        self.accelerator = accelerator_on(device)
+        self.accelerator = accelerator_on(device, board=board)
         self.device = self.accelerator.device
         # Settings of the wrapper (the devices of DataParallel, the compiled code) are not kept.
         model = unwrapped(part.model)
@@ -192,14 +221,24 @@ class _Training:
         optimiser = _optimiser(part, settings, self.device)
         scheduler = self.schedule.build(optimiser, settings.lr, self.total)
         self.state = State(model, optimiser, scheduler, Meter(self.device, len(train.classes)))
-        loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
-        wrapped, optimiser, self.loader = self.accelerator.prepare(part.model, optimiser, loader)
+        self.loader = make_loader(train, self.batches, workers=workers, device=self.device, seed=settings.seed)
+        wrapped, optimiser = self.accelerator.prepare(part.model, optimiser)
         forward = Forward(model, train, device=self.device, precision=settings.precision, call=wrapped)
         self.watch = LossWatch(self.device, self._diverged)
-        self.update = Update(forward, optimiser, part, self.state.meter, self.watch, self.accelerator, recipe)
+        self.update = Update(
+            forward,
+            optimiser,
+            part,
+            self.state.meter,
+            self.watch,
+            self.accelerator,
+            recipe,
+            least=self.least,
+            crew=self.crew,
+        )
         seen = self.total * settings.batch_size
         self.measurement = Measurement(
-            part.model, train, val, settings, trained_on=seen, device=self.device, workers=workers
+            part.model, train, val, settings, trained_on=seen, device=self.device, workers=workers, crew=self.crew
         )
         self.keep_in(None, every=None)
 
@@ -213,18 +252,26 @@ class _Training:
             "validation set": None if self.val is None else f"{len(self.val)} clips ({fingerprint(self.val)})",
             # A schedule stretched to the run's length is another one when the run gets longer.
             "updates": self.total if self.schedule.needs_length else None,
+            "sync_batchnorm": self.sync_batchnorm,
         }
         self.keep = RunFolder(
             folder,
             settings={**asdict(self.settings), **data},
-            surroundings=surroundings(self.device, self.workers, self.recipe.accumulate),
+            surroundings=surroundings(self.device, self.workers, self.recipe.accumulate, self.crew.processes),
             every=every,
-            writes=self.accelerator.is_main_process,
+            crew=self.crew,
         )
 
     @property
     def history(self) -> History:
         return History.of(self.state.history)
+
+    @property
+    def go_on(self) -> str:
+        """How to go on after another process was lost."""
+        if self.keep.path is None:
+            return "No folder was given, so nothing was kept."
+        return f"The last checkpoint is in {self.keep.path}: start the same command again to go on from there."
 
     @property
     def farewell(self) -> str:
@@ -238,8 +285,10 @@ class _Training:
     def run(self, *, resume: bool, progress: bool) -> bool:
         """Train to the end and say True, or until Ctrl-C and say False."""
         own = own_random_state(self.settings.seed)
-        with self.keep.alone(), own, interrupts() as stop, fast_convolutions(self.device):
+        alone, fast = self.keep.alone(), fast_convolutions(self.device)
+        with self.crew.together(self.go_on), alone, own, interrupts() as stop, fast:
             resumed = self.keep.start(self.state, resume=resume)
+            open_board(self.accelerator, epoch=self.state.position.epoch)
             self.update.optimiser.zero_grad()  # the caller's own backward passes may have left gradients
             with self._progress(progress) as bar:
                 if self.settings.trained or self.part.fixed:
@@ -251,6 +300,7 @@ class _Training:
                         self.keep.save(self.state)
                         return False
             self.keep.save(self.state)
+            close_board(self.accelerator)
         return True
 
     def _train_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
@@ -260,23 +310,35 @@ class _Training:
         self.batches.begin(position.epoch, position.batch, position.batch + left)
         self.part.train()
         began = time.perf_counter() - position.seconds
-        least, first = min(2, self.settings.batch_size), position.batch  # batch normalisation compares clips
-        reading = Reading(self.train, least=least, processes=self.accelerator.num_processes)
+        reading, first, trained = Reading(self.train, empty=True), position.batch, 0
         for clips, labels, rows in reading.of(self.loader):
+            read = self.crew.total(len(labels))  # by all processes, for this update
+            if read < self.least:
+                continue
+            self.crew.draw_apart(self.settings.seed, position.updates)
             with enough_memory(self._asked, self.device, advice=self._advice):
-                self.update(clips, labels, rows, number=position.updates + 1)
+                self.update(clips, labels, rows, number=position.updates + 1, read=read)
             if self.schedule.every == "update":
                 step(state.scheduler, None)
+            trained += read
             position.batch = first + reading.batches
             position.updates += 1
             position.seconds = time.perf_counter() - began
-            bar.done(len(labels) * self.accelerator.num_processes)
-            if stop():
+            bar.done(read)
+            if self.crew.anyone(stop()):
                 return False
             self.keep.save_if_due(state, after=MINUTE)
+        reading.check(trained)
         self.watch.look()
+        wait_for(self.device)
+        position.seconds = time.perf_counter() - began
         reading.warn(f"epoch {position.epoch}, training")
         return True
+
+    @property
+    def least(self) -> int:
+        """The fewest clips of an update: batch normalisation compares them."""
+        return min(2, self.settings.batch_size)
 
     def _end_epoch(self, bar: Progress, stop: Callable[[], bool]) -> bool:
         """Validate, write the epoch's rows, and go to the next; False if it was interrupted."""
@@ -289,10 +351,10 @@ class _Training:
             "level": "clip",
             "lr": state.optimiser.param_groups[0]["lr"],
         }
-        train = state.meter.means(self.accelerator.reduce(state.meter.sums))
+        train = state.meter.means(self.crew.sum(state.meter.sums))
         with enough_memory(self._asked, self.device, advice=self._advice):
             measured = self.measurement.take(position.epoch, stop) if self._measures else {}
-        if stop():
+        if self.crew.anyone(stop()):
             return False
         live = {"live_loss": train["loss"], "live_top1": train["top1"], "clips": train["clips"]}
         row = {**NOT_MEASURED, **common, "split": "train", **measured.get("train", {}), **live}
@@ -308,6 +370,7 @@ class _Training:
             step(state.scheduler, loss)
         state.history += rows
         self.keep.append(rows)
+        write_board(self.accelerator, rows)
         self.keep.keep_best(state)
         bar.show(now=True)
         state.position = Position(epoch=position.epoch + 1, updates=position.updates, rows=len(state.history))
@@ -336,7 +399,7 @@ class _Training:
             epochs=self.epochs,
             total=clips(self.total),
             initial=clips(self.state.position.updates),
-            shown=shown and self.accelerator.is_main_process,
+            shown=shown and self.crew.first,
         )
 
     # ------------------------------------------------------------------ failures

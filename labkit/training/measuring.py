@@ -12,7 +12,8 @@ no weight.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +24,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from labkit.models.weights import unwrapped
 from labkit.training.batches import ClipDataset, Clips, EpochBatches, Reading, make_loader
 from labkit.training.meter import Forward, measure
+from labkit.training.processes import ONE_PROCESS, Processes
 from labkit.training.settings import Settings
 
 ENOUGH = 512  # training clips to measure, where the validation set has fewer; their accuracy is then known to ±2 points
@@ -43,9 +46,17 @@ def some_clips(clips: int, most: int, *, seed: int) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def take_statistics(
-    forward: Forward, batches: Iterable[tuple[Clips, Tensor, Tensor]], *, stop: Callable[[], bool]
+    forward: Forward,
+    batches: Iterable[tuple[Clips, Tensor, Tensor]],
+    *,
+    stop: Callable[[], bool],
+    least: int = 1,
+    crew: Processes = ONE_PROCESS,
 ) -> bool:
     """Set the running statistics of the batch norms in training mode to the mean over `batches`; False if `stop()` came.
+
+    Batches of fewer than `least` clips are skipped: one clip alone may be a single value for a batch norm, which has no
+    spread. Each of several processes (`crew`) reads its own batches, and the mean is over the batches of all.
 
     Everything else is in evaluation mode meanwhile, and left so. A batch norm in evaluation mode is frozen, and stays.
     """
@@ -53,25 +64,55 @@ def take_statistics(
     if not norms:
         return True
     forward.call.eval()
+    done, stopped = 0, False
+    with _averaging(norms, crew):
+        for clips, labels, _ in batches:
+            if len(labels) >= least:
+                if not done:
+                    for norm in norms:
+                        norm.reset_running_stats()
+                forward(clips)
+                done += 1
+            if stopped := stop():
+                break
+    if crew.anyone(stopped):
+        return False
+    _average(norms, done, crew)
+    return True
+
+
+@contextmanager
+def _averaging(norms: Sequence[_BatchNorm], crew: Processes) -> Iterator[None]:
+    """Inside, the norms take the mean of all batches alike, each process of its own; afterwards they are in evaluation mode."""
     before = [norm.momentum for norm in norms]
+    synced = [norm for norm in norms if isinstance(norm, nn.SyncBatchNorm)]
+    groups = [norm.process_group for norm in synced]
     for norm in norms:
         norm.train()
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean of all batches alike
-    largest = 0
+        norm.momentum = None
+    for norm in synced:
+        norm.process_group = crew.apart()  # the number of batches differs: waiting for each other would never end
     try:
-        for clips, labels, _ in batches:
-            largest = max(largest, len(labels))
-            # One clip alone may be a single value for a batch norm, which has no spread.
-            if len(labels) > 1 or largest == 1:
-                forward(clips)
-            if stop():
-                return False
+        yield
     finally:
         for norm, momentum in zip(norms, before, strict=True):
             norm.momentum = momentum
             norm.eval()
-    return True
+        for norm, group in zip(synced, groups, strict=True):
+            norm.process_group = group
+
+
+def _average(norms: Sequence[_BatchNorm], done: int, crew: Processes) -> None:
+    """Make the statistics of `done` batches here those of all batches of all processes."""
+    total = crew.total(done)
+    if not crew.several or not total:
+        return
+    for norm in norms:
+        for value in (norm.running_mean, norm.running_var):
+            assert value is not None
+            value.copy_(crew.sum(value * done) / total)
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked.fill_(total)
 
 
 class Measurement:
@@ -90,14 +131,17 @@ class Measurement:
         trained_on: int,
         device: torch.device,
         workers: int,
+        crew: Processes = ONE_PROCESS,
     ) -> None:
         self.model, self.train, self.val, self.settings = model, train, val, settings
-        self.trained_on, self.device, self.workers = trained_on, device, workers
+        self.trained_on, self.device, self.workers, self.crew = trained_on, device, workers, crew
 
     def take(self, epoch: int, stop: Callable[[], bool]) -> dict[str, dict[str, Any]]:
         """Loss, accuracies, clips and seconds of `train` and `val`; empty without validation, or where `stop()` came."""
-        seen = Reading(self.seen).of(self.seen_loader)
-        if self.settings.statistics == "fresh" and not take_statistics(self._forward(self.seen), seen, stop=stop):
+        self.crew.same_buffers(unwrapped(self.model))
+        seen, least = Reading(self.seen).of(self.seen_loader), min(2, self.settings.batch_size)
+        forward, fresh = self._forward(self.seen), self.settings.statistics == "fresh"
+        if fresh and not take_statistics(forward, seen, stop=stop, least=least, crew=self.crew):
             return {}
         if self.val is None:
             return {}
@@ -106,9 +150,11 @@ class Measurement:
             began = time.perf_counter()
             reading = Reading(dataset)
             meter = measure(self._forward(dataset), reading.of(loader), classes=len(dataset.classes), stop=stop)
-            if meter is None:
+            if self.crew.anyone(meter is None) or meter is None:
                 return {}
-            measured[split] = {**meter.means(), "seconds": time.perf_counter() - began}
+            means = meter.means(self.crew.sum(meter.sums))
+            reading.check(means["clips"])
+            measured[split] = {**means, "seconds": time.perf_counter() - began}
             if split == "val":  # of the training clips it was said when they trained
                 reading.warn(f"epoch {epoch}, validation")
         return measured
@@ -126,12 +172,13 @@ class Measurement:
         """The training clips to measure: always the same ones, in a mixed order."""
         most = min(ENOUGH, self.trained_on) if self.val is None else max(ENOUGH, len(self.val))
         only = some_clips(len(self.seen), most, seed=self.settings.seed)
-        batches = EpochBatches(len(self.seen), self.settings.batch_size, shuffle=False, only=only)
+        size = self.settings.batch_size
+        batches = EpochBatches(len(self.seen), size, shuffle=False, only=only, share=self.crew)
         return make_loader(self.seen, batches, workers=self.workers, device=self.device)
 
     @cached_property
     def val_loader(self) -> DataLoader[Any]:
-        """All validation clips in order; every process measures all of them."""
+        """All validation clips in order, of several processes to each its part."""
         assert self.val is not None
-        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False)
+        batches = EpochBatches(len(self.val), self.settings.batch_size, shuffle=False, share=self.crew)
         return make_loader(self.val, batches, workers=self.workers, device=self.device)

@@ -57,7 +57,7 @@ def test_a_history_has_a_row_per_epoch_and_split_at_clip_level():
     ]  # fmt: skip
     assert set(table["level"]) == {"clip"}
     assert set(table["run"]) == {"mine"}
-    assert set(table["clips"]) == {12, 5}  # a last batch of one clip is left out in training, not in validation
+    assert set(table["clips"]) == {13, 5}
 
 
 def test_updates_end_inside_an_epoch():
@@ -141,8 +141,8 @@ def test_an_epoch_begun_inside_gives_the_rest_of_it():
     assert list(batches) == whole[1:3]
 
 
-@pytest.mark.parametrize(("clips", "sizes"), [(12, [6, 6]), (13, [6, 6]), (14, [6, 6, 2]), (1, [1])])
-def test_a_last_batch_of_one_clip_is_left_out(clips, sizes):
+@pytest.mark.parametrize(("clips", "sizes"), [(12, [6, 6]), (13, [6, 7]), (14, [6, 6, 2]), (1, [1])])
+def test_one_clip_that_remains_joins_the_batch_before_it(clips, sizes):
     batches = EpochBatches(clips, 6)
     assert [len(batch) for batch in batches] == sizes
     assert len(batches) == len(sizes)

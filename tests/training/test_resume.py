@@ -16,7 +16,7 @@ from labkit.training import checkpoint, fit
 from labkit.training.checkpoint import CheckpointError
 from labkit.training.device import gains_from_bf16
 
-UPDATES = 28  # 43 clips make 7 batches of 6 and one clip left out; 4 epochs
+UPDATES = 28  # 43 clips make 6 batches of 6 and one of 7; 4 epochs
 
 
 def compared(folder):
