@@ -109,7 +109,7 @@ def test_nan_is_right_for_no_class():
 def test_answers_that_are_no_numbers_are_no_predictions():
     with pytest.raises(ValueError, match=r"answer is NaN for 6 of 6 clips, of v0 first"):
         evaluate(NaNInEvaluation(), Tiny(12, sampling="centre"), **QUIET)
-    with pytest.raises(ValueError, match=r"scores of 1 of 2 rows are NaN.*: b first"):
+    with pytest.raises(ValueError, match=r"scores of 1 of 2 rows are NaN, the first of them those of b"):
         Predictions(
             ("a", "b"), np.zeros(2, int), np.array([[1.0, 0.0], [math.nan, 0.0]]), np.ones(2, int), ("x", "y"), "clip"
         )

@@ -1,5 +1,7 @@
 """Every clip is taken once by one process, for any number of clips, of processes, and any batch."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -117,13 +119,13 @@ def test_statistics_are_taken_by_each_process_alone_though_norms_are_synced(monk
     model, groups = nn.Sequential(nn.BatchNorm3d(3)), []
     alone = object()
     monkeypatch.setattr(Processes, "apart", lambda self: alone)
-    spec = ClipSpec(frames=1, size=2)
+    dataset = SimpleNamespace(spec=ClipSpec(frames=1, size=2))
     with synced(model, True):
         model.register_forward_hook(lambda *_: groups.append(model[0].process_group))
         clips = torch.zeros((2, 1, 3, 2, 2), dtype=torch.uint8)
-        forward = Forward(model.train(), spec, device=torch.device("cpu"), precision="fp32")
+        forward = Forward(model.train(), dataset, device=torch.device("cpu"), precision="fp32")
         monkeypatch.setattr(nn.SyncBatchNorm, "forward", nn.BatchNorm3d.forward)  # it refuses a CPU
-        assert take_statistics(forward, [(clips, None, None)] * 2, stop=lambda: False)
+        assert take_statistics(forward, [(clips, torch.zeros(2), None)] * 2, stop=lambda: False)
         assert groups == [alone, alone]
         assert model[0].process_group is None
 
