@@ -3,6 +3,7 @@
 Their code cells run here, in one process, one after the other: a kernel for each would take minutes.
 """
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.data import motion
 from labkit.data.encode import write_video
 from labkit.models import create_model, save_weights
+from labkit.runs import inequality
+from labkit.runs.findings import declared
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions")
@@ -159,3 +163,19 @@ def test_transfer_where_a_class_has_no_video_in_one_subset(lay_out, lacking):
 def test_transfer_needs_four_classes(lay_out):
     with pytest.raises(ValueError, match="two each at least; this dataset has 3 in all"):
         run(TRANSFER, lay_out(dict.fromkeys(CLASSES, 2)))
+
+
+def test_the_experiment_on_inflation_records_what_its_findings_need(lay_out, monkeypatch):
+    monkeypatch.setattr(motion, "generate", functools.partial(motion.generate, videos=96))
+    space = run(TRANSFER, lay_out(dict.fromkeys(FOUR, 2)), inflation=8)
+    assert len(space["inflated"]) == len(space["CONDITIONS"]) * len(space["STARTS"]) == 20
+    needed = [inequality.names(one.measure) for one in declared() if one.notebook == TRANSFER]
+    on_inflation = [names for names in needed if any(name.endswith("_mean") for name in names)]
+    assert len(on_inflation) == 6
+    assert set().union(*on_inflation) <= space["inflated"].keys()
+
+    mean, tilted = (space["begun"](start, space["train"], 0).modules() for start in ("mean", "tilted"))
+    kernels = [(a.weight, b.weight) for a, b in zip(mean, tilted, strict=True) if isinstance(a, torch.nn.Conv3d)]
+    for equal, rising in kernels:
+        torch.testing.assert_close(equal.sum(2), rising.sum(2))  # the same answer on a repeated image
+        assert equal.shape[2] == 1 or not torch.equal(rising, rising.flip(2))
