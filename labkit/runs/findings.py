@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from labkit.atomic import write_atomically
 from labkit.counting import counted
-from labkit.names import meant_or_all
+from labkit.names import did_you_mean, meant_or_all
 from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
@@ -209,18 +209,40 @@ def findings(folder: str | Path | None = None) -> list[Finding]:
 
 def declared(folder: str | Path | None = None) -> list[Declared]:
     """The findings that `docs/findings.toml` declares. Raises `FindingsError` for a wrong entry."""
-    path = (Path(folder) if folder else course_folder()) / "docs" / "findings.toml"
-    if not path.is_file():
-        return []
+    path, declaration = _declaration(folder)
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("finding", [])
-        found = [Declared(**entry) for entry in entries]
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        found = [Declared(**entry) for entry in declaration.get("finding", [])]
+    except TypeError as error:
         raise FindingsError(f"{path}: {error}") from None
     twice = {one.id for one in found if sum(other.id == one.id for other in found) > 1}
     if twice:
         raise FindingsError(f"{path} declares {', '.join(sorted(twice))} twice")
     return found
+
+
+def measured_with(folder: str | Path | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """By notebook, the parameters beside the seed with which it is measured, where they are not its defaults.
+
+    Raises `FindingsError`, naming the nearest, for a notebook without a finding.
+    """
+    path, declaration = _declaration(folder)
+    given: Mapping[str, Mapping[str, Any]] = declaration.get("parameters", {})
+    known = {one.notebook for one in declared(folder)}
+    for name, values in given.items():
+        if name not in known:
+            raise FindingsError(f"{path}: parameters for {name!r}, which has no finding{did_you_mean(name, known)}")
+        if not isinstance(values, dict):
+            raise FindingsError(f"{path}: the parameters of {name} are lines `name = value` below [parameters.{name}]")
+    return given
+
+
+def _declaration(folder: str | Path | None) -> tuple[Path, Mapping[str, Any]]:
+    """`docs/findings.toml` and what it holds; nothing where it does not exist."""
+    path = (Path(folder) if folder else course_folder()) / "docs" / "findings.toml"
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise FindingsError(f"{path}: {error}") from None
 
 
 def read_measured(folder: Path) -> Mapping[str, Any]:
@@ -248,6 +270,7 @@ def measure(
     a run failed.
     """
     project = Path(folder) if folder else project_folder()
+    given = measured_with(project)
     notebooks = {one.notebook: find_notebook(one.notebook, project / "notebooks") for one in declared(project)}
     chosen = {name: path for name, path in notebooks.items() if not only or name.startswith(tuple(only))}
     if not chosen:
@@ -259,7 +282,10 @@ def measure(
     stored = dict(read_measured(project).get("notebooks", {}))
     failed = []
     with runs:
-        places = {name: [runs.submit(path, seed, _key(path)) for seed in seeds] for name, path in chosen.items()}
+        places = {}
+        for name, path in chosen.items():
+            extra = given.get(name, {})
+            places[name] = [runs.submit(path, seed, _key(path, extra), extra) for seed in seeds]
         for name, path in chosen.items():
             ended = [run.result() for run in places[name]]
             failed += [f"{name} {run.about['error']['message']}" for run in ended if run.status != "done"]
@@ -287,9 +313,10 @@ def _all_recorded(notebook: str, project: Path, run: Run) -> None:
                 raise FindingsError(f"finding {one.id!r}: {error} by {notebook}") from None
 
 
-def _key(path: Path) -> str:
-    """A key for everything that a notebook's numbers depend on: its code, the package's code, and torch."""
+def _key(path: Path, parameters: Mapping[str, Any]) -> str:
+    """A key for everything that a notebook's numbers depend on: its code and parameters, the package's code, and torch."""
     digest = hashlib.sha256(_code(path).encode())
+    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
     package = Path(__file__).resolve().parents[1]
     for part in MEASURED_BY:
         place = package / part

@@ -5,10 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from labkit.records import Run
 from labkit.runs.provenance import hardware
@@ -29,9 +29,9 @@ class Seeds:
         self._processes: set[subprocess.Popen[str]] = set()
         self._stopping = False
 
-    def submit(self, notebook: Path, seed: int, key: str) -> "Future[Run]":
-        """Run a notebook with a seed, unless a run with the same `key` is done. The future gives its `Run`."""
-        return self._pool.submit(self._run, notebook, seed, key)
+    def submit(self, notebook: Path, seed: int, key: str, parameters: Mapping[str, Any]) -> "Future[Run]":
+        """Run a notebook with a seed and parameters, unless a run with the same `key` is done. The future gives its `Run`."""
+        return self._pool.submit(self._run, notebook, seed, key, parameters)
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +44,7 @@ class Seeds:
                 process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
         self._pool.shutdown(cancel_futures=kind is not None)
 
-    def _run(self, notebook: Path, seed: int, key: str) -> Run:
+    def _run(self, notebook: Path, seed: int, key: str, parameters: Mapping[str, Any]) -> Run:
         # Numbers depend on the threads too: they are a part of the name.
         name = f"{notebook.stem}-seed{seed}-{key}-{self._threads}"
         place = self._project / "build" / "findings" / name
@@ -60,14 +60,15 @@ class Seeds:
         if place.exists():
             shutil.rmtree(place)
         self._tell(notebook.stem, seed, "starts")
-        self._execute(notebook, seed, place)
+        self._execute(notebook, {**parameters, "seed": seed}, place)
         run = Run.open(place)
         self._tell(notebook.stem, seed, run.status)
         return run
 
-    def _execute(self, notebook: Path, seed: int, place: Path) -> None:
-        """One run in its own process, with its share of the cores. The result is in the folder."""
-        command = [sys.executable, "-m", "labkit", "run", str(notebook), "-p", f"seed={seed}", "--folder", str(place)]
+    def _execute(self, notebook: Path, parameters: Mapping[str, Any], place: Path) -> None:
+        """One run in a process of its own, with its share of the cores. The result is in the folder."""
+        command = [sys.executable, "-m", "labkit", "run", str(notebook), "--folder", str(place)]
+        command += [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
         command += ["--threads", str(self._threads), "--end-with-stdin"]
         if self._stopping:
             raise RuntimeError("stopped before it started")
@@ -89,7 +90,7 @@ class Seeds:
             self._processes.discard(process)
         if not (place / "run.json").is_file():
             last = said.strip().splitlines() or ["no reason given"]
-            raise RuntimeError(f"{notebook.stem} with seed {seed} did not start: {last[-1]}")
+            raise RuntimeError(f"{notebook.stem} with seed {parameters['seed']} did not start: {last[-1]}")
 
 
 def _kept(place: Path) -> Run | None:

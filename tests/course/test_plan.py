@@ -42,4 +42,4 @@ def test_an_absent_plan_is_named(tmp_path):
 
 def test_the_shares_of_the_budget_fit_into_the_whole():
     plan = read_plan()
-    assert sum(lesson.budget_s for lesson in plan.lessons) <= plan.budget_s == 600
+    assert sum(lesson.budget_s for lesson in plan.lessons) <= plan.budget_s == 720

@@ -3,6 +3,7 @@
 Their code cells run here, in one process, one after the other: a kernel for each would take minutes.
 """
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -11,13 +12,18 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.data import motion
 from labkit.data.encode import write_video
 from labkit.models import create_model, save_weights
+from labkit.runs import inequality
+from labkit.runs.findings import declared
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions")
 CLASSES = ("brush_hair", "climb", "wave")
-ONCE = {"epochs": 1, "largest_epochs": 1}  # a notebook takes those that it has
+FOUR = ("brush_hair", "climb", "run", "wave")  # two old classes and two new ones
+TRANSFER = "08_transfer"
+ONCE = {"epochs": 1, "largest_epochs": 1, "pretraining": "1, 9"}  # a notebook takes those that it has
 TINY = {"data": "folder", "device": "cpu", "width": 4, "frames": 4, "size": 16, "batch_size": 2, **ONCE}
 
 pytestmark = [
@@ -132,3 +138,44 @@ def test_a_second_run_in_the_same_folder_gives_the_same(name, lay_out):
     after = json.loads(results.read_text(encoding="utf-8"))
     assert before.keys() == after.keys()
     assert isinstance(first, dict)
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 2, 2), (3, 1, 1, 5), (2, 2, 7, 7)], ids=str)
+def test_few_videos_of_old_and_new_classes(lay_out, counts):
+    space = run(TRANSFER, lay_out(dict(zip(FOUR, counts, strict=True))))
+    assert (space["old"], space["new"]) == (["brush_hair", "climb"], ["run", "wave"])
+    assert {one.classes for one in space["sources"].values()} == {FOUR[:2]}
+    assert space["few"].classes == space["new_test"].classes == FOUR[2:]
+
+
+@pytest.mark.parametrize("changes", [{"size": 17, "frames": 1}, {"frames": 30, "batch_size": 1}, {"limit": 1}], ids=str)
+def test_transfer_with_odd_sizes(lay_out, changes):
+    run(TRANSFER, lay_out(dict.fromkeys(FOUR, 4)), **changes)
+
+
+@pytest.mark.parametrize("lacking", ["train", "test"])
+def test_transfer_where_a_class_has_no_video_in_one_subset(lay_out, lacking):
+    counts = {f"{subset}/{name}": 2 for subset in ("train", "test") for name in FOUR}
+    counts.pop(f"{lacking}/wave")
+    assert run(TRANSFER, lay_out(counts))["new"] == ["run", "wave"]
+
+
+def test_transfer_needs_four_classes(lay_out):
+    with pytest.raises(ValueError, match="two each at least; this dataset has 3 in all"):
+        run(TRANSFER, lay_out(dict.fromkeys(CLASSES, 2)))
+
+
+def test_the_experiment_on_inflation_records_what_its_findings_need(lay_out, monkeypatch):
+    monkeypatch.setattr(motion, "generate", functools.partial(motion.generate, videos=96))
+    space = run(TRANSFER, lay_out(dict.fromkeys(FOUR, 2)), inflation=8)
+    assert len(space["inflated"]) == len(space["CONDITIONS"]) * len(space["STARTS"]) == 20
+    needed = [inequality.names(one.measure) for one in declared() if one.notebook == TRANSFER]
+    on_inflation = [names for names in needed if any(name.endswith("_mean") for name in names)]
+    assert len(on_inflation) == 6
+    assert set().union(*on_inflation) <= space["inflated"].keys()
+
+    mean, tilted = (space["begun"](start, space["train"], 0).modules() for start in ("mean", "tilted"))
+    kernels = [(a.weight, b.weight) for a, b in zip(mean, tilted, strict=True) if isinstance(a, torch.nn.Conv3d)]
+    for equal, rising in kernels:
+        torch.testing.assert_close(equal.sum(2), rising.sum(2))  # the same answer on a repeated image
+        assert equal.shape[2] == 1 or not torch.equal(rising, rising.flip(2))

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,17 @@ from toy_course import write_course, write_notebook
 
 from labkit.records import Run
 from labkit.runs import inequality
-from labkit.runs.findings import Declared, Finding, FindingsError, _code, declared, finding, findings, measure
+from labkit.runs.findings import (
+    Declared,
+    Finding,
+    FindingsError,
+    _code,
+    declared,
+    finding,
+    findings,
+    measure,
+    measured_with,
+)
 
 RECORDS = "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed)"
 NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
@@ -226,6 +237,37 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
     notebook = project / "notebooks" / "00_first.ipynb"
     notebook.write_text(notebook.read_text().replace("double=", "double=0 + "))
     assert "changed since" in findings(project)[0].verdict
+
+
+@pytest.mark.slow
+def test_a_notebook_is_measured_with_the_parameters_declared_for_it(tmp_path):
+    project, ran = write_course(tmp_path), []
+    path = project / "docs" / "findings.toml"
+    without = path.read_text()
+    for loud in (True, False):
+        path.write_text(f"{without}\n[parameters.00_first]\nloud = {str(loud).lower()}\nname = 'a b'\n")
+        measure((1,), folder=project, on_run=lambda notebook, seed, state: ran.append(state))
+        stored = json.loads((project / "docs" / "findings.json").read_text())["notebooks"]["00_first"]
+        assert (stored["parameters"]["loud"], stored["parameters"]["name"]) == (loud, "a b")
+    assert ran == ["starts", "done"] * 2  # numbers of other parameters are other numbers
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "[parameters.00_frist]\nloud = true",
+            "parameters for '00_frist', which has no finding; did you mean '00_first'?",
+        ),
+        ("[parameters]\n00_first = 1", "the parameters of 00_first are lines `name = value`"),
+    ],
+)
+def test_parameters_of_a_notebook_without_a_finding_are_refused(tmp_path, lines, said):
+    project = write_course(tmp_path)
+    path = project / "docs" / "findings.toml"
+    path.write_text(f"{path.read_text()}\n{lines}\n")
+    with pytest.raises(FindingsError, match=re.escape(said)):
+        measured_with(project)
 
 
 @pytest.mark.slow
