@@ -305,6 +305,12 @@ def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
             env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
             await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
+        async def shutdown_kernel(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]
+            log.flush()
+            said = os.fstat(log.fileno()).st_size
+            await super().shutdown_kernel(*args, **settings)
+            log.truncate(said)  # an ending kernel's libraries complain now and then, of interrupts and closed sockets
+
     return LoggedKernel
 
 
