@@ -171,7 +171,7 @@ def test_the_experiment_on_inflation_records_what_its_findings_need(lay_out, mon
     assert len(space["inflated"]) == len(space["CONDITIONS"]) * len(space["STARTS"]) == 20
     needed = [inequality.names(one.measure) for one in declared() if one.notebook == TRANSFER]
     on_inflation = [names for names in needed if any(name.endswith("_mean") for name in names)]
-    assert len(on_inflation) == 6
+    assert len(on_inflation) == 7
     assert set().union(*on_inflation) <= space["inflated"].keys()
 
     mean, tilted = (space["begun"](start, space["train"], 0).modules() for start in ("mean", "tilted"))
