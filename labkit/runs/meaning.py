@@ -97,6 +97,15 @@ def _shares(value: str) -> None:
             raise ValueError(f"a share lies above 0 and is at most 1, not {share}")
 
 
+def _depths(value: str) -> None:
+    from labkit.models.zoo import entry
+
+    for part in value.split(","):
+        if not part.strip().isdecimal():
+            raise ValueError(f"{part.strip()!r} is no whole number; write depths like '18, 34'")
+        entry(f"resnet{int(part)}")
+
+
 def _at_least(least: int) -> Callable[[float], None]:
     def check(value: float) -> None:
         if not value >= least:
@@ -121,6 +130,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     **NUMBERS,
     "precision": _precision,
     "shares": _shares,
+    "depths": _depths,
     "device": _device,
     "data": _dataset,
     "validation": _validation,

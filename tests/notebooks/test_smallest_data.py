@@ -19,11 +19,11 @@ from labkit.runs import inequality
 from labkit.runs.findings import declared
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions")
+NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions", "09_depth")
 CLASSES = ("brush_hair", "climb", "wave")
 FOUR = ("brush_hair", "climb", "run", "wave")  # two old classes and two new ones
 TRANSFER = "08_transfer"
-ONCE = {"epochs": 1, "largest_epochs": 1, "pretraining": "1, 9"}  # a notebook takes those that it has
+ONCE = {"epochs": 1, "largest_epochs": 1, "updates": 1, "pretraining": "1, 9"}  # a notebook takes those that it has
 TINY = {"data": "folder", "device": "cpu", "width": 4, "frames": 4, "size": 16, "batch_size": 2, **ONCE}
 
 pytestmark = [

@@ -31,6 +31,9 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("precision", "fp16", "did you mean 'bf16'"),
         ("shares", "0.1, x", "'x' is not a number"),
         ("shares", "0.1, 2", "at most 1, not 2"),
+        ("depths", "18, x", "'x' is no whole number"),
+        ("depths", "18, 19", "unknown model 'resnet19': did you mean 'resnet18'"),
+        ("depths", "18,", "'' is no whole number"),
         ("frames", 0, "at least 1, not 0"),
         ("batch_size", -4, "at least 1, not -4"),
         ("epochs", -1, "at least 0, not -1"),
@@ -48,7 +51,9 @@ def test_defaults_and_things_that_are_there_pass(tmp_path):
     video = tmp_path / "a.mp4"
     video.touch()
     check_meaning({"device": "auto", "data": "folder", "root": str(tmp_path), "video": str(video), "checkpoint": ""})
-    check_meaning({"epochs": 0, "limit": 0, "frames": 8, "shares": "0.1,1", "lr": 0.1, "precision": "bf16"})
+    check_meaning(
+        {"epochs": 0, "limit": 0, "frames": 8, "shares": "0.1,1", "depths": "18,50", "lr": 0.1, "precision": "bf16"}
+    )
     check_meaning({"device": 3, "seed": "nowhere", "protocol": ""})
     check_meaning({"protocol": "i3d_finetune"})
 
