@@ -13,7 +13,7 @@ from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.failures import enough_memory
 from labkit.training.meter import Forward
-from labkit.training.processes import these_processes
+from labkit.training.ranks import these_processes
 from labkit.training.stages import evaluating
 
 

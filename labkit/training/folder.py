@@ -27,7 +27,7 @@ from labkit.training.checkpoint import Checkpoint, CheckpointError
 from labkit.training.failures import is_finite
 from labkit.training.lock import one_training
 from labkit.training.meter import Meter
-from labkit.training.processes import ONE_PROCESS, Processes
+from labkit.training.ranks import ONE_PROCESS, Processes
 
 # The values of settings in checkpoints that are older than these settings.
 LACKING = {"accumulate": 1, "label_smoothing": 0.0, "processes": 1, "sync_batchnorm": False}

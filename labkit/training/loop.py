@@ -33,10 +33,10 @@ from labkit.training.folder import Position, RunFolder, State, described_flow, f
 from labkit.training.interrupt import TrainingInterrupted, interrupts
 from labkit.training.measuring import Measurement
 from labkit.training.meter import Forward, Meter
-from labkit.training.processes import check_batch, check_sync_batchnorm, synced, these_processes
 from labkit.training.progress import Progress
 from labkit.training.protocol import Protocol
 from labkit.training.protocols import find_protocol
+from labkit.training.ranks import check_batch, check_sync_batchnorm, synced, these_processes
 from labkit.training.schedule import ScheduleName, find_schedule, step
 from labkit.training.settings import Settings, Statistics, check_statistics
 from labkit.training.stages import Part

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from labkit.models.weights import unwrapped
 from labkit.training.batches import ClipDataset, Clips, EpochBatches, Reading, make_loader
 from labkit.training.meter import Forward, measure
-from labkit.training.processes import ONE_PROCESS, Processes
+from labkit.training.ranks import ONE_PROCESS, Processes
 from labkit.training.settings import Settings
 
 ENOUGH = 512  # training clips to measure, where the validation set has fewer; their accuracy is then known to ±2 points

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from labkit.training.batches import Clips, split
 from labkit.training.failures import LossWatch
 from labkit.training.meter import Forward, Meter
-from labkit.training.processes import Processes
 from labkit.training.protocol import Protocol
+from labkit.training.ranks import Processes
 from labkit.training.sharing import at_least
 from labkit.training.stages import Part
 

@@ -15,7 +15,7 @@ from labkit.training.batches import EpochBatches
 from labkit.training.device import pick_device
 from labkit.training.measuring import take_statistics
 from labkit.training.meter import Forward
-from labkit.training.processes import Processes, check_batch, synced
+from labkit.training.ranks import Processes, check_batch, synced
 from labkit.training.sharing import Share, at_least
 
 CLIPS, BATCHES, PROCESSES = st.integers(1, 90), st.integers(1, 20), st.integers(1, 9)
