@@ -18,7 +18,7 @@ def check_board(wanted: bool, folder: str | Path | None) -> None:
         raise ValueError("tensorboard=True needs a folder to write to: fit(..., folder=...)")
     if wanted and not (find_spec("tensorboard") or find_spec("tensorboardX")):
         raise ModuleNotFoundError(
-            "tensorboard=True needs the package tensorboard: pip install tensorboard (or labkit's extra of that name)"
+            "tensorboard=True needs the package tensorboard: pip install tensorboard"
         )
 
 

@@ -32,7 +32,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("shares", "0.1, x", "'x' is not a number"),
         ("shares", "0.1, 2", "at most 1, not 2"),
         ("depths", "18, x", "'x' is no whole number"),
-        ("depths", "18, 19", "unknown model 'resnet19': did you mean 'resnet18'"),
+        ("depths", "18, 19", "unknown model 'resnet19'; did you mean 'resnet18'"),
         ("depths", "18,", "'' is no whole number"),
         ("frames", 0, "at least 1, not 0"),
         ("batch_size", -4, "at least 1, not -4"),
