@@ -17,9 +17,7 @@ def check_board(wanted: bool, folder: str | Path | None) -> None:
     if wanted and folder is None:
         raise ValueError("tensorboard=True needs a folder to write to: fit(..., folder=...)")
     if wanted and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-        raise ModuleNotFoundError(
-            "tensorboard=True needs the package tensorboard: pip install tensorboard"
-        )
+        raise ModuleNotFoundError("tensorboard=True needs the package tensorboard: pip install tensorboard")
 
 
 def open_board(accelerator: Accelerator, *, epoch: int) -> None:
