@@ -306,7 +306,8 @@ def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
             await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
         async def shutdown_kernel(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]
-            log.flush()
+            with suppress(OSError):  # a full disk must not keep the kernel alive
+                log.flush()
             said = os.fstat(log.fileno()).st_size
             await super().shutdown_kernel(*args, **settings)
             log.truncate(said)  # an ending kernel's libraries complain now and then, of interrupts and closed sockets
