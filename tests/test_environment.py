@@ -18,7 +18,7 @@ PROJECT = tomllib.loads(PYPROJECT)["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 # Packages that conda-forge calls otherwise.
-CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
+CONDA_NAMES = {"duckdb": "python-duckdb", "torch": "pytorch", "playwright": "playwright-python"}
 # Packages that conda-forge does not have under one name; pip installs them there too.
 PIP_IN_CONDA = {"opencv-contrib-python-headless", "sphinx-revealjs"}
 EXTRAS = ("test", "bench", "flow")  # conda's environment and CI have these as well
