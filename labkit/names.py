@@ -1,7 +1,7 @@
 """The known name that somebody meant, for messages about an unknown name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST = 20  # names that a message lists
 
@@ -32,3 +32,10 @@ def meant_or_all(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     if guess:
         return f"; did you mean {guess!r}?"
     return f"; there are {', '.join([*names[:MOST], *['…'] * (len(names) > MOST)]) or 'none'}"
+
+
+def choose(value: str, valid: Sequence[str], what: str) -> str:
+    """The value, if it is valid. Raises `ValueError`: no `what` of this name, with the nearest or all of them."""
+    if value not in valid:
+        raise ValueError(f"no {what} {value!r}{meant_or_all(value, valid)}")
+    return value

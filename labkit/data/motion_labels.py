@@ -5,9 +5,9 @@ import itertools
 from pathlib import Path
 from typing import Literal, get_args
 
-from labkit.data.datasets import VideoDataset
 from labkit.data.glyphs import COLOURS, SHAPES, TEXTURES
 from labkit.data.motion import FLIPS, MOTIONS
+from labkit.data.video_dataset import VideoDataset
 from labkit.names import meant_or_all
 
 Label = Literal["motion", "shape", "texture", "colour", "shape-motion"]

@@ -35,7 +35,7 @@ def _device(value: str) -> None:
 
 
 def _dataset(value: str) -> None:
-    from labkit.data.datasets import KINDS
+    from labkit.data.dataset_kinds import KINDS
 
     if value not in KINDS:
         raise ValueError(f"there is no dataset {value!r}{meant_or_all(value, KINDS)}")

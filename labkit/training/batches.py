@@ -25,7 +25,7 @@ Loaded = tuple[Clips | None, Tensor | None, Tensor | None, Sequence[VideoError]]
 
 
 class ClipDataset(Protocol):
-    """The interface of a dataset of clips. `labkit.data.datasets.VideoDataset` has it."""
+    """The interface of a dataset of clips. `labkit.data.video_dataset.VideoDataset` has it."""
 
     classes: tuple[str, ...]
     spec: ClipSpec

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from labkit.clip import ClipSpec
 from labkit.data.clips import Leftover
-from labkit.data.datasets import Sampling
 from labkit.data.splits import Subset
 from labkit.data.transforms import AREA, RATIO, SHARE, Crop, TrainTransform
+from labkit.data.video_dataset import Sampling
 from labkit.names import did_you_mean, meant_or_all
 from labkit.training.schedule import ScheduleName, find_schedule
 

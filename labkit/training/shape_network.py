@@ -17,8 +17,9 @@ from labkit.cache import cache_folder
 from labkit.clip import ClipSpec
 from labkit.closure import digest_of_code
 from labkit.data import motion
-from labkit.data.datasets import VideoDataset, open_dataset
+from labkit.data.datasets import open_dataset
 from labkit.data.motion_labels import relabel
+from labkit.data.video_dataset import VideoDataset
 from labkit.models import WeightsError, create_model, load_weights, save_weights
 from labkit.training.evaluate import evaluate
 from labkit.training.loop import fit

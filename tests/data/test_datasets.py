@@ -13,11 +13,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from labkit.clip import ClipSpec
-from labkit.data import dataset_index, dataset_kinds, datasets, frame_cache, layouts
-from labkit.data.datasets import VideoDataset, open_dataset
+from labkit.data import dataset_index, dataset_kinds, frame_cache, layouts
+from labkit.data.datasets import open_dataset
 from labkit.data.layouts import LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_dataset import OPEN_READERS, VideoDataset
 
 SPEC = ClipSpec(frames=4, stride=2, size=16)
 
@@ -183,7 +184,7 @@ def test_a_pickled_dataset_carries_no_open_file_and_gives_the_same_items(tiny):
 def test_a_process_keeps_few_files_open(tiny):
     for index in range(12):
         tiny[index]
-    assert len(tiny._readers) == datasets.OPEN_READERS
+    assert len(tiny._readers) == OPEN_READERS
 
 
 # ---------------------------------------------------------------------- transforms and flips

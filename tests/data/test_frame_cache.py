@@ -9,9 +9,10 @@ import torch
 
 from labkit.clip import ClipSpec
 from labkit.data import frame_cache
-from labkit.data.datasets import VideoDataset, open_dataset
+from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
 from labkit.data.video import VideoError
+from labkit.data.video_dataset import VideoDataset
 
 SPEC = ClipSpec(frames=8, size=56)
 

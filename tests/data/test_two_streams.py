@@ -10,11 +10,12 @@ import torch
 from labkit.clip import FLOW_MEAN, FLOW_STD, ClipSpec
 from labkit.data import motion, two_streams
 from labkit.data.clips import centre_clip
-from labkit.data.datasets import VideoDataset, open_dataset
+from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
 from labkit.data.flow import FlowSettings, as_bytes, compute_flow, in_pixels
 from labkit.data.transforms import TrainTransform
 from labkit.data.video import VideoReader
+from labkit.data.video_dataset import VideoDataset
 
 pytest.importorskip("cv2")
 SPEC = ClipSpec(frames=4, stride=2, size=48)
@@ -197,7 +198,7 @@ def test_a_dataset_of_pairs_says_so(videos):
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_flow_is_computed(videos, options, message, monkeypatch):
-    monkeypatch.setattr("labkit.data.datasets.cache_flow", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr("labkit.data.video_dataset.cache_flow", lambda *_, **__: pytest.fail("work was begun"))
     with pytest.raises(ValueError, match=message):
         opened(videos, **options)
 
