@@ -72,3 +72,26 @@ def test_predictions_name_the_real_clips_and_a_file_of_ones_own(real_ucf, real_d
         if "application/vnd.plotly.v1+json" in output.get("data", {})
     ]
     assert any(title.startswith(f"{own.name}: BaseballPitch") for title in titles), titles
+
+
+def test_networks_of_several_depths_train_on_the_real_clips(real_ucf, tmp_path):
+    short = {"depths": "18, 34", "families": "", "few": 1, "many": 0, "updates": 4, "batch_size": 2, "width": 4}
+    done = run("09_depth.ipynb", real_ucf, tmp_path / "run", **short)
+    assert done.results["test_videos"] == 1
+    assert {"few_resnet18", "few_resnet34", "many_resnet18", "many_resnet34"} <= done.results.keys()
+
+
+def test_a_network_of_real_classes_goes_on_to_new_ones(real_data, tmp_path):
+    root, videos = tmp_path / "clips", real_data / "videos"
+    for name, video in {
+        "bathing": "cleaning_pool_32_frames.mp4",
+        "cleaning": "cleaning_pool.mp4",
+        "make-up": "v_ApplyEyeMakeup_g01_c01.avi",
+        "pitch": "v_BaseballPitch_g01_c01.avi",
+    }.items():
+        for subset in ("train", "test"):
+            (root / subset / name).mkdir(parents=True)
+            shutil.copy(videos / video, root / subset / name)
+    short = {"data": "folder", "pretraining": "1", "largest_epochs": 1, "epochs": 2, "batch_size": 2, "width": 4}
+    done = run("08_transfer.ipynb", root, tmp_path / "run", **short)
+    assert 0 <= done.results["all_layers_2"] <= 1
