@@ -77,8 +77,8 @@ def test_a_quiz_in_another_encoding_is_named(tmp_path):
 
 
 def test_an_unknown_quiz_names_the_nearest():
-    with pytest.raises(ValueError, match=r"there is no quiz '1' .*'01'"):
-        quiz("1")
+    with pytest.raises(ValueError, match=r"there is no quiz '011' .*'01'"):
+        quiz("011")
     with pytest.raises(ValueError, match=r"there is no quiz '\.\./quiz/01'"):
         quiz("../quiz/01")
 
