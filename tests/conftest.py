@@ -14,15 +14,20 @@ REAL = Path(os.environ.get("LABKIT_REAL_DATA", Path(__file__).resolve().parents[
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory):
-    """Tests never read or fill the user's cache."""
-    before = os.environ.get("LABKIT_CACHE")
-    os.environ["LABKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+def _own_files(tmp_path_factory):
+    """Tests never read or fill the user's cache, and never count in the user's progress."""
+    own = {
+        "LABKIT_CACHE": tmp_path_factory.mktemp("cache"),
+        "LABKIT_PROGRESS": tmp_path_factory.mktemp("progress") / "progress.json",
+    }
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update({name: str(place) for name, place in own.items()})
     yield
-    if before is None:
-        del os.environ["LABKIT_CACHE"]
-    else:
-        os.environ["LABKIT_CACHE"] = before
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -46,6 +46,12 @@ value = 0
 rule = "every seed"
 """
 
+GLOSSARY = """
+| word | what it means here |
+|---|---|
+| clip, `"cut"` | *T* frames <script>alert(1)</script> |
+"""
+
 PARAMETERS = """\
 seed: int = 0  # start of every random choice
 rate: float = 0.5  # a share
@@ -68,7 +74,8 @@ def draw(sign, power):
 Explorer(draw, menu={"sign": [1, -1]}, slider={"power": [1, 2, 3, 4]}, labels={"sign": "<sign>"})"""
 
 FIRST = [
-    "# 00 First\n\nSee [the third](02_third.ipynb#end), [the card](../summaries/hara-2018-retrace/) and [a file](notes.txt).",
+    "# 00 First\n\nSee [the third](02_third.ipynb#end), [the card](../summaries/hara-2018-retrace/), [a file](notes.txt) and "
+    "[a word](../docs/glossary.md#clip).",
     EXPLORER,
     'figure([go.Bar(x=["a", "b"], y=[1, 3])], "b is larger </script><script>alert(1)</script>")'
     '.update_layout(meta={"narrowest": 600})'
@@ -109,6 +116,7 @@ def write_course(project: Path) -> Path:
     (notebooks / "course.toml").write_text(PLAN, encoding="utf-8")
     (notebooks / "notes.txt").write_text("a note\n", encoding="utf-8")
     (project / "docs" / "findings.toml").write_text(FINDINGS, encoding="utf-8")
+    (project / "docs" / "glossary.md").write_text(GLOSSARY, encoding="utf-8")
     imported = "from typing import Literal\n\n" + PARAMETERS
     write_notebook(notebooks / "00_first.ipynb", FIRST, imported)
     write_notebook(notebooks / "01_second.ipynb", SECOND, imported)

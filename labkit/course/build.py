@@ -14,6 +14,8 @@ from typing import Any
 
 from labkit.atomic import naming, write_atomically
 from labkit.counting import counted
+from labkit.course.glossary import FILE as GLOSSARY
+from labkit.course.glossary import write_glossary
 from labkit.course.page import links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
@@ -133,6 +135,7 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     about = _about(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
     library = write_library(site, shelf, shell, _write)
+    words = write_glossary(site, plan.lessons[0].path.parents[1], shell, _write)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -144,7 +147,8 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             text = render("missing.html.j2", **shell, lesson=entry)
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
-    more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": _beside(entries, found)}
+    more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "words": words}
+    more["beside"] = _beside(entries, found)
     _write(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
 
@@ -253,6 +257,8 @@ def _publish(place: Path, course: Path, site: Path) -> str:
         and (site / "papers" / f"{inside.parts[1]}.html").exists()
     ):
         return f"papers/{inside.parts[1]}.html"
+    if inside == GLOSSARY:
+        return "glossary.html"
     target = Path("files") / inside
     if place.is_dir():
         with naming(site / target):

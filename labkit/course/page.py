@@ -27,6 +27,10 @@ CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
 SENTENCE = 40  # characters; a column with a longer text gets a width of its own
+WITH_SCRIPT = (
+    '<div class="labkit-stopwatch"',
+    '<div class="labkit-guess"',
+)  # starts of outputs with a script of their own
 TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
@@ -76,14 +80,14 @@ def prepare(content: Any) -> int:
 
 
 def _own_scripts(content: Any) -> str:
-    """The scripts in the outputs that the page's policy allows: labkit's stopwatch and slides, by digest."""
+    """The scripts in the outputs that the page's policy allows: labkit's stopwatch, guess and slides, by digest."""
     found = []
     for cell in content.cells:
         for output in cell.get("outputs", []):
             made = output.get("data", {}).get("text/html", "")
             if made.startswith('<iframe title="'):
                 made = html.unescape(made.partition('srcdoc="')[2])
-            elif not made.startswith('<div class="labkit-stopwatch"'):
+            elif not made.startswith(WITH_SCRIPT):
                 continue
             found += re.findall(r"<script>(.*?)</script>", made, flags=re.DOTALL)
     return " ".join(f"'sha256-{digest(script)}'" for script in dict.fromkeys(found))

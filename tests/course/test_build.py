@@ -56,6 +56,14 @@ def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
     assert _beside([apart], {"00_first": [one]}) == ""
 
 
+def test_a_link_to_the_glossary_leads_to_the_word_on_its_page(site):
+    assert 'href="glossary.html#clip"' in (site / "00_first.html").read_text()
+    assert 'href="glossary.html"' in (site / "index.html").read_text()
+    page = (site / "glossary.html").read_text()
+    assert '<dt id="clip">clip, cut</dt>' in page
+    assert "<em>T</em> frames &lt;script&gt;" in page
+
+
 def test_titles_and_questions_are_escaped(site):
     for page in site.glob("*.html"):
         text = page.read_text()

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from labkit.course.guess import Guess
 from labkit.course.page import (
     WIDGET,
     computed_markdown,
@@ -171,15 +172,18 @@ PAGE = {
 
 def test_a_notebooks_page_lets_nothing_run_but_the_sites_scripts_and_labkits_own(tmp_path):
     watch = Stopwatch({"skim": (15, 30)}, live=False).static()
+    asked = Guess("01-gap", "How large?", 0, 100, live=False).static()
     deck = Deck("</title><script>alert(1)</script>", "en", ((Slide("<h2>One</h2>"),),))._repr_html_()
     outputs = [
-        v4.new_output("display_data", {"text/html": text}) for text in (watch, deck, "<script>alert(1)</script>")
+        v4.new_output("display_data", {"text/html": text}) for text in (watch, asked, deck, "<script>alert(1)</script>")
     ]
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# T"), v4.new_code_cell("x", outputs=outputs)])
     nbformat.write(notebook, tmp_path / "a.ipynb")
     body = notebook_body(tmp_path / "a.ipynb", PAGE)
     (policy,) = re.findall(r'<meta (?:http-equiv="Content-Security-Policy" )?content="(default-src[^"]*)"', body)
     (allowed,) = re.findall(r"script-src ([^;]*);", policy)
-    ran = re.findall(r"<script>(.*?)</script>", watch + html.unescape(deck.partition("srcdoc=")[2]), flags=re.DOTALL)
+    ran = re.findall(
+        r"<script>(.*?)</script>", watch + asked + html.unescape(deck.partition("srcdoc=")[2]), flags=re.DOTALL
+    )
     assert allowed.split() == ["'self'", "file:", *(f"'sha256-{digest(one)}'" for one in ran)]
     assert digest("alert(1)") not in policy

@@ -49,6 +49,17 @@ ODD_WORDS = {
     r"in place of": "say `instead of`",
 }
 
+# Notebooks that have no guess and no quiz yet: a notebook leaves the list when both are written.
+STILL_TO_COME = (
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "08",
+    "09",
+)
+
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]
 RULES: dict[str, Rule] = {}
 
@@ -240,6 +251,45 @@ def solutions_are_marked(nb, entry):
 def has_an_exercise_to_solve(nb, entry):
     if not entry["file"].startswith("00") and not any(BEGIN in cell.source for cell in nb.cells if is_code(cell)):
         yield "no exercise has a marked solution"
+
+
+@rule
+def has_a_guess_and_its_result(nb, entry):
+    called = [
+        (cell, node)
+        for cell in nb.cells
+        if is_code(cell)
+        for node in ast.walk(tree(cell))
+        if isinstance(node, ast.Call)
+    ]
+    made = {
+        which: [(cell, node.args[0]) for cell, node in called if calls(node) == {which}]
+        for which in ("guess", "beside")
+    }
+    if not made["guess"] and entry["file"].startswith(STILL_TO_COME):
+        return
+    if len(made["guess"]) != 1 or len(made["beside"]) != 1:
+        yield f"{len(made['guess'])} guesses and {len(made['beside'])} results beside a guess; a notebook has one of each"
+        return
+    (asked, name), (told, same) = made["guess"][0], made["beside"][0]
+    if ast.unparse(name) != ast.unparse(same) or not ast.literal_eval(name).startswith(f"{entry['file'][:2]}-"):
+        yield f"the guess is {ast.unparse(name)}, the result {ast.unparse(same)}; both start with the notebook's number"
+    if nb.cells.index(asked) >= nb.cells.index(told):
+        yield "the result comes before the guess"
+    if any("aside" not in cell.metadata.get("tags", []) for cell in (asked, told)):
+        yield "the cells of the guess and of its result are tagged aside"
+
+
+@rule
+def shows_its_quiz(nb, entry):
+    number = entry["file"][:2]
+    shown = [cell for cell in nb.cells if is_code(cell) and re.search(r"\bquiz\(", cell.source)]
+    if not shown and number in STILL_TO_COME:
+        return
+    if [cell.source.splitlines()[-1] for cell in shown] != [f'quiz("{number}")']:
+        yield f'no cell ends with quiz("{number}"), or several do'
+    elif "aside" not in shown[0].metadata.get("tags", []):
+        yield "the cell of the quiz is tagged aside"
 
 
 @rule
@@ -531,13 +581,16 @@ def good() -> NotebookNode:
         new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
         new_code_cell("from labkit.viz.curves import training_curves", id="imports"),
         new_markdown_cell("A clip is `(T, C, H, W)` and costs `$5`.", id="prose"),
+        new_code_cell('guess("01-gap", "How large is the gap?", 0, 100)', id="guess", metadata={"tags": ["aside"]}),
         new_code_cell("figure = training_curves([])\nfigure", id="figure"),
         new_markdown_cell("The gap between the two lines grows.", id="described"),
+        new_code_cell('beside("01-gap", 7)', id="beside", metadata={"tags": ["aside"]}),
         new_code_cell("Explorer(training_curves, slider={'epoch': [1, 2]})", id="control"),
         new_markdown_cell("Move the slider to see the first epoch.", id="control-described"),
         new_code_cell(f"{CHECKED}\nprint(1 + 1)", id="checked", outputs=[checked], execution_count=1),
         new_markdown_cell("**Exercise.** Difficulty 1/5, importance 3/5, 5 minutes.", id="exercise"),
         new_code_cell(f"{BEGIN}\nanswer = 2\n{END}", id="solution"),
+        new_code_cell('quiz("01")', id="quiz", metadata={"tags": ["aside"]}),
         new_markdown_cell("## What we found\n\nThe curves part.", id="found"),
         new_code_cell("print(answer)", id="found-number"),
         new_markdown_cell("## Exercises\n\n1. Another.", id="exercises"),
@@ -601,6 +654,14 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("solutions_are_marked", replace("exercise", "importance 3/5, ", "")),
     ("solutions_are_marked", drop("exercise")),
     ("has_an_exercise_to_solve", drop("solution")),
+    ("has_a_guess_and_its_result", drop("guess")),
+    ("has_a_guess_and_its_result", drop("beside")),
+    ("has_a_guess_and_its_result", replace("beside", "01-gap", "01-cap")),
+    ("has_a_guess_and_its_result", lambda nb: nb.cells.append(nb.cells.pop(nb.cells.index(at(nb, "guess"))))),
+    ("has_a_guess_and_its_result", lambda nb: at(nb, "guess").metadata.pop("tags")),
+    ("shows_its_quiz", drop("quiz")),
+    ("shows_its_quiz", replace("quiz", "01", "02")),
+    ("shows_its_quiz", lambda nb: at(nb, "quiz").metadata.pop("tags")),
     ("ends_with_found_exercises_reading", drop("exercises")),
     ("ends_with_found_exercises_reading", lambda nb: nb.cells.append(new_markdown_cell("## One more thing"))),
     ("ends_with_found_exercises_reading", replace("reading", "hara-2018-retrace", "somewhere")),
