@@ -56,8 +56,6 @@ STILL_TO_COME = (
     "04",
     "05",
     "06",
-    "08",
-    "09",
 )
 
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]
