@@ -55,7 +55,7 @@ def grade(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder for marks and feedback. Default: `graded/`.")] = None,
     cell_limit: Annotated[float, typer.Option(min=1, help="Most seconds for one cell.")] = 120,
-    time_limit: Annotated[float, typer.Option(help="Most minutes for one student's notebook.")] = 15,
+    time_limit: Annotated[float, typer.Option(min=0.1, help="Most minutes for one student's notebook.")] = 15,
 ) -> None:
     """Grade what a class handed in, and write marks and feedback.
 
