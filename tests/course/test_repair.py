@@ -23,6 +23,7 @@ from toy_class import (
 )
 
 from labkit.course.assignment import grade_id, is_locked
+from labkit.course.grading.classroom import _without
 from labkit.course.grading.repair import repair
 from labkit.course.handout import write_notebook
 
@@ -114,3 +115,28 @@ def test_odd_metadata_harm_nothing(damage):
     made["metadata"] = {"labkit": damage}
     assert cell(repair(made, RELEASE).notebook, "gap-solution")["source"] == RIGHT_GAP
     assert GAP not in RIGHT_GAP
+
+
+def number_of(notebook, cell_id):
+    return notebook["cells"].index(cell(notebook, cell_id))
+
+
+@pytest.mark.parametrize(
+    ("died", "left_out"),
+    [("gap-solution", "gap-solution"), ("doubled-grade", "doubled"), ("imports", None), ("gap-use", None)],
+)
+def test_only_a_students_own_code_is_left_out_where_a_cell_hangs(died, left_out):
+    made = repair(answered(), RELEASE).notebook
+    got = _without(made, RELEASE, number_of(made, died))
+    assert (got and got[1]) == left_out
+    if left_out:
+        assert cell(got[0], left_out)["source"] == cell(RELEASE, left_out)["source"]
+        assert cell(made, left_out)["source"] != cell(RELEASE, left_out)["source"]
+
+
+def test_a_cell_that_the_student_added_is_left_out_too():
+    made = answered()
+    made["cells"].insert(3, code("mine", "while True: pass"))
+    repaired = repair(made, RELEASE).notebook
+    at = next(number for number, one in enumerate(repaired["cells"]) if one["source"] == "while True: pass")
+    assert _without(repaired, RELEASE, at)[0]["cells"][at]["source"] == ""
