@@ -88,6 +88,8 @@ WRONG_FOR_A_NETWORK = [  # torch is loaded before they are answered, which takes
         (["run", "00", "-p", "seed=many"], "'seed' takes int, not 'many'"),
         (["run", "00", "-p", "seed"], "name=value"),
         (["course", "--only", "09"], "no notebook of the course starts with '09'"),
+        (["course", "09"], "no notebook of the course starts with '09'"),
+        (["course", "run", "09"], "no notebook of the course starts with '09'"),
         (["course", "-p", "sed=3"], "the course has no parameter 'sed'; did you mean 'seed'?"),
         (["runs"], "there is no folder"),
         (["models", "vgg*"], "no network fits 'vgg*'"),

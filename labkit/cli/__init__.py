@@ -13,7 +13,6 @@ COMMANDS = (
     course.lab,
     course.run,
     course.runs,
-    course.course,
     course.findings,
     models.models,
     models.model,
@@ -21,7 +20,7 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     app.command()(_command)
-for _group in (data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
+for _group in (course.course_app, data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
     app.add_typer(_group)
 
 

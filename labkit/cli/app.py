@@ -12,19 +12,39 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from labkit.names import nearest
 
 if TYPE_CHECKING:
+    import click
     from rich.console import Console
 
 STYLE = {"help_option_names": ["-h", "--help"]}
 
 
-def group(name: str, what: str) -> typer.Typer:
-    """A command with commands below it. Called without one, it shows its help."""
+class _WithDefault(TyperGroup):
+    """A group that takes arguments without the name of a command for those of its command `default`."""
+
+    default = ""
+
+    def parse_args(self, ctx: "click.Context", args: list[str]) -> list[str]:
+        """Put the default command before arguments that begin with no command and ask for no help."""
+        if not args or (args[0] not in self.commands and args[0] not in STYLE["help_option_names"]):
+            likely = nearest(args[0], self.commands, cutoff=0.75) if args else None
+            if likely:
+                raise typer.BadParameter(f"there is no command {args[0]!r}; did you mean {likely!r}?", ctx)
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+def group(name: str, what: str, *, otherwise: str = "") -> typer.Typer:
+    """A command with commands below it. Called without one, it shows its help, or runs the command `otherwise`."""
     return typer.Typer(
         name=name,
+        cls=type("Group", (_WithDefault,), {"default": otherwise}) if otherwise else TyperGroup,
         help=what,
-        no_args_is_help=True,
+        no_args_is_help=not otherwise,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         add_completion=False,

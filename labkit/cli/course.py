@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli.app import console, plainly, say
+from labkit.cli.app import console, group, plainly, say
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+course_app = group(
+    "course",
+    "Run the course and build its pages; hand it out to a class and grade what comes back.\n\n"
+    "Without a command it runs: `labkit course`, `labkit course 05`, `labkit course --pages` are `labkit course run`.",
+    otherwise="run",
+)
 
 
 @plainly
@@ -161,8 +168,12 @@ def runs(
     console().print(table(("run", "notebook", "status", "min", "changed", "results"), rows, right=["min"]))
 
 
+@course_app.command(name="run")
 @plainly
-def course(
+def run_course(
+    notebook: Annotated[
+        list[str] | None, typer.Argument(help="The starts of notebooks' names, `05 06`. Default: all.")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="The start of a notebook's name, `05`. Repeat for more.")
     ] = None,
@@ -175,27 +186,27 @@ def course(
         bool, typer.Option("--pages", help="Run nothing: write the pages from the runs there are.")
     ] = False,
 ) -> None:
-    """Run every notebook of the course and build its pages.
+    """Run every notebook of the course and build its pages. `labkit course` alone does this too.
 
     If a notebook fails, the others still run, the index names it, and the exit code is 1. The last line printed is the
     path of the index.
 
-    Examples: `labkit course`, `labkit course --only 05`, `labkit course --pages`
+    Examples: `labkit course`, `labkit course 05`, `labkit course --only 05`, `labkit course --pages`
     """
     from labkit.course.build import build_course, check_course, rewrite_pages
     from labkit.runs.notebook import split_assignments
     from labkit.terminal import run_progress
 
-    screen = console(error=True)
+    screen, chosen = console(error=True), [*(notebook or []), *(only or [])]
     if pages:
         built = rewrite_pages()
     else:
         given = split_assignments(parameter or [])
-        check_course(only or [], given)
+        check_course(chosen, given)
         _generate_motion()
         with run_progress(screen) as progress:
             built = build_course(
-                only or [],
+                chosen,
                 parameters=given,
                 on_lesson=lambda lesson: progress.start(lesson.name),
                 on_step=progress.step,

@@ -1,7 +1,8 @@
 """The plan of the course, `notebooks/course.toml`: the notebooks in order, each with its time."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class Lesson:
     budget_s: float  # seconds that a build may take for it
     card: str = ""  # the paper's folder in summaries/
     numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
+    short: Mapping[str, Any] = field(default_factory=dict)  # parameters for a run of seconds: grading and tests
 
     @property
     def name(self) -> str:

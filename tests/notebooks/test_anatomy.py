@@ -309,8 +309,29 @@ def shows_its_papers_card(nb, entry):
     if card and not any(re.search(rf"""\bshow_card\(["']{card}["']\)$""", cell.source) for cell in asides):
         yield f"no cell tagged aside ends with show_card({card!r})"
     for cell in asides:
-        if any(isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef) for node in ast.walk(tree(cell))):
+        if BEGIN not in cell.source and any(
+            isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef) for node in ast.walk(tree(cell))
+        ):
             yield f"cell {cell.id}: an aside only shows something; findings do not look at its code"
+
+
+@rule
+def no_number_depends_on_an_aside(nb, entry):
+    asides, others = [], []
+    for cell in filter(is_code, nb.cells):
+        (asides if "aside" in cell.metadata.get("tags", []) else others).append(cell)
+    names = {name: cell.id for cell in asides if BEGIN in cell.source for name in written(cell)}
+    for cell in others:
+        for node in ast.walk(tree(cell)):
+            if isinstance(node, ast.Name) and node.id in names:
+                yield f"cell {cell.id} uses {node.id} of {names[node.id]}, an aside; findings do not look at its code"
+
+
+def written(cell: NotebookNode) -> set[str]:
+    """The names that a cell defines: values, functions and classes."""
+    nodes = [node for node in tree(cell).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    stored = {n.id for n in ast.walk(tree(cell)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {node.name for node in nodes} | stored
 
 
 @rule
@@ -648,6 +669,7 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("shows_its_papers_card", replace("card", "hara", "someone")),
     ("shows_its_papers_card", lambda nb: at(nb, "card").metadata.pop("tags")),
     ("shows_its_papers_card", replace("card", "show_card", "seed = 1\nshow_card")),
+    ("no_number_depends_on_an_aside", lambda nb: at(nb, "solution").metadata.update(tags=["aside"])),
     ("what_we_found_comes_from_cells", replace("found", "part.", "part by 40 %.")),
     ("what_we_found_comes_from_cells", drop("found-number")),
     ("published_numbers_are_cited", replace("found-number", "answer", "42.4")),

@@ -1,0 +1,202 @@
+"""Runs checks in a process of their own, which can be killed: only that stops a learner's endless loop or huge product.
+
+The process starts with the first check and stays for the next ones. It gets the learner's function from cloudpickle, with
+the functions and values that it refers to: both processes are the learner's own. Its answer is JSON.
+"""
+
+import faulthandler
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+
+from labkit.course.exercises.format import Exercise, NotAttempted, Wrong
+
+START_SECONDS = 120.0  # for the process to start and to load torch, on a busy machine
+SECONDS = 5.0  # that a check may take; the right answers take milliseconds
+MEMORY = 3 << 30  # bytes that a check may add
+
+STOPPED = (
+    "your answer did not end within {seconds:.0f} seconds and was stopped. Look for a loop that never ends, a sleep, or a "
+    "very large number"
+)
+DIED = (
+    "your answer ended the process that checks it, as exit() and os._exit() do, or it crashed. Return a value instead"
+)
+GREW = "your answer took more than {gib:.0f} GiB of memory and was stopped. Look for a very large array"
+NOT_STARTED = (
+    "the process that checks your answer did not start. Run the cell again; if that does not help, restart the kernel"
+)
+
+Reply = dict[str, Any]  # state: right, wrong or empty; why; share
+
+
+class Child:
+    """The process and the pipe to it. One check runs at a time."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")  # a forked child of a kernel, which has threads, can hang
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True, name="labkit checks")
+        self._process.start()
+        theirs.close()
+        self.owner = os.getpid()
+
+    def ask(self, module: str, answer: bytes, seconds: float) -> Reply:
+        """The reply of the exercise in `module` about a pickled answer. Kills the process if it gets none in time."""
+        try:
+            self._pipe.send_bytes(json.dumps([module, seconds]).encode())
+            if not self._pipe.poll(START_SECONDS):
+                return self._stop(NOT_STARTED)
+            self._pipe.recv_bytes()  # the exercise is loaded
+            self._pipe.send_bytes(answer)
+            return self._wait(seconds)
+        except (EOFError, OSError):
+            return self._stop(DIED if self._process.is_alive() or self._process.exitcode is not None else NOT_STARTED)
+        except BaseException:  # Ctrl-C: the check may still run
+            self.kill()
+            raise
+
+    def alive(self) -> bool:
+        """Whether it can take a check from this process; after a fork, the parent's child cannot."""
+        return self.owner == os.getpid() and self._process.is_alive()
+
+    def kill(self) -> None:
+        """End the process, and those that the learner's code started."""
+        try:
+            for one in psutil.Process(self._process.pid).children(recursive=True):
+                one.kill()
+        except psutil.Error:
+            pass
+        self._process.kill()
+        self._process.join(5)
+        self._pipe.close()
+
+    def _wait(self, seconds: float) -> Reply:
+        process = psutil.Process(self._process.pid)
+        most = process.memory_info().rss + MEMORY
+        end = time.monotonic() + seconds
+        while not self._pipe.poll(0.05):
+            if time.monotonic() > end:
+                return self._stop(STOPPED.format(seconds=seconds))
+            try:
+                if process.memory_info().rss > most:
+                    return self._stop(GREW.format(gib=MEMORY / (1 << 30)))
+            except psutil.Error:
+                return self._stop(DIED)
+        reply: Reply = json.loads(self._pipe.recv_bytes())
+        return reply
+
+    def _stop(self, why: str) -> Reply:
+        self.kill()
+        return {"state": "wrong", "why": why, "share": 0.0}
+
+
+_child: Child | None = None
+_lock = threading.Lock()
+
+
+def ask(module: str, answer: bytes) -> Reply:
+    """The verdict of the exercise in `module` on a pickled answer; starts the process if there is none."""
+    global _child
+    with _lock:
+        if _child is None or not _child.alive():
+            _child = Child()
+        return _child.ask(module, answer, SECONDS)
+
+
+def _serve(pipe: Connection) -> None:
+    """The process: checks answers until its parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping a cell sends it to this process too
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):  # the learner's prints
+        os.dup2(nowhere, stream)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    while True:
+        try:
+            module, seconds = json.loads(pipe.recv_bytes())
+        except EOFError:
+            return
+        exercise: Exercise = importlib.import_module(module).EXERCISE
+        pipe.send_bytes(b"loaded")
+        answer = pipe.recv_bytes()
+        # Where the parent was killed and a huge product holds the interpreter, only this thread, written in C, ends us.
+        faulthandler.dump_traceback_later(seconds + 3, exit=True, file=nowhere)
+        reply = _checked(exercise, answer)
+        faulthandler.cancel_dump_traceback_later()
+        pipe.send_bytes(json.dumps(reply).encode())
+
+
+def _checked(exercise: Exercise, answer: bytes) -> Reply:
+    import cloudpickle
+
+    _seed()
+    try:
+        given = cloudpickle.loads(answer)
+        exercise.check(_Function(exercise.defines, given) if exercise.is_function() else given)
+    except NotAttempted:
+        return {"state": "empty", "why": "", "share": 0.0}
+    except Wrong as wrong:
+        return {"state": "wrong", "why": wrong.why, "share": wrong.share}
+    except BaseException as error:  # what the answer returned broke the check
+        why = f"the check cannot use what `{exercise.defines}` gives ({_named(error)})"
+        return {"state": "wrong", "why": why, "share": 0.0}
+    return {"state": "right", "why": "", "share": 1.0}
+
+
+class _Function:
+    """The learner's function. What it raises becomes `Wrong`, with the line of the cell."""
+
+    def __init__(self, name: str, function: Any) -> None:
+        self._name, self._function = name, function
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        try:
+            return self._function(*args, **named)
+        except NotImplementedError:
+            raise NotAttempted from None
+        except BaseException as error:  # SystemExit too
+            raise Wrong(f"`{self._name}` raises {_named(error)}{self._place(error)}") from None
+
+    def _place(self, error: BaseException) -> str:
+        code, trace, line = getattr(self._function, "__code__", None), error.__traceback__, 0
+        while trace is not None:
+            if code is not None and trace.tb_frame.f_code.co_filename == code.co_filename:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return f", in line {line} of its cell" if line else ""
+
+
+def _named(error: BaseException) -> str:
+    try:
+        said = str(error)[:200]
+    except Exception:
+        said = ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _seed() -> None:
+    """Every check draws the same numbers, whatever ran before it."""
+    import random
+    import sys
+
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

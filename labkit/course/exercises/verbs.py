@@ -1,0 +1,136 @@
+"""What a notebook calls: check, hint, solution; exercise and grade."""
+
+import hashlib
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+from labkit.course.exercises import child
+from labkit.course.exercises.format import Exercise
+from labkit.course.exercises.shelf import find, module_of
+from labkit.course.exercises.verdict import Said, Verdict
+
+Names = MutableMapping[str, Any]
+
+LARGEST = 64 << 20  # bytes of an answer, with the values that it refers to
+
+_known: dict[bytes, Verdict] = {}  # by the hash of the exercise and the answer
+_ours: dict[str, tuple[Any, Verdict]] = {}  # cell → labkit's own version that goes on, and the verdict on the learner's
+_hinted: dict[str, int] = {}
+
+
+class NotRight(AssertionError):
+    """An answer earns no points."""
+
+
+def check(cell: str, names: Names | None = None) -> Said:
+    """Say whether the answer to an exercise is right, and if not, why. It raises nothing, whatever the answer is.
+
+    `names` holds what the learner's cells defined; the notebook's own names if None.
+    Raises `ValueError` for an unknown cell only.
+    """
+    verdict = verdict_on(find(cell), _own_names(names))
+    if verdict.state == "right":
+        return Said("Right.")
+    if verdict.state == "empty":
+        return Said("Not attempted yet.", f'exercises.hint("{cell}") helps to begin.')
+    return Said("Not right yet:", f'{verdict.why}. (exercises.hint("{cell}") says more.)')
+
+
+def hint(cell: str) -> Said:
+    """A hint: the first call says where to look, the next ones nearly give the answer."""
+    hints = find(cell).hints
+    level = _hinted.get(cell, 0)
+    _hinted[cell] = min(level + 1, len(hints) - 1)
+    return Said(f"Hint {level + 1} of {len(hints)}.", hints[level])
+
+
+def solution(cell: str) -> Said:
+    """Our answer, and why it is right."""
+    found = find(cell)
+    return Said("Our answer.", found.explanation, found.solution)
+
+
+def exercise(cell: str, names: Names | None = None) -> Any:
+    """What the notebook goes on with: the learner's answer where it is right, else labkit's own. It prints which.
+
+    `grade` remembers the verdict.
+    """
+    found, names = find(cell), _own_names(names)
+    verdict = verdict_on(found, names)
+    if verdict.state == "right":
+        _ours.pop(found.cell, None)
+        print(f"{found.defines}: the notebook goes on with your answer.")
+        return names[found.defines]
+    said = "there is no answer yet" if verdict.state == "empty" else "your answer is not right yet"
+    print(f"{found.defines}: {said}, so the notebook goes on with labkit's own.")
+    _ours[found.cell] = (_own(found), verdict)
+    return _ours[found.cell][0]
+
+
+def grade(cell: str, names: Names | None = None, points: float = 1.0) -> float:
+    """The points that the answer earns. Raises `NotRight` if it earns none."""
+    found = find(cell)
+    verdict = verdict_on(found, _own_names(names))
+    if not verdict.share:
+        raise NotRight(verdict.why or "there is no answer yet")
+    return points * verdict.share
+
+
+def _own_names(names: Names | None) -> Names:
+    return vars(sys.modules["__main__"]) if names is None else names
+
+
+def verdict_on(found: Exercise, names: Names) -> Verdict:
+    """The verdict on the learner's answer, also after labkit's own has taken its place."""
+    answer = names.get(found.defines)
+    if found.cell in _ours and answer is _ours[found.cell][0]:
+        return _ours[found.cell][1]
+    if answer is None or answer is Ellipsis or _is_stub(found, answer):
+        return Verdict("empty")
+    if found.is_function() and not callable(answer):
+        return Verdict("wrong", f"`{found.defines}` is a {type(answer).__name__}; it should be a function")
+    try:
+        packed = _packed(answer)
+    except Exception:
+        return Verdict("wrong", f"`{found.defines}`, a {type(answer).__name__}, cannot be sent to the check")
+    if len(packed) > LARGEST:
+        why = f"`{found.defines}` refers to {len(packed) >> 20} MiB of data from other cells; use its arguments instead"
+        return Verdict("wrong", why)
+    key = hashlib.sha256(found.cell.encode() + b"\0" + packed).digest()
+    if key not in _known:
+        _known[key] = Verdict(**child.ask(module_of(found.cell), packed))
+    return _known[key]
+
+
+def _packed(answer: Any) -> bytes:
+    import cloudpickle
+
+    packed: bytes = cloudpickle.dumps(answer)
+    return packed
+
+
+def _is_stub(found: Exercise, answer: Any) -> bool:
+    """Whether the function does no more than the cell does with an empty answer."""
+    code = getattr(answer, "__code__", None)
+    stubs = ("pass", "return None") if code and found.is_function() else ()
+    return any(_shape(code) == _shape(_run(found, found.answered(stub)).__code__) for stub in stubs)
+
+
+def _shape(code: Any) -> tuple[Any, ...]:
+    return code.co_code, code.co_consts, code.co_names, code.co_varnames
+
+
+def _own(found: Exercise) -> Any:
+    """Labkit's own answer. A text or a number becomes an object of its own, so that `is` knows it again."""
+    own = _run(found, found.code)
+    kind = type(own)
+    return type(kind.__name__, (kind,), {})(own) if kind in (str, int, float) else own
+
+
+def _run(found: Exercise, code: str) -> Any:
+    """What the code of the cell defines."""
+    names: dict[str, Any] = {"__name__": "labkit's own"}
+    for part in (found.setup, code):
+        exec(compile(part, f"<labkit's own {found.defines}>", "exec"), names)
+    return names[found.defines]
