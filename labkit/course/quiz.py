@@ -23,6 +23,7 @@ from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+FOLDER = Path("notebooks") / "quiz"
 QUESTIONS = 5
 CHOICES = (3, 4)  # least and most
 LETTERS = "ABCD"
@@ -48,7 +49,7 @@ class Question:
 
 def quiz_folder() -> Path:
     """The folder with the quizzes of the course."""
-    return course_folder() / "notebooks" / "quiz"
+    return course_folder(holds=FOLDER) / FOLDER
 
 
 def read_quiz(path: str | Path) -> tuple[Question, ...]:

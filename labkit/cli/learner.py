@@ -1,0 +1,88 @@
+"""Commands for a person who works through the course, and for the teacher: get, reset, new, progress."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labkit.cli.app import console, plainly, say
+
+
+@plainly
+def progress(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Progress files of learners, or folders with them. Default: your own file."),
+    ] = None,
+) -> None:
+    """Show what was done in the course: exercises, quizzes and guesses, with tries and minutes.
+
+    A learner's progress is one file on the learner's machine, and nothing is sent. Without FILES this shows your own, and the
+    last line is its path: give the file to your teacher if you want to. With the files of a class it shows where many fail.
+    Minutes are the times between two tries; a longer pause does not count.
+
+    Examples: `labkit course progress`, `labkit course progress handed-in/`, `labkit course progress a.json b.json`
+    """
+    from labkit.course.progress import progress_file
+    from labkit.course.tally import items, learners, read_files
+    from labkit.terminal import table
+
+    own = progress_file()
+    if not files and not own.is_file():
+        print(f"nothing done yet; your progress will be kept in {own}")
+        return
+    read, wrong = read_files(files or [own])
+    screen = console()
+    if files:
+        rows = [
+            (
+                one.file,
+                *(f"{one.done[kind]} of {one.tried[kind]}" for kind in ("exercise", "quiz")),
+                f"{one.minutes:.0f}",
+            )
+            for one in learners(read)
+        ]
+        screen.print(table(("file", "exercises right", "questions right", "min"), rows, right=["min"]))
+    rows = [
+        (
+            one.notebook,
+            one.kind,
+            one.name,
+            f"{one.done} of {one.tried}",
+            f"{one.tries:g}",
+            f"{one.minutes:.1f}",
+            one.remark,
+        )
+        for one in items(read)
+    ]
+    columns = ("notebook", "kind", "name", "done", "tries", "min", "remark")
+    screen.print(table(columns, rows, right=["tries", "min"]))
+    for line in wrong:
+        say(f"left out: {line}")
+    if not files:
+        print(own)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@plainly
+def new(
+    name: Annotated[
+        str, typer.Argument(help="The title, `My topic`, or a file's name with its number, `12_my_topic`.")
+    ],
+    card: Annotated[str, typer.Option(help="The id of the paper that it belongs to.")] = "hara-2018-retrace",
+) -> None:
+    """Start a notebook of your own in the course here, with all the parts that a notebook of the course has.
+
+    It is listed in `notebooks/course.toml` and has a quiz in `notebooks/quiz/`. It runs as it is: replace its words, a cell at
+    a time. The line printed is its path. `labkit course get DIR` makes a course to work in.
+
+    Examples: `labkit course new "Camera motion"`, `labkit course new 12_camera_motion`
+    """
+    from labkit.course.start import start_notebook
+    from labkit.runs.project import project_folder
+
+    print(start_notebook(project_folder(), name, card=card))
+
+
+COMMANDS = (progress, new)
