@@ -46,7 +46,7 @@ def middle(power):
 READING = """\
 ## Further reading
 
-- `CARD`: say what a reader finds there. Its card is below."""
+- `CARD`: say what a reader finds there. The last cell shows a summary of it."""
 
 CELLS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (  # type, id, tags, source
     ("markdown", "opening", (), OPENING),
