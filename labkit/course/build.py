@@ -128,7 +128,7 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
 def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     """Write the index, a page for every lesson, and their files to `build/course/`. Returns the index."""
     site = project / "build" / "course"
-    _write_assets(site / "assets")
+    write_assets(site / "assets")
     found = _findings(plan)
     shelf = open_shelf(summaries_folder(project))
     entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
@@ -268,7 +268,7 @@ def _publish(place: Path, course: Path, site: Path) -> str:
     return target.as_posix()
 
 
-def _write_assets(folder: Path) -> None:
+def write_assets(folder: Path) -> None:
     """Write the styles and scripts that all pages share, labkit's and plotly's."""
     from plotly.offline import get_plotlyjs
     from pygments.formatters import HtmlFormatter

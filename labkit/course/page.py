@@ -37,10 +37,17 @@ TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
     """The whole page of an executed notebook. `page` has the values around its cells (see `site/lesson.html.j2`)."""
     import nbformat
-    from nbconvert import HTMLExporter
 
     content = nbformat.read(notebook, as_version=4)
     figures = prepare(content)
+    cells, _ = cell_exporter().from_notebook_node(content)
+    return render("lesson.html.j2", **page, figures=figures, scripts=own_scripts(content), cells=Markup(cells))
+
+
+def cell_exporter() -> Any:
+    """nbconvert's exporter of cells, with the course's own templates around each."""
+    from nbconvert import HTMLExporter
+
     exporter = HTMLExporter(
         template_name="course",
         extra_template_basedirs=[str(SITE)],
@@ -48,8 +55,7 @@ def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
         exclude_output_prompt=True,
     )
     exporter.register_filter("computed_markdown", computed_markdown)
-    cells, _ = exporter.from_notebook_node(content)
-    return render("lesson.html.j2", **page, figures=figures, scripts=_own_scripts(content), cells=Markup(cells))
+    return exporter
 
 
 def prepare(content: Any) -> int:
@@ -79,7 +85,7 @@ def prepare(content: Any) -> int:
     return number
 
 
-def _own_scripts(content: Any) -> str:
+def own_scripts(content: Any) -> str:
     """The scripts in the outputs that the page's policy allows: labkit's stopwatch, guess and slides, by digest."""
     found = []
     for cell in content.cells:
