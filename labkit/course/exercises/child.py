@@ -9,7 +9,9 @@ import importlib
 import json
 import multiprocessing
 import os
+import random
 import signal
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -23,19 +25,23 @@ START_SECONDS = 120.0  # for the process to start and to load torch, on a busy m
 SECONDS = 5.0  # that a check may take; the right answers take milliseconds
 MEMORY = 3 << 30  # bytes that a check may add
 
-STOPPED = (
+TOO_LONG = (
     "your answer did not end within {seconds:.0f} seconds and was stopped. Look for a loop that never ends, a sleep, or a "
     "very large number"
 )
 DIED = (
     "your answer ended the process that checks it, as exit() and os._exit() do, or it crashed. Return a value instead"
 )
-GREW = "your answer took more than {gib:.0f} GiB of memory and was stopped. Look for a very large array"
+TOO_LARGE = "your answer took more than {gib:.0f} GiB of memory and was stopped. Look for a very large array"
 NOT_STARTED = (
     "the process that checks your answer did not start. Run the cell again; if that does not help, restart the kernel"
 )
 
 Reply = dict[str, Any]  # state: right, wrong or empty; why; share
+
+
+class Stopped(Exception):
+    """The process was killed, or ended by itself, before it replied; the message is for the learner."""
 
 
 class Child:
@@ -50,17 +56,20 @@ class Child:
         self.owner = os.getpid()
 
     def ask(self, module: str, answer: bytes, seconds: float) -> Reply:
-        """The reply of the exercise in `module` about a pickled answer. Kills the process if it gets none in time."""
+        """The reply of the exercise in `module` about a pickled answer. Raises `Stopped` without one; then this child is dead."""
+        why = NOT_STARTED
         try:
             self._pipe.send_bytes(json.dumps([module, seconds]).encode())
-            if not self._pipe.poll(START_SECONDS):
-                return self._stop(NOT_STARTED)
-            self._pipe.recv_bytes()  # the exercise is loaded
             self._pipe.send_bytes(answer)
+            if not self._pipe.poll(START_SECONDS):
+                raise Stopped(NOT_STARTED)
+            self._pipe.recv_bytes()  # exercise and answer are loaded, with the modules that they import
+            why = DIED
             return self._wait(seconds)
-        except (EOFError, OSError):
-            return self._stop(DIED if self._process.is_alive() or self._process.exitcode is not None else NOT_STARTED)
-        except BaseException:  # Ctrl-C: the check may still run
+        except (EOFError, OSError, psutil.Error):
+            self.kill()
+            raise Stopped(why) from None
+        except BaseException:  # Ctrl-C too: the check may still run
             self.kill()
             raise
 
@@ -85,18 +94,11 @@ class Child:
         end = time.monotonic() + seconds
         while not self._pipe.poll(0.05):
             if time.monotonic() > end:
-                return self._stop(STOPPED.format(seconds=seconds))
-            try:
-                if process.memory_info().rss > most:
-                    return self._stop(GREW.format(gib=MEMORY / (1 << 30)))
-            except psutil.Error:
-                return self._stop(DIED)
+                raise Stopped(TOO_LONG.format(seconds=seconds))
+            if process.memory_info().rss > most:
+                raise Stopped(TOO_LARGE.format(gib=MEMORY / (1 << 30)))
         reply: Reply = json.loads(self._pipe.recv_bytes())
         return reply
-
-    def _stop(self, why: str) -> Reply:
-        self.kill()
-        return {"state": "wrong", "why": why, "share": 0.0}
 
 
 _child: Child | None = None
@@ -104,11 +106,17 @@ _lock = threading.Lock()
 
 
 def ask(module: str, answer: bytes) -> Reply:
-    """The verdict of the exercise in `module` on a pickled answer; starts the process if there is none."""
+    """The verdict of the exercise in `module` on a pickled answer; starts the process if there is none.
+
+    Raises `Stopped` where the answer had to be stopped; the next call starts another process.
+    """
     global _child
     with _lock:
         if _child is None or not _child.alive():
-            _child = Child()
+            try:
+                _child = Child()
+            except OSError:
+                raise Stopped(NOT_STARTED) from None
         return _child.ask(module, answer, SECONDS)
 
 
@@ -125,8 +133,8 @@ def _serve(pipe: Connection) -> None:
         except EOFError:
             return
         exercise: Exercise = importlib.import_module(module).EXERCISE
+        answer = _loaded(pipe.recv_bytes())
         pipe.send_bytes(b"loaded")
-        answer = pipe.recv_bytes()
         # Where the parent was killed and a huge product holds the interpreter, only this thread, written in C, ends us.
         faulthandler.dump_traceback_later(seconds + 3, exit=True, file=nowhere)
         reply = _checked(exercise, answer)
@@ -134,20 +142,33 @@ def _serve(pipe: Connection) -> None:
         pipe.send_bytes(json.dumps(reply).encode())
 
 
-def _checked(exercise: Exercise, answer: bytes) -> Reply:
+class _Unloaded(Exception):
+    """An answer that could be sent and not be read."""
+
+
+def _loaded(packed: bytes) -> Any:
     import cloudpickle
 
-    _seed()
     try:
-        given = cloudpickle.loads(answer)
-        exercise.check(_Function(exercise.defines, given) if exercise.is_function() else given)
+        return cloudpickle.loads(packed)
+    except Exception as error:
+        return _Unloaded(_named(error))
+
+
+def _checked(exercise: Exercise, answer: Any) -> Reply:
+    function = _Function(exercise.defines, answer)
+    _begin_afresh()
+    try:
+        if isinstance(answer, _Unloaded):
+            raise Wrong(f"`{exercise.defines}` cannot be sent to the check ({answer})")
+        exercise.check(function if exercise.is_function() else answer)
     except NotAttempted:
         return {"state": "empty", "why": "", "share": 0.0}
     except Wrong as wrong:
         return {"state": "wrong", "why": wrong.why, "share": wrong.share}
     except BaseException as error:  # what the answer returned broke the check
-        why = f"the check cannot use what `{exercise.defines}` gives ({_named(error)})"
-        return {"state": "wrong", "why": why, "share": 0.0}
+        what = f"the check cannot use what `{exercise.defines}` gives" if function.called else "the check itself failed"
+        return {"state": "wrong", "why": f"{what} ({_named(error)})", "share": 0.0}
     return {"state": "right", "why": "", "share": 1.0}
 
 
@@ -155,9 +176,10 @@ class _Function:
     """The learner's function. What it raises becomes `Wrong`, with the line of the cell."""
 
     def __init__(self, name: str, function: Any) -> None:
-        self._name, self._function = name, function
+        self._name, self._function, self.called = name, function, False
 
     def __call__(self, *args: Any, **named: Any) -> Any:
+        self.called = True
         try:
             return self._function(*args, **named)
         except NotImplementedError:
@@ -182,17 +204,17 @@ def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
-def _seed() -> None:
-    """Every check draws the same numbers, whatever ran before it."""
-    import random
-    import sys
-
+def _begin_afresh() -> None:
+    """Every check draws the same numbers and has torch's usual settings, whatever the answer before it did."""
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
-        sys.modules["torch"].set_num_threads(1)
+        torch = sys.modules["torch"]
+        torch.manual_seed(0)
+        torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
 
 
 def _end_with_the_parent() -> None:

@@ -29,20 +29,22 @@ def check(cell: str, names: Names | None = None) -> Said:
     `names` holds what the learner's cells defined; the notebook's own names if None.
     Raises `ValueError` for an unknown cell only.
     """
-    verdict = verdict_on(find(cell), _own_names(names))
+    found = find(cell)
+    verdict = verdict_on(found, _own_names(names))
+    more = f'`exercises.hint("{found.cell}")`'
     if verdict.state == "right":
         return Said("Right.")
     if verdict.state == "empty":
-        return Said("Not attempted yet.", f'exercises.hint("{cell}") helps to begin.')
-    return Said("Not right yet:", f'{verdict.why}. (exercises.hint("{cell}") says more.)')
+        return Said("Not attempted yet.", f"{more} says how to begin.")
+    return Said("Not right yet:", f"{verdict.why}. {more} says more.")
 
 
 def hint(cell: str) -> Said:
     """A hint: the first call says where to look, the next ones nearly give the answer."""
-    hints = find(cell).hints
-    level = _hinted.get(cell, 0)
-    _hinted[cell] = min(level + 1, len(hints) - 1)
-    return Said(f"Hint {level + 1} of {len(hints)}.", hints[level])
+    found = find(cell)
+    level = _hinted.get(found.cell, 0)
+    _hinted[found.cell] = min(level + 1, len(found.hints) - 1)
+    return Said(f"Hint {level + 1} of {len(found.hints)}.", found.hints[level])
 
 
 def solution(cell: str) -> Said:
@@ -99,7 +101,10 @@ def verdict_on(found: Exercise, names: Names) -> Verdict:
         return Verdict("wrong", why)
     key = hashlib.sha256(found.cell.encode() + b"\0" + packed).digest()
     if key not in _known:
-        _known[key] = Verdict(**child.ask(module_of(found.cell), packed))
+        try:
+            _known[key] = Verdict(**child.ask(module_of(found.cell), packed))
+        except child.Stopped as stopped:  # not kept: a busy machine may have been the reason
+            return Verdict("wrong", str(stopped))
     return _known[key]
 
 

@@ -1,6 +1,7 @@
 """What a check, a hint or a solution says: text in a terminal, escaped HTML in JupyterLab."""
 
 import html
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,5 +29,6 @@ class Said:
         return "\n\n".join(part for part in (f"{self.word} {self.text}".strip(), self.code) if part)
 
     def _repr_html_(self) -> str:
+        text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
-        return f'<div role="status"><strong>{html.escape(self.word)}</strong> {html.escape(self.text)}{code}</div>'
+        return f'<div role="status"><strong>{html.escape(self.word)}</strong> {text}{code}</div>'
