@@ -85,4 +85,42 @@ def new(
     print(start_notebook(project_folder(), name, card=card))
 
 
-COMMANDS = (progress, new)
+@plainly
+def get(
+    folder: Annotated[Path, typer.Argument(help="A new folder to work in.")],
+    student: Annotated[
+        bool, typer.Option("--student/--instructor", help="Without our answers, or with answers and notes.")
+    ] = True,
+) -> None:
+    """Get the notebooks of the course to work in. A folder that holds something already is refused.
+
+    The folder holds `notebooks/`, with the plan, the quizzes, and the files that the notebooks link to. Go there and type
+    `labkit lab`. The exercises answer, and your progress is kept on this machine. The line printed is the folder's path.
+
+    Examples: `labkit course get my-course`, `labkit course get teaching --instructor`
+    """
+    from labkit.course.copies import get_course
+
+    print(get_course(folder, "student" if student else "instructor"))
+    say(f"go there and open the notebooks: cd {folder} && labkit lab")
+
+
+@plainly
+def reset(
+    notebook: Annotated[str, typer.Argument(help="The notebook: a path, or the start of its name, `05`.")],
+) -> None:
+    """Bring back a fresh copy of a notebook. The old one stays, in the folder `kept` beside it.
+
+    In JupyterLab choose File, Reload Notebook from Disk. The line printed is the path of the fresh copy.
+
+    Example: `labkit course reset 05`
+    """
+    from labkit.course.copies import reset_notebook
+
+    path, kept = reset_notebook(notebook)
+    if kept:
+        say(f"the old one is {kept}")
+    print(path)
+
+
+COMMANDS = (get, reset, new, progress)

@@ -27,7 +27,7 @@ def write_handout(kind: str, out: str | Path, only: Sequence[str] = ()) -> Path:
 
     def fill(building: Path) -> None:
         for path, notebook in made.items():
-            _with_linked_files(notebook, path.parent, building)
+            with_linked_files(notebook, path.parent, building)
             write_notebook(notebook, building / path.name)
 
     return create_vacant(out, fill)
@@ -47,7 +47,7 @@ def write_notebook(notebook: Mapping[str, Any], path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _with_linked_files(notebook: dict[str, Any], folder: Path, out: Path) -> None:
+def with_linked_files(notebook: dict[str, Any], folder: Path, out: Path) -> None:
     """Copy the course's files that the text links to into `files/`, and let the links lead there."""
     course = folder.resolve().parent
 

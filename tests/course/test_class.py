@@ -1,6 +1,5 @@
 """A whole class, graded once by the real nbgrader: every mark is right, and nobody ends the others' grading."""
 
-
 import pandas as pd
 import pytest
 from toy_class import CLASS, NOT_MARKED, SIGN, answered, as_bytes, write_class, write_unmarked
