@@ -53,6 +53,8 @@ def with_linked_files(notebook: dict[str, Any], folder: Path, out: Path) -> None
 
     def copied(found: re.Match[str]) -> str:
         place = (folder / found[1]).resolve()
+        if found[1].startswith("../labkit/") and not place.exists():  # installed, notebooks/ lies inside the package
+            place = course / found[1].removeprefix("../labkit/")
         if not place.is_file() or not place.is_relative_to(course):
             return found[0]
         target = Path("files") / place.relative_to(course)

@@ -103,6 +103,22 @@ except PermissionError as error:
     assert sorted(inside.iterdir()) == before
 
 
+def test_an_installed_package_gives_notebooks_to_work_in(installed, tmp_path):
+    program = """
+import re
+from labkit.course.copies import get_course, reset_notebook
+folder = get_course("mine", "student") / "notebooks"
+path = folder / "03_inflating_2d.ipynb"
+before = path.read_bytes()
+path.write_text("{")
+reset_notebook(path)
+print(path.read_bytes() == before)
+targets = {found for one in folder.glob("*.ipynb") for found in re.findall(r"\\]\\(((?:files|[.]{2})/[^)#\\s]+)", one.read_text(encoding="utf-8"))}
+print(len(targets) > 20, *[target for target in targets if not (folder / target).exists()])
+"""
+    assert python(program, installed, tmp_path) == ["True", "True"]
+
+
 def test_an_installed_package_takes_the_checkout_it_is_called_in(installed):
     (notebook,) = python("from labkit.runs.notebook import find_notebook; print(find_notebook('05'))", installed, ROOT)
     assert Path(notebook).parent == ROOT / "notebooks"
