@@ -272,8 +272,8 @@ def grade(
 
     It runs the students' code on this machine, with nbgrader (`pip install "labkit-video[grading]"`), on short
     parameters. Deleted or doubled cells and lost metadata are put in order first. A notebook that cannot be graded is
-    listed as not marked; it gets no 0. Start it again after an interruption: marks that there are stay. The last line
-    printed is the path of the table.
+    listed as not marked, not as 0, and the exit code is 1. Start it again after an interruption: it goes on. The last
+    line printed is the path of the table.
 
     Examples:
 

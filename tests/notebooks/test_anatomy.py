@@ -35,7 +35,6 @@ COMPARING = re.compile(
     flags=re.IGNORECASE,
 )
 UNMEASURED = {  # sentences that compare and that no measurement decides: a part of each, and why it may stand
-    "a 3×3×3 kernel has 3 times the parameters": "arithmetic",
     "a network that starts from images does better on video": "the paper's claim, given as its claim",
     "gets twice the epochs": "the plan of a training, not its outcome",
 }

@@ -20,7 +20,7 @@ from labkit.course.grading.feedback import parts_of, write_feedback
 from labkit.course.grading.handins import HandIn, hand_ins, read_notebook
 from labkit.course.grading.records import MARKED, NOT_MARKED, Mark, read_mark, write_mark, write_tables
 from labkit.course.grading.repair import repair
-from labkit.course.grading.worker import Worker
+from labkit.course.grading.worker import Worker, need_nbgrader
 from labkit.course.handout import write_notebook
 from labkit.course.plan import read_plan
 from labkit.locks import close_locked, open_locked
@@ -56,10 +56,11 @@ def grade_class(
     `release` is the folder that was handed out (default: `release` in `folder`, else the course as it is now).
     `cell_limit` and `limit` are seconds for one cell and for one student's notebook.
 
-    Raises `ModuleNotFoundError`, with the command that installs it, without nbgrader; `FileNotFoundError` for a missing
-    folder, or one without students; `ValueError` for an `out` that nbgrader cannot work in, or that holds marks by another
+    Raises `RuntimeError`, with the command that installs it, without nbgrader; `FileNotFoundError` for a missing folder,
+    or one without students; `ValueError` for an `out` that nbgrader cannot work in, or that holds marks by another
     release; `BlockingIOError` if another process is grading into it.
     """
+    need_nbgrader()
     folder = Path(folder)
     out = (Path(out) if out else folder / "graded").resolve()
     if set(UNFIT) & set(str(out)):

@@ -24,12 +24,16 @@ AT = ".cell"  # the file with the number of the cell that runs
 Reply = dict[str, Any]  # state: done, stopped or failed; why; cell; points
 
 
+def need_nbgrader() -> None:
+    """Raises `RuntimeError`, with the command that installs it, where nbgrader is not installed."""
+    if importlib.util.find_spec("nbgrader") is None:
+        raise RuntimeError(MISSING)
+
+
 class Worker:
     """The process, and the pipe to it. `root` is nbgrader's folder of the course."""
 
     def __init__(self, root: Path, cell_limit: float) -> None:
-        if importlib.util.find_spec("nbgrader") is None:
-            raise ModuleNotFoundError(MISSING)
         self._root, self._cell_limit = root, cell_limit
         self._process: Any = None
 
