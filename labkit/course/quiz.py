@@ -181,6 +181,6 @@ def _text(words: str) -> str:
 
 _STYLE = """.labkit-quiz fieldset { margin: 0 0 1em; padding: .5em 1em; border: 1px solid #8888; border-radius: .4em; }
 .labkit-quiz legend { font-weight: 600; padding: 0 .3em; }
-.labkit-quiz label { display: block; padding: .2em 0; }
+.labkit-quiz label { display: block; padding: .2em 0 .2em 1.7em; text-indent: -1.7em; }
 .labkit-quiz p { display: none; margin: 0 0 .4em 1.7em; }
 .labkit-quiz div:has(input:checked) > p { display: block; }"""
