@@ -63,7 +63,7 @@ def lab(
     project = project_folder()
     if not (project / PLAN).is_file():
         raise FileNotFoundError(
-            f"no notebooks in {project} or above: go to a checkout of labkit, where you can change them"
+            f"no notebooks in {project} or above: `labkit course get DIR` gives you some to work in; go there"
         )
     path = find_notebook(notebook)
     process = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={project}", str(path)])

@@ -32,7 +32,7 @@ class Term:
 
 def read_glossary(path: str | Path | None = None) -> tuple[Term, ...]:
     """The rows of a glossary (default: the course's). Empty if there is no such file."""
-    path = Path(path) if path else course_folder() / FILE
+    path = Path(path) if path else course_folder(holds=FILE) / FILE
     if not path.is_file():
         return ()
     rows = list(ROW.finditer(path.read_text(encoding="utf-8")))[1:]  # without the head

@@ -91,6 +91,7 @@ class Guess:
                 value=(self.low + self.high) / 2 if self.value is None else self.value,
                 description=self.unit or " ",
                 readout_format=f".{decimals}f",
+                style={"description_width": "initial"},
                 layout={"width": "min(32em, 95%)"},
             )
             button = ipywidgets.Button(description="Keep my guess", tooltip=self.ask)
@@ -116,13 +117,13 @@ class Guess:
         return (
             f'<div class="labkit-guess" id="{name}"><p><b>Your guess.</b> {html.escape(self.ask)}</p><p><label>'
             f'<input type="range" min="{self.low}" max="{self.high}" step="{self.step}" value="{middle}" autocomplete="off"'
-            f' aria-label="Your guess" {MARK}> <output>{middle:g}</output> {html.escape(self.unit)}</label> '
+            f' style="width: min(20em, 60%); vertical-align: middle" aria-label="Your guess" {MARK}> <output>{middle:g}</output> {html.escape(self.unit)}</label> '
             f'<button type="button" {MARK}>Keep my guess</button></p></div>'
             f"<script>{_SCRIPT.replace('VALUES', script_json(values))}</script>"
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        scale = f"{self.said(self.low)} to {self.said(self.high)}"
+        scale = f"from {self.low:g} to {self.said(self.high)}"
         bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"Your guess, {scale}. {self.ask}"}
         if self.live:
             bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}

@@ -27,7 +27,7 @@ def write_handout(kind: str, out: str | Path, only: Sequence[str] = ()) -> Path:
 
     def fill(building: Path) -> None:
         for path, notebook in made.items():
-            _with_linked_files(notebook, path.parent, building)
+            with_linked_files(notebook, path.parent, building)
             write_notebook(notebook, building / path.name)
 
     return create_vacant(out, fill)
@@ -47,12 +47,14 @@ def write_notebook(notebook: Mapping[str, Any], path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _with_linked_files(notebook: dict[str, Any], folder: Path, out: Path) -> None:
+def with_linked_files(notebook: dict[str, Any], folder: Path, out: Path) -> None:
     """Copy the course's files that the text links to into `files/`, and let the links lead there."""
     course = folder.resolve().parent
 
     def copied(found: re.Match[str]) -> str:
         place = (folder / found[1]).resolve()
+        if found[1].startswith("../labkit/") and not place.exists():  # installed, notebooks/ lies inside the package
+            place = course / found[1].removeprefix("../labkit/")
         if not place.is_file() or not place.is_relative_to(course):
             return found[0]
         target = Path("files") / place.relative_to(course)

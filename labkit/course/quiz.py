@@ -23,6 +23,7 @@ from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+FOLDER = Path("notebooks") / "quiz"
 QUESTIONS = 5
 CHOICES = (3, 4)  # least and most
 LETTERS = "ABCD"
@@ -48,7 +49,7 @@ class Question:
 
 def quiz_folder() -> Path:
     """The folder with the quizzes of the course."""
-    return course_folder() / "notebooks" / "quiz"
+    return course_folder(holds=FOLDER) / FOLDER
 
 
 def read_quiz(path: str | Path) -> tuple[Question, ...]:
@@ -180,6 +181,6 @@ def _text(words: str) -> str:
 
 _STYLE = """.labkit-quiz fieldset { margin: 0 0 1em; padding: .5em 1em; border: 1px solid #8888; border-radius: .4em; }
 .labkit-quiz legend { font-weight: 600; padding: 0 .3em; }
-.labkit-quiz label { display: block; padding: .2em 0; }
+.labkit-quiz label { display: block; padding: .2em 0 .2em 1.7em; text-indent: -1.7em; }
 .labkit-quiz p { display: none; margin: 0 0 .4em 1.7em; }
 .labkit-quiz div:has(input:checked) > p { display: block; }"""

@@ -28,6 +28,7 @@ from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
 
 SEEDS = (0, 1, 2, 3, 4)
+DECLARED = Path("docs") / "findings.toml"
 ASIDE = "aside"  # the tag of cells that no number depends on
 MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
 
@@ -200,7 +201,7 @@ def finding(name: str, folder: str | Path | None = None) -> Finding:
 
 def findings(folder: str | Path | None = None) -> list[Finding]:
     """All declared findings in order, each with its measurements."""
-    folder = Path(folder) if folder else course_folder()
+    folder = Path(folder) if folder else course_folder(holds=DECLARED)
     stored = read_measured(folder).get("notebooks", {})
     outdated = {name for name, entry in stored.items() if _is_outdated(entry, folder / "notebooks" / f"{name}.ipynb")}
     judged = [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
@@ -238,7 +239,7 @@ def measured_with(folder: str | Path | None = None) -> Mapping[str, Mapping[str,
 
 def _declaration(folder: str | Path | None) -> tuple[Path, Mapping[str, Any]]:
     """`docs/findings.toml` and what it holds; nothing where it does not exist."""
-    path = (Path(folder) if folder else course_folder()) / "docs" / "findings.toml"
+    path = (Path(folder) if folder else course_folder(holds=DECLARED)) / DECLARED
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except tomllib.TOMLDecodeError as error:

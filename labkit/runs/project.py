@@ -26,13 +26,15 @@ def project_folder(start: str | Path | None = None) -> Path:
     return found
 
 
-def course_folder(start: str | Path | None = None) -> Path:
-    """The folder with `notebooks/` and `docs/`: the nearest checkout, else the installed package's.
+def course_folder(start: str | Path | None = None, *, holds: Path = PLAN) -> Path:
+    """The folder with `notebooks/` and `docs/`: the nearest checkout with the file `holds`, else the installed package's.
 
-    If neither has a course, it is the project's folder.
+    Notebooks that were handed out have a plan beside them, but not the findings and the glossary of the course.
+    If no folder has it, it is the project's folder.
     """
     places = (*upwards(start), PACKAGE, PACKAGE.parent)
-    return next((folder for folder in places if _is_checkout(folder)), None) or project_folder(start)
+    found = (folder for folder in places if _is_checkout(folder) and (folder / holds).exists())
+    return next(found, None) or project_folder(start)
 
 
 def upwards(start: str | Path | None = None) -> Iterator[Path]:

@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from toy_course import write_course
 
-from labkit.runs.project import course_folder, has_library, project_folder
+from labkit.runs.project import PACKAGE, course_folder, has_library, project_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -102,6 +103,32 @@ except PermissionError as error:
     assert sorted(inside.iterdir()) == before
 
 
+def test_an_installed_package_gives_notebooks_to_work_in(installed, tmp_path):
+    program = """
+import re
+from labkit.course.copies import get_course, reset_notebook
+folder = get_course("mine", "student") / "notebooks"
+path = folder / "03_inflating_2d.ipynb"
+before = path.read_bytes()
+path.write_text("{")
+reset_notebook(path)
+print(path.read_bytes() == before)
+targets = {found for one in folder.glob("*.ipynb") for found in re.findall(r"\\]\\(((?:files|[.]{2})/[^)#\\s]+)", one.read_text(encoding="utf-8"))}
+print(len(targets) > 5, *[target for target in targets if not (folder / target).exists()])
+"""
+    assert python(program, installed, tmp_path) == ["True", "True"]
+
+
 def test_an_installed_package_takes_the_checkout_it_is_called_in(installed):
     (notebook,) = python("from labkit.runs.notebook import find_notebook; print(find_notebook('05'))", installed, ROOT)
     assert Path(notebook).parent == ROOT / "notebooks"
+
+
+def test_a_course_without_a_file_takes_it_from_the_package(tmp_path):
+    write_course(tmp_path)
+    glossary, findings = Path("docs") / "glossary.md", Path("docs") / "findings.toml"
+    assert course_folder(tmp_path / "notebooks", holds=findings) == tmp_path
+    (tmp_path / findings).unlink()
+    assert course_folder(tmp_path / "notebooks") == tmp_path
+    assert course_folder(tmp_path / "notebooks", holds=findings) in (PACKAGE, PACKAGE.parent)
+    assert course_folder(tmp_path / "notebooks", holds=glossary) == tmp_path

@@ -9,6 +9,7 @@ from labkit.course.exercises import child
 from labkit.course.exercises.format import Exercise
 from labkit.course.exercises.shelf import find, module_of
 from labkit.course.exercises.verdict import Said, Verdict
+from labkit.course.progress import note
 
 Names = MutableMapping[str, Any]
 
@@ -26,11 +27,14 @@ class NotRight(AssertionError):
 def check(cell: str, names: Names | None = None) -> Said:
     """Say whether the answer to an exercise is right, and if not, why. It raises nothing, whatever the answer is.
 
+    An attempt counts in the learner's progress.
     `names` holds what the learner's cells defined; the notebook's own names if None.
     Raises `ValueError` for an unknown cell only.
     """
     found = find(cell)
     verdict = verdict_on(found, _own_names(names))
+    if verdict.state != "empty":
+        note("exercise", found.number, found.cell, verdict.state == "right")
     more = f'`exercises.hint("{found.cell}")`'
     if verdict.state == "right":
         return Said("Right.")
