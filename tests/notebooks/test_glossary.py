@@ -27,7 +27,6 @@ GLOSSARY = "../docs/glossary.md#"
 STILL_TO_COME = (
     "02",
     "03",
-    "04",
     "05",
     "06",
     "08",
