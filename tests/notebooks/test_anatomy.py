@@ -52,9 +52,7 @@ ODD_WORDS = {
 STILL_TO_COME = (
     "02",
     "03",
-    "04",
     "05",
-    "06",
 )
 
 Rule = Callable[[NotebookNode, dict[str, Any]], Iterator[str]]

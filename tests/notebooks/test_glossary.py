@@ -27,9 +27,7 @@ GLOSSARY = "../docs/glossary.md#"
 STILL_TO_COME = (
     "02",
     "03",
-    "04",
     "05",
-    "06",
 )
 
 # Words that a notebook uses in their usual sense only, not in the glossary's.
