@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "notebook", "status", "started", "minutes", "changed", "results")
 
 
+def runs_folder(folder: str | Path | None = None) -> Path:
+    """`folder`, or without one the project's `runs/`."""
+    return Path(folder) if folder else project_folder() / "runs"
+
+
 def find_runs(folder: str | Path | None = None) -> list[Run]:
     """All runs below `folder` (default: the project's `runs/`), the oldest first. Warns of a damaged `run.json`."""
-    folder = Path(folder) if folder else project_folder() / "runs"
+    folder = runs_folder(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; `labkit run NOTEBOOK` makes runs")
     found = []
