@@ -1,4 +1,4 @@
-"""Commands for the runs there are: list them, write them as a table."""
+"""Commands for the runs there are: list them as text, table or page, compare two, adopt those of plain papermill."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from labkit.cli.app import console, group, plainly
+from labkit.cli.app import console, group, plainly, tell
 
 LIST = "list"
 
@@ -23,7 +23,7 @@ class ListUnlessNamed(TyperGroup):
 
 runs_app = group(
     "runs",
-    "The runs of notebooks: their table, as text or as a Parquet file.\n\n"
+    "The runs of notebooks: list them, write their table and page, compare two, adopt those of plain papermill.\n\n"
     "`labkit runs FOLDER` lists the runs of a folder, also of one that was copied from another machine. "
     "A folder with the name of a command is written `./list`.",
     cls=ListUnlessNamed,
@@ -71,6 +71,56 @@ def runs_list(
         changed, results = assignments(row["changed"]), assignments(row["results"])
         rows.append((row["run"], row["notebook"], row["status"], minutes, changed, results))
     console().print(table(("run", "notebook", "status", "min", "changed", "results"), rows, right=["min"]))
+
+
+@runs_app.command("diff")
+@plainly
+def runs_diff(
+    first: Annotated[str, typer.Argument(help="A run: its folder, or its name in `runs/`.")],
+    second: Annotated[str, typer.Argument(help="Another run.")],
+) -> None:
+    """Say what differs between two runs: parameters, code, versions, machine, numbers, outputs of cells.
+
+    Beside two numbers stands the distance of the second, as a share of the first. Cells are compared by their code; times,
+    ids and what a cell wrote to stderr are not compared.
+
+    Example: `labkit runs diff 2026-11-26-05_overfitting_curves-1 copied/from/elsewhere`
+    """
+    from labkit.runs.diff import diff
+    from labkit.runs.table import open_run
+    from labkit.terminal import table
+
+    found = diff(open_run(first), open_run(second))
+    if not found:
+        print("no difference")
+        return
+    rows = [(one.kind, one.name, one.first, one.second, one.note) for one in found]
+    console().print(table(("what", "name", "first", "second", ""), rows))
+
+
+@runs_app.command("adopt")
+@plainly
+def runs_adopt(
+    folders: Annotated[list[Path], typer.Argument(help="Folders, each with one notebook that papermill executed.")],
+) -> None:
+    """Make runs of what plain papermill left: write `run.json` beside the executed notebook. Nothing else is changed.
+
+    Parameters, times and status come from papermill's notes in the notebook, numbers from `results.json` beside it. A folder
+    that cannot be adopted is named, the others are adopted, and the exit code is 2.
+
+    Example: `labkit runs adopt runs/papermill-*`
+    """
+    from labkit.runs.adopt import adopt
+
+    refused = False
+    for folder in folders:
+        try:
+            print(adopt(folder).folder)
+        except (OSError, ValueError) as error:
+            tell(error)
+            refused = True
+    if refused:
+        raise typer.Exit(2)
 
 
 def _write(folder: Path, to: Path | None, page: bool) -> None:

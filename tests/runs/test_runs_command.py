@@ -1,11 +1,15 @@
 """The command `labkit runs`: the list, the table and the page of a folder."""
 
+import json
+
 import pandas as pd
 import pytest
 from made_runs import make_run
+from nbformat import v4
 from typer.testing import CliRunner
 
 from labkit.cli import app
+from labkit.records import Run
 
 
 def labkit(*arguments):
@@ -40,3 +44,18 @@ def test_a_table_with_another_ending_is_refused_in_one_line(tmp_path):
     assert done.exit_code == 2
     assert done.output.endswith("t.csv: the table is a Parquet file; end its name in .parquet\n")
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_of_several_folders_those_that_papermill_left_are_adopted_and_the_others_named(tmp_path):
+    notebook = v4.new_notebook(
+        metadata={"papermill": {"start_time": "2026-01-02T03:04:05", "end_time": "2026-01-02T03:04:06"}}
+    )
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "out.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "empty").mkdir()
+    done = labkit("runs", "adopt", *(tmp_path / name for name in ("a", "empty", "b")))
+    assert done.exit_code == 2
+    assert [line for line in done.output.splitlines() if "holds no notebook" in line]
+    assert [Run.open(tmp_path / name).status for name in ("a", "b")] == ["done", "done"]
+    assert not (tmp_path / "empty" / "run.json").exists()
