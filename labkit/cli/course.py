@@ -94,6 +94,9 @@ def run(
         ),
     ] = None,
     kernel: Annotated[str | None, typer.Option(help="The name of an installed kernel. Default: this Python.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Let every training write a TensorBoard, beside its history.")
+    ] = False,
     describe: Annotated[bool, typer.Option("--parameters", help="Only list the parameters.")] = False,
     ends: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
@@ -131,7 +134,8 @@ def run(
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            done = run_notebook(path, given, folder, threads=threads, kernel=kernel, on_step=progress.step, **limits)
+            more = {"threads": threads, "kernel": kernel, "tensorboard": tensorboard}
+            done = run_notebook(path, given, folder, on_step=progress.step, **limits, **more)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
         raise
