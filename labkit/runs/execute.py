@@ -40,6 +40,7 @@ HOUR = 3600.0
 LEFT = (
     "log.txt",
     "results.json",
+    "accuracies.json",
     "history.jsonl",
     "predictions*.parquet",
     "*.safetensors",
