@@ -134,7 +134,7 @@ def _repeats(found: list[Accuracy]) -> list[Accuracy]:
     splits = sorted(one.split for one in found) == list(SPLITS)
     free = {"top1", *(("split", "videos") if splits else ())}
     for one in found[1:]:
-        for name in vars(one).keys() - free:
+        for name in (name for name in vars(one) if name not in free):
             values = [getattr(each, name) for each in (found[0], one)]
             if values[0] != values[1]:
                 raise ValueError(f"these runs do not repeat one measurement: {name} is {values[0]} and {values[1]}")
