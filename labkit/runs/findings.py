@@ -217,7 +217,12 @@ def recorded(notebook: str, folder: str | Path | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    runs = read_measured(Path(folder) if folder else course_folder()).get("notebooks", {}).get(notebook, {}).get("runs", [])
+    runs = (
+        read_measured(Path(folder) if folder else course_folder())
+        .get("notebooks", {})
+        .get(notebook, {})
+        .get("runs", [])
+    )
     return pd.DataFrame([run["results"] for run in runs], index=[run["seed"] for run in runs])
 
 
