@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from labkit.data.datasets import VideoDataset
 from labkit.data.flow import ZERO
 from labkit.names import meant_or_all
 
@@ -59,13 +58,13 @@ class Reordered:
 
 
 class Played(Dataset[tuple[Any, int, int]]):
-    """A dataset with every item played in another order, for `evaluate`: clips, flow, or pairs `(rgb, flow)`.
+    """A `VideoDataset` with every item played in another order, for `evaluate`: clips, flow, or pairs `(rgb, flow)`.
 
     `reordered` and `reordered_flow` say what becomes of frames and fields. A random order is drawn from the dataset's
     seed and the item's number, for frames and fields apart.
     """
 
-    def __init__(self, dataset: VideoDataset, order: Order) -> None:
+    def __init__(self, dataset: Any, order: Order) -> None:
         _check(order)
         self.dataset, self.order = dataset, order
         self.table, self.classes, self.sampling = dataset.table, dataset.classes, dataset.sampling
