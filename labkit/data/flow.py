@@ -21,7 +21,7 @@ from labkit.names import meant_or_all
 Method = Literal["dis", "tvl1"]
 
 # Method -> the function of OpenCV that makes it, and that function's arguments.
-METHODS: dict[str, tuple[str, tuple[int, ...]]] = {
+METHODS: dict[Method, tuple[str, tuple[int, ...]]] = {
     "dis": ("DISOpticalFlow_create", (2,)),  # 2 is the preset "medium"
     "tvl1": ("optflow.DualTVL1OpticalFlow_create", ()),
 }
