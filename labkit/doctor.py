@@ -226,7 +226,7 @@ try:
     for method in METHODS:
         check_opencv(method)
 except FlowError as error:
-    print("lacks", error.reason, error.to_do, sep="\\n")
+    print("lacks", error.to_do, error.reason, sep="\\n")
 else:
     import cv2
     print("found", cv2.__version__, sep="\\n")
@@ -237,7 +237,7 @@ else:
         return Line("optical flow", "ok", f"DIS and TV-L1 from OpenCV {said[1]}")
     without = "`labkit course` leaves notebook 07 out"
     if said[:1] == ["lacks"]:
-        return Line("optical flow", "warning", f"{said[1]}; {without}", said[2])
+        return Line("optical flow", "warning", f"{' '.join(said[2:])}; {without}", said[1])
     why = (done.stderr.strip().splitlines() or [f"the import ended with exit code {done.returncode}"])[-1]
     to_do = "pip install --force-reinstall opencv-contrib-python-headless"
     return Line("optical flow", "warning", f"OpenCV cannot be imported ({why}); {without}", to_do)
