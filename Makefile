@@ -80,7 +80,7 @@ $(READY): $(VENV)/made
 	@echo "installing labkit into $(VENV) (the first time takes minutes: torch is large)"
 	@# Such an index may lack the pinned versions of what torch needs: that comes with labkit, in the next line.
 	@$(if $(TORCH_INDEX),$(PIP) install --no-deps torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
-	@$(PIP) install -e . $(PINS)
+	@$(PIP) install -e ".[flow]" $(PINS)
 	@rm -f $(VENV)/ready-*
 	@touch $@
 

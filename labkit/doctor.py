@@ -218,6 +218,31 @@ def disk() -> Line:
     return Line("disk", "ok", seen)
 
 
+def flow() -> Line:
+    """Optical flow from OpenCV, for notebook 07. The functions are looked for: a second OpenCV wheel takes some away."""
+    program = """
+from labkit.data.flow import METHODS, FlowError, check_opencv
+try:
+    for method in METHODS:
+        check_opencv(method)
+except FlowError as error:
+    print("lacks", error.to_do, error.reason, sep="\\n")
+else:
+    import cv2
+    print("found", cv2.__version__, sep="\\n")
+"""
+    done = _python(program, seconds=60)
+    said = done.stdout.strip().splitlines()
+    if said[:1] == ["found"]:
+        return Line("optical flow", "ok", f"DIS and TV-L1 from OpenCV {said[1]}")
+    without = "`labkit course` leaves notebook 07 out"
+    if said[:1] == ["lacks"]:
+        return Line("optical flow", "warning", f"{' '.join(said[2:])}; {without}", said[1])
+    why = (done.stderr.strip().splitlines() or [f"the import ended with exit code {done.returncode}"])[-1]
+    to_do = "pip install --force-reinstall opencv-contrib-python-headless"
+    return Line("optical flow", "warning", f"OpenCV cannot be imported ({why}); {without}", to_do)
+
+
 def ffmpeg() -> Line:
     """The ffmpeg program. Only some tests of the decoder use it."""
     found = shutil.which("ffmpeg")
@@ -232,6 +257,7 @@ CHECKS: dict[str, Callable[[], Line]] = {
     "device": device,
     "threads": threads,
     "codecs": codecs,
+    "optical flow": flow,
     "JupyterLab": jupyter,
     "kernel": kernel,
     "disk": disk,

@@ -132,6 +132,36 @@ def test_parameters_come_from_a_file_and_the_command_line_goes_before_it(tmp_pat
     assert "done" in table
 
 
+@pytest.fixture
+def without_opencv(tmp_path, monkeypatch) -> Path:
+    """The toy course on a machine without OpenCV; its first two notebooks need optical flow."""
+    plan = write_course(tmp_path) / "notebooks" / "course.toml"
+    needy = re.sub(r"(file = \"0[01])", r'needs = "flow"\n\1', plan.read_text(encoding="utf-8"))
+    plan.write_text(needy, encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr("labkit.cli.course._generate_motion", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_course_leaves_out_what_needs_opencv_says_how_to_get_it_and_ends_well(without_opencv):
+    done = CliRunner().invoke(app, ["course"])
+    assert done.exit_code == 0, done.output
+    for name in ("00_first", "01_second"):
+        assert f"{name} is left out: optical flow needs OpenCV" in done.stderr
+    assert done.stderr.count("pip install opencv-contrib-python-headless") == 2
+    assert [path.name for path in (without_opencv / "build" / "runs").iterdir()] == ["02_third"]
+    assert (without_opencv / "build" / "course" / "00_first.html").is_file()  # a page that says it was not run
+
+
+def test_a_course_of_nothing_but_what_needs_opencv_fails_in_one_line(without_opencv):
+    done = CliRunner().invoke(app, ["course", "--only", "00"])
+    assert done.exit_code == 1
+    assert "optical flow needs OpenCV" in done.stderr
+    assert not (without_opencv / "build").exists()
+
+
 @pytest.mark.slow
 def test_a_failed_run_exits_with_1_and_one_line(tmp_path):
     project = write_course(tmp_path)

@@ -72,6 +72,29 @@ def test_a_missing_torchvision_says_what_to_install(broken):
     assert "pip install torch torchvision" in line.to_do
 
 
+def test_optical_flow_is_looked_for_as_functions(broken):
+    """Plain OpenCV over the contrib wheel leaves the module `cv2.optflow` and takes the function away."""
+    broken("cv2", "def DISOpticalFlow_create(*_): ...\nclass optflow: ...")
+    line = doctor.flow()
+    assert line.state == "warning"
+    assert "no cv2.optflow.DualTVL1OpticalFlow_create" in line.seen
+    assert "leaves notebook 07 out" in line.seen
+    assert line.to_do.endswith("pip install --force-reinstall --no-deps opencv-contrib-python-headless")
+
+
+def test_a_missing_opencv_says_what_to_install(broken):
+    broken("cv2", "raise ModuleNotFoundError(\"No module named 'cv2'\")")
+    line = doctor.flow()
+    assert (line.state, line.to_do) == ("warning", "pip install opencv-contrib-python-headless")
+
+
+def test_an_opencv_that_fails_otherwise_is_named_with_its_reason(broken):
+    broken("cv2", "raise OSError('libGL.so.1 is missing')")
+    line = doctor.flow()
+    assert line.state == "warning"
+    assert "libGL.so.1 is missing" in line.seen
+
+
 def test_a_torch_that_cannot_be_imported_makes_the_device_unknown(broken):
     broken("torch", "raise ImportError('broken')")
     assert doctor.device().state == "error"

@@ -1,6 +1,7 @@
 """Commands for the course: check the machine, run notebooks, build the pages, measure the findings."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,8 @@ from labkit.cli.app import console, group, plainly, say
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from labkit.course.plan import Lesson
 
 MOST_VALUES = 200_000  # in a file of parameters: a list of 20,000 points with nine parameters, for example
 
@@ -171,8 +174,8 @@ def run_course(
 ) -> None:
     """Run every notebook of the course and build its pages. `labkit course` alone does this too.
 
-    If a notebook fails, the others still run, the index names it, and the exit code is 1. The last line printed is the
-    path of the index.
+    If a notebook fails, the others still run, the index names it, and the exit code is 1. Without OpenCV, notebook 07 is
+    left out, and a line says so before the start. The last line printed is the path of the index.
 
     Examples: `labkit course`, `labkit course 05`, `labkit course --only 05`, `labkit course --pages`
     """
@@ -185,11 +188,11 @@ def run_course(
         built = rewrite_pages()
     else:
         given = split_assignments(parameter or [])
-        check_course(chosen, given)
+        here = _runnable(check_course(chosen, given))
         _generate_motion()
         with run_progress(screen) as progress:
             built = build_course(
-                chosen,
+                here,
                 parameters=given,
                 on_lesson=lambda lesson: progress.start(lesson.name),
                 on_step=progress.step,
@@ -283,6 +286,27 @@ def _show_parameters(path: Path) -> None:
 
     rows = [(one.name, one.type, one.shown, one.help) for one in read_parameters(path).values()]
     console().print(table(("parameter", "type", "default", "what it is"), rows))
+
+
+def _runnable(lessons: Sequence["Lesson"]) -> list[str]:
+    """The names of the lessons that can run here. The others are named, with the command that helps.
+
+    Raises `FlowError` where none can run.
+    """
+    from labkit.data.flow import METHODS, FlowError, check_opencv
+
+    here, lacking = [], None
+    for lesson in lessons:
+        try:
+            for method in METHODS if lesson.needs == "flow" else ():
+                check_opencv(method)
+            here.append(lesson.name)
+        except FlowError as error:
+            lacking = error
+            say(f"{lesson.name} is left out: {error}")
+    if lacking and not here:
+        raise lacking
+    return here
 
 
 def _generate_motion() -> None:

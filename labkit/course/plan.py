@@ -10,6 +10,8 @@ from labkit.course.numbers import Shown, shown_numbers
 from labkit.names import meant_or_all
 from labkit.runs.project import course_folder
 
+EXTRAS = ("flow",)  # that a notebook may need; `labkit course` knows how to look for each
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -21,6 +23,7 @@ class Lesson:
     minutes: dict[str, float]  # that a reader waits, by device: cpu and gpu
     budget_s: float  # seconds that a build may take for it
     card: str = ""  # the paper's folder in summaries/
+    needs: str = ""  # an extra of the installation without which the notebook cannot run
     numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
     short: Mapping[str, Any] = field(default_factory=dict)  # parameters for a run of seconds: grading and tests
 
@@ -75,4 +78,6 @@ def choose(plan: Plan, only: list[str]) -> tuple[Lesson, ...]:
 def _lesson(entry: dict[str, Any], folder: Path) -> Lesson:
     entry = dict(entry)
     numbers = shown_numbers(entry.pop("numbers", {}))
+    if (needs := entry.get("needs", "")) not in ("", *EXTRAS):
+        raise ValueError(f"{entry['file']} needs an unknown extra {needs!r}{meant_or_all(needs, EXTRAS)}")
     return Lesson(path=folder / entry.pop("file"), numbers=numbers, **entry)

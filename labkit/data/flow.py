@@ -21,7 +21,7 @@ from labkit.names import meant_or_all
 Method = Literal["dis", "tvl1"]
 
 # Method -> the function of OpenCV that makes it, and that function's arguments.
-METHODS: dict[str, tuple[str, tuple[int, ...]]] = {
+METHODS: dict[Method, tuple[str, tuple[int, ...]]] = {
     "dis": ("DISOpticalFlow_create", (2,)),  # 2 is the preset "medium"
     "tvl1": ("optflow.DualTVL1OpticalFlow_create", ()),
 }
@@ -31,7 +31,14 @@ LEAST = 16  # pixels: the methods need frames of this size; smaller ones are pad
 
 
 class FlowError(RuntimeError):
-    """Optical flow cannot be computed with the OpenCV that is installed here."""
+    """Optical flow cannot be computed with the OpenCV that is installed here: the reason, and the command that helps."""
+
+    def __init__(self, reason: str, to_do: str) -> None:
+        super().__init__(reason, to_do)  # both, so that the error comes back whole from a worker process
+        self.reason, self.to_do = reason, to_do
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.to_do}"
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,15 @@ def check_opencv(method: Method) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise FlowError(f"optical flow needs OpenCV ({error}): pip install {wheel}") from None
+        raise FlowError(f"optical flow needs OpenCV ({error})", f"pip install {wheel}") from None
     try:
         return attrgetter(name)(cv2)
     except AttributeError:
         raise FlowError(
             f"this OpenCV has no cv2.{name}; only the contrib wheel has it, and only where no other OpenCV wheel lies "
-            "over it: pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python && "
-            f"pip install --force-reinstall --no-deps {wheel}"
+            "over it",
+            "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python && "
+            f"pip install --force-reinstall --no-deps {wheel}",
         ) from None
 
 

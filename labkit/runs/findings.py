@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.atomic import write_atomically
 from labkit.counting import counted
@@ -26,6 +26,9 @@ from labkit.runs import inequality, provenance
 from labkit.runs.notebook import find_notebook, read_cells, read_parameters
 from labkit.runs.project import course_folder, project_folder
 from labkit.runs.seeds import Seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEEDS = (0, 1, 2, 3, 4)
 DECLARED = Path("docs") / "findings.toml"
@@ -206,6 +209,22 @@ def findings(folder: str | Path | None = None) -> list[Finding]:
     outdated = {name for name, entry in stored.items() if _is_outdated(entry, folder / "notebooks" / f"{name}.ipynb")}
     judged = [_judged(one, stored.get(one.notebook, {})) for one in declared(folder)]
     return [replace(one, outdated=one.declared.notebook in outdated) for one in judged]
+
+
+def recorded(notebook: str, folder: str | Path | None = None) -> "pd.DataFrame":
+    """The numbers that a notebook recorded when its findings were measured: a row for each seed, a column for each number.
+
+    Empty before the first measurement. `folder` is as for `finding`.
+    """
+    import pandas as pd
+
+    runs = (
+        read_measured(Path(folder) if folder else course_folder())
+        .get("notebooks", {})
+        .get(notebook, {})
+        .get("runs", [])
+    )
+    return pd.DataFrame([run["results"] for run in runs], index=[run["seed"] for run in runs])
 
 
 def declared(folder: str | Path | None = None) -> list[Declared]:
@@ -393,4 +412,4 @@ def _no_markup(text: str) -> str:
     return "".join(f"\\{mark}" if mark in "_*<>~" else mark for mark in text)
 
 
-__all__ = ["Declared", "Finding", "FindingsError", "declared", "finding", "findings", "measure"]
+__all__ = ["Declared", "Finding", "FindingsError", "declared", "finding", "findings", "measure", "recorded"]

@@ -26,6 +26,11 @@ def test_lessons_are_chosen_by_the_start_of_their_names(tmp_path):
         ('title = "Second"', 'titel = "Second"', "titel"),
         ('title = "Second"', "title = ", "Invalid value"),
         ('file = "01_second.ipynb"', "", "'file' is missing"),
+        (
+            'title = "Second"',
+            'title = "Second"\nneeds = "flwo"',
+            "01_second.ipynb needs an unknown extra 'flwo'; did you mean 'flow'",
+        ),
     ],
 )
 def test_a_wrong_plan_is_refused_with_what_is_wrong(tmp_path, old, new, said):

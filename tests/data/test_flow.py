@@ -1,5 +1,6 @@
 """Optical flow: right on movements that are known, alike in a mirror, kept as bytes; clear words without OpenCV."""
 
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,11 @@ def test_without_opencv_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(FlowError, match=r"^optical flow needs OpenCV .*: pip install opencv-contrib-python-headless$"):
         compute_flow(np.zeros((2, 16, 16, 3), np.uint8), "dis")
+
+
+def test_an_error_comes_back_whole_from_a_worker_process():
+    error = pickle.loads(pickle.dumps(FlowError("no OpenCV", "pip install it")))
+    assert (str(error), error.to_do) == ("no OpenCV: pip install it", "pip install it")
 
 
 def test_a_wheel_without_tvl1_is_told_by_the_missing_function(monkeypatch):

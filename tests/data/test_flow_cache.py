@@ -50,7 +50,7 @@ def kept_files(root: Path) -> list[Path]:
 
 def no_opencv(monkeypatch) -> None:
     def refuse(*_):
-        raise FlowError("there is no OpenCV")
+        raise FlowError("there is no OpenCV", "install it")
 
     monkeypatch.setattr(flow, "check_opencv", refuse)
     monkeypatch.setattr(flow_cache, "check_opencv", refuse)

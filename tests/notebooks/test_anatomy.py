@@ -27,7 +27,7 @@ OPENING = ("You will", "Before", "Time", "Paper")
 ENDING = ["What we found", "Exercises", "Further reading"]
 SHARED = {"seed": 0, "device": "auto", "out": ""}  # parameters that all notebooks have, with their defaults
 ON_DATA = {"data": "motion", "root": ""}  # and those that look at a dataset
-DATA_NOTEBOOKS = ("01", "04", "05", "06", "08", "09")
+DATA_NOTEBOOKS = ("01", "04", "05", "06", "07", "08", "09")
 
 COMPARING = re.compile(
     r"\b(?:faster|slower|quicker|cheaper|dearer|better|worse|longer|shorter|twice|times (?:the|as)|nearly|usually|mostly"

@@ -57,6 +57,13 @@ def test_the_overfitting_notebook_fits_the_real_clips(real_ucf, tmp_path):
     assert done.results["gap_3"] == pytest.approx(1 - done.results["val_3"])
 
 
+def test_all_five_designs_read_frames_and_flow_of_the_real_clips(real_ucf, tmp_path):
+    five = "ConvNet+LSTM, 3D ConvNet, two-stream, 3D-fused, I3D"
+    done = run("07_two_stream.ipynb", real_ucf, tmp_path / "run", designs=five, epochs=1, bound=20.0)
+    assert {"lstm_rgb", "c3d_rgb", "two_stream_both", "fused_both", "i3d_both_reversed"} <= done.results.keys()
+    assert not {"flat_dis", "i3d_twin"} & done.results.keys()  # known of generated videos only
+
+
 def test_predictions_name_the_real_clips_and_a_file_of_ones_own(real_ucf, real_data, tmp_path):
     own = real_data / "videos" / "v_BaseballPitch_g01_c01.avi"
     done = run("06_per_class_predictions.ipynb", real_ucf, tmp_path / "run", epochs=40, video=str(own))

@@ -19,7 +19,7 @@ from labkit.runs import inequality
 from labkit.runs.findings import declared
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions", "09_depth")
+NAMES = ("04_training_on_gpu", "05_overfitting_curves", "06_per_class_predictions", "07_two_stream", "09_depth")
 CLASSES = ("brush_hair", "climb", "wave")
 FOUR = ("brush_hair", "climb", "run", "wave")  # two old classes and two new ones
 TRANSFER = "08_transfer"
@@ -138,6 +138,22 @@ def test_a_second_run_in_the_same_folder_gives_the_same(name, lay_out):
     after = json.loads(results.read_text(encoding="utf-8"))
     assert before.keys() == after.keys()
     assert isinstance(first, dict)
+
+
+def test_all_five_designs_record_what_their_findings_need(tmp_path, monkeypatch):
+    monkeypatch.setattr(motion, "generate", functools.partial(motion.generate, videos=48))
+    five = "ConvNet+LSTM, 3D ConvNet, two-stream, 3D-fused, I3D"
+    execute("07_two_stream", {"designs": five, "out": str(tmp_path), "limit": 2, "epochs": 1, "width": 4, "size": 16})
+    recorded = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    needed = [inequality.names(one.measure) for one in declared() if one.notebook == "07_two_stream"]
+    assert len(needed) == 16
+    assert set().union(*needed) <= recorded.keys()
+    assert recorded["two_stream_rgb_shuffled"] == recorded["two_stream_rgb"]  # a mean over frames has no order
+
+
+def test_an_unknown_design_is_named_before_its_training(lay_out):
+    with pytest.raises(ValueError, match="there is no design 'i3d'; did you mean 'I3D'"):
+        run("07_two_stream", lay_out(dict.fromkeys(CLASSES, 2)), designs="two-stream, i3d")
 
 
 @pytest.mark.parametrize("counts", [(2, 2, 2, 2), (3, 1, 1, 5), (2, 2, 7, 7)], ids=str)

@@ -23,6 +23,7 @@ from labkit.runs.findings import (
     findings,
     measure,
     measured_with,
+    recorded,
 )
 
 RECORDS = "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed)"
@@ -35,6 +36,19 @@ NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
 )
 def test_a_measure_is_arithmetic_over_recorded_numbers(text, value):
     assert inequality.evaluate(text, NUMBERS) == pytest.approx(value)
+
+
+def test_the_numbers_of_all_seeds_are_a_table(tmp_path):
+    project = write_course(tmp_path)
+    assert recorded("00_first", project).empty
+    runs = [{"seed": 0, "results": {"double": 0, "seed_": 0}}, {"seed": 3, "results": {"double": 6, "seed_": 3}}]
+    text = json.dumps({"findings": {}, "notebooks": {"00_first": {"runs": runs}}})
+    (project / "docs" / "findings.json").write_text(text, encoding="utf-8")
+    assert recorded("00_first", project).to_dict("index") == {
+        0: {"double": 0, "seed_": 0},
+        3: {"double": 6, "seed_": 3},
+    }
+    assert recorded("01_second", project).empty
 
 
 def near(values, margin, *, value=0.0, trials=None):
