@@ -88,7 +88,7 @@ def _updating(*, softmax: bool = False, rate: float = 0.5, keep: bool = False) -
             optimiser.zero_grad()
         answers = model(clips)
         loss = F.cross_entropy(answers.softmax(1) if softmax else answers, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         return float(loss.item())
 
