@@ -140,11 +140,11 @@ def run(
         end_with_stdin()
     given = {**_read_file(file, index), **split_assignments(parameter or [])}
     given = check_parameters(read_parameters(path), given, path.name)
-    limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
+    limits: dict[str, Any] = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            more = {"threads": threads, "kernel": kernel, "tensorboard": tensorboard}
+            more: dict[str, Any] = {"threads": threads, "kernel": kernel, "tensorboard": tensorboard}
             done = run_notebook(path, given, folder, on_step=progress.step, **limits, **more)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
