@@ -22,10 +22,12 @@ from toy_class import (
     without,
 )
 
-from labkit.course.assignment import grade_id, is_locked
+from labkit.course.assignment import grade_id, instructor, is_exercise, is_locked, student
 from labkit.course.grading.classroom import _without
 from labkit.course.grading.repair import repair
 from labkit.course.handout import write_notebook
+from labkit.course.plan import read_plan
+from labkit.runs.notebook import read_content
 
 
 def read_back(notebook):
@@ -140,3 +142,25 @@ def test_a_cell_that_the_student_added_is_left_out_too():
     repaired = repair(made, RELEASE).notebook
     at = next(number for number, one in enumerate(repaired["cells"]) if one["source"] == "while True: pass")
     assert _without(repaired, RELEASE, at)[0]["cells"][at]["source"] == ""
+
+
+def test_every_answer_of_a_real_notebook_is_found_without_metadata_and_ids():
+    name = "05_overfitting_curves"
+    (lesson,) = [lesson for lesson in read_plan().lessons if lesson.name == name]
+    content = read_content(lesson.path)
+    release, ours = student(content, name), student_with_answers(content, name)
+    bare = [{"cell_type": one["cell_type"], "metadata": {}, "source": one["source"]} for one in ours["cells"]]
+    repaired = repair({"cells": bare, "metadata": {}}, release)
+    answers = [(one["id"], one["source"]) for one in ours["cells"] if is_exercise(one)]
+    assert len(answers) >= 4
+    assert [(one["id"], one["source"]) for one in repaired.notebook["cells"] if is_exercise(one)] == answers
+    assert len(repaired.notebook["cells"]) == len(release["cells"])
+    assert repaired.said == ("the metadata for grading were gone; they were taken from the release",)
+
+
+def student_with_answers(content, name):
+    """The student's notebook with our answers in the exercises' cells."""
+    answers = {one["id"]: one["source"] for one in instructor(content, name)["cells"] if is_exercise(one)}
+    made = student(content, name)
+    cells = [{**one, "source": answers.get(one["id"], one["source"])} for one in made["cells"]]
+    return {**made, "cells": cells}

@@ -81,8 +81,8 @@ class Worker:
                 reply: Reply = json.loads(self._pipe.recv_bytes())
                 return reply
             why = f"it took more than {limit:.0f} seconds"
-        except (EOFError, OSError) as error:
-            why = f"the process that grades ended ({type(error).__name__})"
+        except (EOFError, OSError):
+            why = f"the process that grades ended; {self._root / 'log.txt'} may say why"
         self.close()
         return {"state": "stopped", "why": why}
 
