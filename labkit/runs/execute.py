@@ -292,7 +292,8 @@ def _own_files(source: Path, place: Path) -> None:
 def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
     """A manager of this kernel. Crashes, messages of codecs and the like go to the log.
 
-    The number of `threads` is set in the kernel's environment, where torch reads it when it is loaded.
+    The number of `threads` is set in the kernel's environment, where torch reads it when it is loaded. `LABKIT_RUN` says
+    that nobody sits at this kernel, also where JupyterLab or VS Code started the run.
     """
     from jupyter_client import AsyncKernelManager
 
@@ -302,7 +303,8 @@ def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
             return kernel.spec
 
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            own = {"LABKIT_RUN": "1", **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            env = {**(settings.get("env") or os.environ), **own}
             await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
         async def shutdown_kernel(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]

@@ -29,7 +29,9 @@ def test_tries_are_counted_and_what_was_done_stays_done():
     assert entry.first <= entry.last
 
 
-@pytest.mark.parametrize("environment", [{"JPY_SESSION_NAME": None}, {"NBGRADER_EXECUTION": "autograde"}])
+@pytest.mark.parametrize(
+    "environment", [{"JPY_SESSION_NAME": None}, {"NBGRADER_EXECUTION": "autograde"}, {"LABKIT_RUN": "1"}]
+)
 def test_a_run_without_a_learner_counts_nothing(learner, monkeypatch, environment):
     for name, value in environment.items():
         if value is None:
