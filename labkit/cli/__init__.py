@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, learner, models, papers
+from labkit.cli import cards, course, data, decks, learner, models, papers, teacher
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -20,7 +20,7 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     app.command()(_command)
-for _command in learner.COMMANDS:
+for _command in (*learner.COMMANDS, *teacher.COMMANDS):
     course.course_app.command()(_command)
 for _group in (course.course_app, data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
     app.add_typer(_group)

@@ -17,7 +17,6 @@ from typer.core import TyperGroup
 from labkit.names import nearest
 
 if TYPE_CHECKING:
-    import click
     from rich.console import Console
 
 STYLE = {"help_option_names": ["-h", "--help"]}
@@ -28,7 +27,7 @@ class _WithDefault(TyperGroup):
 
     default = ""
 
-    def parse_args(self, ctx: "click.Context", args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command before arguments that begin with no command and ask for no help."""
         if not args or (args[0] not in self.commands and args[0] not in STYLE["help_option_names"]):
             likely = nearest(args[0], self.commands, cutoff=0.75) if args else None

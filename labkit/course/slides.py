@@ -5,8 +5,9 @@ run (`labkit course`), if there is one. Our answers stay hidden, as on the cours
 """
 
 import json
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from labkit.course.handout import create_vacant
 from labkit.course.page import cell_exporter, own_scripts, prepare
 from labkit.course.plan import Lesson, choose, read_plan
 from labkit.course.templates import SITE, render
+from labkit.runs.notebook import TAG
 from labkit.runs.project import project_folder
 from labkit.survey.slides.page import HERE, SCREEN, reveal_folder
+
+HEADING = re.compile(r"^(?=##? )", re.MULTILINE)
 
 
 def write_lecture(out: str | Path, only: Sequence[str] = ()) -> Path:
@@ -67,7 +71,7 @@ def slides_page(lesson: Lesson, course: str) -> str:
 def columns_of(cells: Sequence[Any]) -> list[list[list[Any]]]:
     """Columns of slides of cells. A heading begins a column, a text a slide; code stays with the text before it."""
     columns: list[list[list[Any]]] = []
-    for cell in cells:
+    for cell in _parts(cells):
         text = cell.cell_type != "code"
         if not columns or (text and cell.source.startswith(("# ", "## "))):
             columns.append([[cell]])
@@ -76,3 +80,14 @@ def columns_of(cells: Sequence[Any]) -> list[list[list[Any]]]:
         else:
             columns[-1][-1].append(cell)
     return columns
+
+
+def _parts(cells: Sequence[Any]) -> Iterator[Any]:
+    """The cells without the parameters, and texts cut before their headings."""
+    for cell in cells:
+        if cell.cell_type != "code":
+            for part in HEADING.split(cell.source):
+                if part.strip():
+                    yield type(cell)({**cell, "source": part})
+        elif TAG not in cell.metadata.get("tags", []):
+            yield cell

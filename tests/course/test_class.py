@@ -7,7 +7,7 @@ from toy_class import CLASS, NOT_MARKED, SIGN, answered, as_bytes, write_class, 
 from labkit.course.grading import worker
 from labkit.course.grading.classroom import grade_class
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # thirty kernels: minutes on a busy machine
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from mutants import mutants
 from labkit.course.exercises import child, shelf
 from labkit.course.exercises.format import BEGIN
 from labkit.course.exercises.verbs import verdict_on
+from labkit.course.plan import read_plan
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 MOST_SURVIVE = 0.2  # share of the mutants that a check may take for right
@@ -68,6 +69,7 @@ def test_names_that_answers_use_come_from_earlier_cells(exercise):
     ]
     known = set().union(*(names_bound(source) for source in before))
     assert names_bound(exercise.setup) <= known
+    assert exercise.defines not in known, "an untouched cell would be taken for an attempt"
 
 
 def names_bound(code):
@@ -159,6 +161,17 @@ def test_garbage_is_wrong_and_crashes_nothing(exercise):
         given = [value, names["giving"](value)] if exercise.is_function() else [value]
         for answer in given:
             assert verdict_on(exercise, {exercise.defines: answer}).state != "right"
+
+
+WAITING = {"01", "03", "04", "06", "08", "09"}  # notebooks whose exercises are not all written yet
+FROM_TO = [lesson.number for lesson in read_plan().lessons if "01" <= lesson.number <= "09"]
+
+
+@pytest.mark.parametrize("number", sorted({*FROM_TO} - WAITING))
+def test_a_notebook_has_four_exercises_and_one_of_them_is_a_question(number):
+    own = [exercise for exercise in EXERCISES.values() if exercise.number == number]
+    assert len(own) >= 4
+    assert not all(exercise.is_function() for exercise in own)
 
 
 def test_no_two_exercises_share_a_cell():

@@ -74,7 +74,7 @@ def test_a_folder_that_nbgrader_cannot_work_in_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_grading_leaves_no_process_and_goes_on_where_it_was(tmp_path):
-    folder = write_class(tmp_path / "une classe", TWO)
+    folder = write_class(tmp_path / "학급 1", TWO)
     command = [sys.executable, "-m", "labkit", "course", "grade", str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         for line in process.stderr:

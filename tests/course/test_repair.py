@@ -22,9 +22,12 @@ from toy_class import (
     without,
 )
 
-from labkit.course.assignment import grade_id, is_locked
+from labkit.course.assignment import grade_id, instructor, is_exercise, is_locked, student
+from labkit.course.grading.classroom import _without
 from labkit.course.grading.repair import repair
 from labkit.course.handout import write_notebook
+from labkit.course.plan import read_plan
+from labkit.runs.notebook import read_content
 
 
 def read_back(notebook):
@@ -114,3 +117,50 @@ def test_odd_metadata_harm_nothing(damage):
     made["metadata"] = {"labkit": damage}
     assert cell(repair(made, RELEASE).notebook, "gap-solution")["source"] == RIGHT_GAP
     assert GAP not in RIGHT_GAP
+
+
+def number_of(notebook, cell_id):
+    return notebook["cells"].index(cell(notebook, cell_id))
+
+
+@pytest.mark.parametrize(
+    ("died", "left_out"),
+    [("gap-solution", "gap-solution"), ("doubled-grade", "doubled"), ("imports", None), ("gap-use", None)],
+)
+def test_only_a_students_own_code_is_left_out_where_a_cell_hangs(died, left_out):
+    made = repair(answered(), RELEASE).notebook
+    got = _without(made, RELEASE, number_of(made, died))
+    assert (got and got[1]) == left_out
+    if left_out:
+        assert cell(got[0], left_out)["source"] == cell(RELEASE, left_out)["source"]
+        assert cell(made, left_out)["source"] != cell(RELEASE, left_out)["source"]
+
+
+def test_a_cell_that_the_student_added_is_left_out_too():
+    made = answered()
+    made["cells"].insert(3, code("mine", "while True: pass"))
+    repaired = repair(made, RELEASE).notebook
+    at = next(number for number, one in enumerate(repaired["cells"]) if one["source"] == "while True: pass")
+    assert _without(repaired, RELEASE, at)[0]["cells"][at]["source"] == ""
+
+
+def test_every_answer_of_a_real_notebook_is_found_without_metadata_and_ids():
+    name = "05_overfitting_curves"
+    (lesson,) = [lesson for lesson in read_plan().lessons if lesson.name == name]
+    content = read_content(lesson.path)
+    release, ours = student(content, name), student_with_answers(content, name)
+    bare = [{"cell_type": one["cell_type"], "metadata": {}, "source": one["source"]} for one in ours["cells"]]
+    repaired = repair({"cells": bare, "metadata": {}}, release)
+    answers = [(one["id"], one["source"]) for one in ours["cells"] if is_exercise(one)]
+    assert len(answers) >= 4
+    assert [(one["id"], one["source"]) for one in repaired.notebook["cells"] if is_exercise(one)] == answers
+    assert len(repaired.notebook["cells"]) == len(release["cells"])
+    assert repaired.said == ("the metadata for grading were gone; they were taken from the release",)
+
+
+def student_with_answers(content, name):
+    """The student's notebook with our answers in the exercises' cells."""
+    answers = {one["id"]: one["source"] for one in instructor(content, name)["cells"] if is_exercise(one)}
+    made = student(content, name)
+    cells = [{**one, "source": answers.get(one["id"], one["source"])} for one in made["cells"]]
+    return {**made, "cells": cells}

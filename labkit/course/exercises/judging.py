@@ -54,7 +54,9 @@ def form(value: Any) -> str:
 
 
 def _same(got: Any, want: Any, tolerance: float) -> bool:
-    if want is None or isinstance(want, bool | np.bool_ | str):
+    if isinstance(want, bool | np.bool_):
+        return isinstance(got, bool | np.bool_) and bool(got == want)
+    if want is None or isinstance(want, str):
         return isinstance(got, type(want)) and bool(got == want)
     if isinstance(want, pd.DataFrame | pd.Series):
         labels = all(list(a) == list(b) for a, b in zip(got.axes, want.axes, strict=True))
@@ -68,7 +70,7 @@ def _same(got: Any, want: Any, tolerance: float) -> bool:
     ours, theirs = _array(want), _array(got)
     if ours.dtype.kind not in "biufc":
         return bool((ours == theirs).all())
-    return bool(np.allclose(theirs.astype(ours.dtype), ours, rtol=tolerance, atol=tolerance, equal_nan=True))
+    return bool(np.allclose(theirs, ours, rtol=tolerance, atol=tolerance, equal_nan=True))
 
 
 def _form(value: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit import __version__
 from labkit.atomic import write_atomically
-from labkit.course.assignment import Notebook, is_exercise, is_graded, student
+from labkit.course.assignment import Notebook, is_exercise, is_graded, is_locked, student
 from labkit.course.grading.feedback import parts_of, write_feedback
 from labkit.course.grading.handins import HandIn, hand_ins, read_notebook
 from labkit.course.grading.records import MARKED, NOT_MARKED, Mark, read_mark, write_mark, write_tables
@@ -173,19 +173,19 @@ def _graded(one: HandIn, release: Notebook, out: Path, worker: Worker, limit: fl
 def _without(notebook: Notebook, release: Notebook, at: int | None) -> tuple[Notebook, str] | None:
     """The notebook without the student's code that cell number `at` died of, and that code's cell.
 
-    It is the cell itself, or the last answer before a locked cell. The release's code takes its place. None if there is
-    no code of the student left to leave out.
+    The release's code takes its place. Behind a cell that gives points, it is the answer that it is about. None if the
+    release's own code took too long: that is no student's fault.
     """
     cells, ours = [*notebook["cells"]], {one["id"]: one["source"] for one in release["cells"]}
-    before = range(at if at is not None and at < len(cells) else -1, -1, -1)
-    for number in before:
-        cell = cells[number]
-        if number != at and not is_exercise(cell):
-            continue
-        if cell["cell_type"] == "code" and cell["source"] != ours.get(cell["id"], ""):
-            cells[number] = {**cell, "source": ours.get(cell["id"], "")}
-            return {**notebook, "cells": cells}, cell["id"]
-    return None
+    if at is None or at >= len(cells):
+        return None
+    if is_graded(cells[at]) and not is_exercise(cells[at]):
+        at = next((number for number in range(at, -1, -1) if is_exercise(cells[number])), at)
+    stub = ours.get(cells[at]["id"], "")
+    if is_locked(cells[at]) or cells[at]["source"] == stub:
+        return None
+    cells[at] = {**cells[at], "source": stub}
+    return {**notebook, "cells": cells}, cells[at]["id"]
 
 
 def _with_feedback(mark: Mark, out: Path) -> Mark:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.atomic import write_atomically
+from labkit.survey.publication.csv_cells import guarded
 
 FORMAT = 1
 MARKED, NOT_MARKED = "marked", "not marked"
@@ -75,11 +76,16 @@ def write_tables(marks: Sequence[Mark], folder: Path) -> Path:
 
     table = pd.DataFrame(map(_row, marks), columns=[*_row(Mark("", "", ""))])
     exercises = pd.DataFrame([*_parts(marks)], columns=["student", "notebook", "exercise", "points", "most", "said"])
-    # A byte-order mark lets spreadsheets read names in any script.
-    csv = {"index": False, "encoding": "utf-8-sig"}
-    write_atomically(folder / "exercises.csv", lambda temporary: exercises.to_csv(temporary, **csv))
+    _write_csv(exercises, folder / "exercises.csv")
     write_atomically(folder / "marks.parquet", lambda temporary: table.to_parquet(temporary))
-    return write_atomically(folder / "marks.csv", lambda temporary: table.to_csv(temporary, **csv))
+    return _write_csv(table, folder / "marks.csv")
+
+
+def _write_csv(table: Any, path: Path) -> Path:
+    """Write a table without formulas: a student chooses names and messages, and a teacher opens them in a spreadsheet."""
+    safe = table.map(lambda value: guarded(value) if isinstance(value, str) else value)
+    # The byte-order mark lets spreadsheets read names in any script.
+    return write_atomically(path, lambda temporary: safe.to_csv(temporary, index=False, encoding="utf-8-sig"))
 
 
 def _row(mark: Mark) -> dict[str, Any]:

@@ -5,7 +5,8 @@ The answers stay the student's, and so do the changes to other cells. Locked cel
 
 import ast
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labkit.counting import counted
@@ -59,27 +60,38 @@ def _match(theirs: Sequence[Cell], ours: Sequence[Cell]) -> list[list[int]]:
         matched[number].append(one)
         free.pop(one)
 
+    def where(keys: Mapping[str, int], key: object) -> int | None:
+        return keys.get(key) if isinstance(key, str) else None
+
     by_grade_id = {grade_id(cell): number for number, cell in enumerate(ours) if grade_id(cell)}
     by_id = {cell["id"]: number for number, cell in enumerate(ours)}
-    by_text: dict[str, int] = {}
-    for number, cell in enumerate(ours):
-        by_text.setdefault(_normal(cell["source"]), number)
-    for key, known in ((grade_id, by_grade_id), (lambda cell: cell.get("id"), by_id)):
+    texts = Counter(_normal(cell["source"]) for cell in ours)  # the stubs of two questions are the same text
+    by_text = {text: number for number, cell in enumerate(ours) if texts[text := _normal(cell["source"])] == 1}
+    for keys, key_of in ((by_grade_id, grade_id), (by_id, _id)):
         for one in [*free]:
-            number = known.get(key(theirs[one]))  # type: ignore[operator]
-            if number is not None and _same_kind(theirs[one], ours[number]):
-                take(number, one)
+            place = where(keys, key_of(theirs[one]))
+            if place is not None and _same_kind(theirs[one], ours[place]):
+                take(place, one)
     for one in [*free]:
-        number = by_text.get(_normal(theirs[one]["source"]))
-        if number is not None and (not matched[number] or is_locked(ours[number]) or is_exercise(ours[number])):
-            take(number, one)
+        place = where(by_text, _normal(theirs[one]["source"]))
+        if place is not None and (not matched[place] or grade_id(ours[place])):
+            take(place, one)
     for number, cell in enumerate(ours):
         if is_exercise(cell) and all(is_untouched(theirs[one], cell) for one in matched[number]):
-            wanted = _defined(cell["source"])
+            wanted = _defined(cell["source"]) or _used_behind(ours[number + 1 :])
             for one in [*free]:
                 if wanted & _defined(theirs[one]["source"]) and theirs[one]["cell_type"] == "code":
                     take(number, one)
     return [sorted(several) for several in matched]
+
+
+def _used_behind(cells: Sequence[Cell]) -> set[str]:
+    """What the locked cell behind an exercise defines: the value that a question asks for."""
+    return next((_defined(cell["source"]) for cell in cells if grade_id(cell)), set())
+
+
+def _id(cell: Cell) -> object:
+    return cell.get("id")
 
 
 def _same_kind(theirs: Cell, ours: Cell) -> bool:

@@ -81,8 +81,8 @@ class Worker:
                 reply: Reply = json.loads(self._pipe.recv_bytes())
                 return reply
             why = f"it took more than {limit:.0f} seconds"
-        except (EOFError, OSError) as error:
-            why = f"the process that grades ended ({type(error).__name__})"
+        except (EOFError, OSError):
+            why = f"the process that grades ended; {self._root / 'log.txt'} may say why"
         self.close()
         return {"state": "stopped", "why": why}
 
@@ -120,7 +120,7 @@ def _serve(pipe: Connection, root: str, cell_limit: float) -> None:
             done = api.autograde(job["grade"], job["student"], force=True, create=True)
         print(done.get("log", ""), done.get("error", ""), file=sys.stderr, flush=True)
         if not done["success"]:
-            reply = {"state": "failed", "why": _last_line(done)}
+            reply: Reply = {"state": "failed", "why": _last_line(done)}
         else:
             reply = {"state": "done", "points": _points(api, job) if "grade" in job else {}}
         pipe.send_bytes(json.dumps(reply).encode())
@@ -133,7 +133,7 @@ def _nbgrader(root: str, cell_limit: float) -> Any:
     from nbgrader.preprocessors import ClearSolutions, Execute
     from traitlets.config import Config
 
-    class Noted(Execute):  # type: ignore[misc]
+    class Noted(Execute):
         """Notes the number of each cell before it runs. A cell that takes too long ends the notebook."""
 
         def preprocess_cell(self, cell: Any, resources: Any, index: int) -> Any:
