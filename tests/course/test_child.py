@@ -98,12 +98,26 @@ def test_an_answer_may_use_names_of_earlier_cells():
     assert verdict_on(GAP, names).state == "right"
 
 
-def test_an_answer_that_drags_much_data_along_or_cannot_be_sent_is_told_so():
-    names = names_of("return data")
-    names["data"] = bytes(70 << 20)
-    assert "refers to 70 MiB of data" in verdict_on(GAP, names).why
-    names["data"] = (one for one in "ab")
-    assert "cannot be sent to the check" in verdict_on(GAP, names).why
+def test_an_answer_that_drags_much_data_along_or_cannot_be_sent_is_told_which():
+    names = names_of("return data, json")
+    for data in (bytes(70 << 20), (one for one in "ab")):
+        names["data"] = data
+        assert verdict_on(GAP, names).why.startswith("`gap` uses `data` of another cell, which is too large")
+    names["gap"] = iter("ab").__next__
+    assert verdict_on(GAP, names).state == "wrong"
+
+
+@pytest.mark.slow
+def test_a_thread_that_an_answer_leaves_running_ends():
+    def checker():
+        return child._child._process
+
+    verdict_on(GAP, names_of("return 0.01"))
+    before = checker()
+    spin = "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()\nreturn 0.02"
+    assert verdict_on(GAP, names_of(spin)).state == "wrong"
+    assert not before.is_alive()
+    assert verdict_on(GAP, names_of(GAP.right[1])).state == "right"
 
 
 def test_two_checks_at_once_both_get_their_verdict():

@@ -58,6 +58,7 @@ def test_an_exercise_is_whole(exercise):
     assert len(exercise.hints) == 2
     assert len({ast.dump(ast.parse(exercise.answered(one))) for one in (exercise.solution, *exercise.right)}) >= 3
     assert len(exercise.wrong) >= 2
+    assert exercise.is_function() or type(defined(exercise, exercise.code)[exercise.defines]) in (str, int, float)
     assert len({mistake.says for mistake in exercise.wrong}) == len(exercise.wrong)
 
 

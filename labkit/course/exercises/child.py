@@ -98,6 +98,8 @@ class Child:
             if process.memory_info().rss > most:
                 raise Stopped(TOO_LARGE.format(gib=MEMORY / (1 << 30)))
         reply: Reply = json.loads(self._pipe.recv_bytes())
+        if reply.pop("threads_left"):  # they would slow down the next check
+            self.kill()
         return reply
 
 
@@ -137,7 +139,8 @@ def _serve(pipe: Connection) -> None:
         pipe.send_bytes(b"loaded")
         # Where the parent was killed and a huge product holds the interpreter, only this thread, written in C, ends us.
         faulthandler.dump_traceback_later(seconds + 3, exit=True, file=nowhere)
-        reply = _checked(exercise, answer)
+        before = threading.active_count()
+        reply = _checked(exercise, answer) | {"threads_left": threading.active_count() > before}
         faulthandler.cancel_dump_traceback_later()
         pipe.send_bytes(json.dumps(reply).encode())
 

@@ -37,7 +37,7 @@ def check(cell: str, names: Names | None = None) -> Said:
         note("exercise", found.number, found.cell, verdict.state == "right")
     more = f'`exercises.hint("{found.cell}")`'
     if verdict.state == "right":
-        return Said("Right.")
+        return Said("Right.", f'`exercises.solution("{found.cell}")` shows our answer, and why.')
     if verdict.state == "empty":
         return Said("Not attempted yet.", f"{more} says how to begin.")
     return Said("Not right yet:", f"{verdict.why}. {more} says more.")
@@ -96,13 +96,9 @@ def verdict_on(found: Exercise, names: Names) -> Verdict:
         return Verdict("empty")
     if found.is_function() and not callable(answer):
         return Verdict("wrong", f"`{found.defines}` is a {type(answer).__name__}; it should be a function")
-    try:
-        packed = _packed(answer)
-    except Exception:
-        return Verdict("wrong", f"`{found.defines}`, a {type(answer).__name__}, cannot be sent to the check")
-    if len(packed) > LARGEST:
-        why = f"`{found.defines}` refers to {len(packed) >> 20} MiB of data from other cells; use its arguments instead"
-        return Verdict("wrong", why)
+    packed = _packed(answer)
+    if packed is None or len(packed) > LARGEST:
+        return Verdict("wrong", _too_much(found.defines, answer))
     key = hashlib.sha256(found.cell.encode() + b"\0" + packed).digest()
     if key not in _known:
         try:
@@ -112,11 +108,26 @@ def verdict_on(found: Exercise, names: Names) -> Verdict:
     return _known[key]
 
 
-def _packed(answer: Any) -> bytes:
+def _packed(answer: Any) -> bytes | None:
+    """The answer as bytes, with the functions and values of other cells that it uses; None where it cannot be sent."""
     import cloudpickle
 
-    packed: bytes = cloudpickle.dumps(answer)
+    try:
+        packed: bytes = cloudpickle.dumps(answer)
+    except Exception:  # a generator, an open file, an object of the learner's own making
+        return None
     return packed
+
+
+def _too_much(name: str, answer: Any) -> str:
+    """Why an answer cannot be sent to the check, with the names of other cells that are the reason."""
+    code, others = getattr(answer, "__code__", None), getattr(answer, "__globals__", {})
+    used = [other for other in getattr(code, "co_names", ()) if other in others]
+    blamed = [other for other in used if len(_packed(others[other]) or bytes(LARGEST + 1)) > LARGEST]
+    if blamed:
+        names = ", ".join(f"`{other}`" for other in blamed)
+        return f"`{name}` uses {names} of another cell, which is too large for the check or cannot be sent; use arguments only"
+    return f"`{name}`, a {type(answer).__name__}, cannot be sent to the check, or is larger than {LARGEST >> 20} MiB"
 
 
 def _is_stub(found: Exercise, answer: Any) -> bool:

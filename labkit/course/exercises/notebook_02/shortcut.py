@@ -46,7 +46,8 @@ def check(shortcut_a: Any) -> None:
         why = "the values are right, but no gradient flows back to the input: `detach`, `.data` and numpy cut it off"
         raise Wrong(why, share=0.5)
     out.sum().backward()
-    judge(x.grad.sum(), 2 * 8, "the gradient at the input is not right: each kept value must get a gradient of 1")
+    arriving: Any = x.grad
+    judge(arriving.sum(), 2 * 8, "the gradient at the input is not right: each kept value must get a gradient of 1")
 
 
 EXERCISE = Exercise(
