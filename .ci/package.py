@@ -22,11 +22,18 @@ from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-CARRIED = ("labkit/py.typed", "labkit/notebooks/course.toml", "labkit/docs/findings.json", "labkit/summaries/")
+CARRIED = (
+    "labkit/py.typed",
+    "labkit/notebooks/course.toml",
+    "labkit/notebooks/quiz/",
+    "labkit/docs/findings.json",
+    "labkit/summaries/",
+)
 TRIED = (
     ("labkit", "--version"),
     ("labkit", "doctor"),
     ("labkit", "run", "00"),
+    ("labkit", "course", "get", "my-course"),
     ("labkit", "papers", "search", "inflated"),
 )
 

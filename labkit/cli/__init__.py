@@ -19,7 +19,7 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     app.command()(_command)
-for _command in (*teacher.COMMANDS, *learner.COMMANDS):
+for _command in (*learner.COMMANDS, *teacher.COMMANDS):
     course.course_app.command()(_command)
 for _group in (
     course.course_app,

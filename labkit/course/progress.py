@@ -56,7 +56,7 @@ def note(kind: Kind, notebook: str, name: str, done: bool, *, value: float | Non
     """
     from labkit.viz.explorer import has_front_end
 
-    if not has_front_end() or "NBGRADER_EXECUTION" in os.environ:
+    if not has_front_end():
         return
     path = progress_file()
     try:

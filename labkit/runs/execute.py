@@ -314,6 +314,7 @@ def _logged_kernel(log: IO[str], kernel: Kernel, more: Mapping[str, str]) -> typ
     """A manager of this kernel. Crashes, messages of codecs and the like go to the log.
 
     `more` is set in the kernel's environment, the number of threads for example, which torch reads when it is loaded.
+    `LABKIT_RUN` says that nobody sits at this kernel, also where JupyterLab or VS Code started the run.
     """
     from jupyter_client import AsyncKernelManager
 
@@ -323,7 +324,7 @@ def _logged_kernel(log: IO[str], kernel: Kernel, more: Mapping[str, str]) -> typ
             return kernel.spec
 
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            env = {**(settings.get("env") or os.environ), **more}
+            env = {**(settings.get("env") or os.environ), "LABKIT_RUN": "1", **more}
             await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
         async def shutdown_kernel(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]

@@ -274,7 +274,9 @@ def is_explorer(layout: Mapping[str, Any]) -> bool:
 
 
 def has_front_end() -> bool:
-    """Whether a front end shows widgets. Under papermill there is none, and dead controls would be saved."""
+    """Whether a front end shows widgets. Under papermill and nbgrader there is none, and dead controls would be saved."""
+    if any(name in os.environ for name in ("LABKIT_RUN", "NBGRADER_EXECUTION")):
+        return False
     return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.course.exercises import check
+from labkit.course.exercises.shelf import find
 from labkit.course.progress import Entry, add_try, note, noted, progress_file, read_progress
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -29,7 +31,9 @@ def test_tries_are_counted_and_what_was_done_stays_done():
     assert entry.first <= entry.last
 
 
-@pytest.mark.parametrize("environment", [{"JPY_SESSION_NAME": None}, {"NBGRADER_EXECUTION": "autograde"}])
+@pytest.mark.parametrize(
+    "environment", [{"JPY_SESSION_NAME": None}, {"NBGRADER_EXECUTION": "autograde"}, {"LABKIT_RUN": "1"}]
+)
 def test_a_run_without_a_learner_counts_nothing(learner, monkeypatch, environment):
     for name, value in environment.items():
         if value is None:
@@ -119,3 +123,15 @@ def test_an_entry_of_a_later_release_with_more_in_it_is_read(learner):
 def test_without_the_variable_the_file_is_in_the_systems_place(monkeypatch):
     monkeypatch.delenv("LABKIT_PROGRESS")
     assert progress_file().parts[-2:] == ("labkit", "progress.json")
+
+
+def test_the_check_of_an_exercise_counts_an_attempt_and_no_empty_cell():
+    name = "gap-solution"
+    check(name, {})
+    assert noted("exercise", "05", name) is None
+    check(name, {"gap": 5})
+    assert (noted("exercise", "05", name).done, noted("exercise", "05", name).tries) == (False, 1)
+    names: dict = {}
+    exec(find(name).setup + "\n" + find(name).code, names)
+    check(name, names)
+    assert (noted("exercise", "05", name).done, noted("exercise", "05", name).tries) == (True, 2)

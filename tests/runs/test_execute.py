@@ -68,6 +68,16 @@ def test_a_kernel_waits_briefly_and_has_the_number_of_threads_that_the_environme
     assert run.results["spin"] == int(os.environ["GOMP_SPINCOUNT"])  # which importing labkit set here
 
 
+def test_a_run_that_jupyterlab_started_shows_no_live_controls_and_counts_in_no_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
+    monkeypatch.setenv("LABKIT_PROGRESS", str(tmp_path / "progress.json"))
+    note = "from labkit.course.progress import note\nnote('quiz', '01', '1', True)\n"
+    asked = note + "from labkit.viz.explorer import has_front_end\nfrom labkit.runs.results import record\n"
+    run = run_notebook(notebook(tmp_path, asked + "record(out, live=int(has_front_end()))"), None, tmp_path / "run")
+    assert run.results == {"live": 0}
+    assert not (tmp_path / "progress.json").exists()
+
+
 def test_no_path_of_this_machine_is_in_the_executed_notebook(tmp_path):
     run = run_notebook(notebook(tmp_path, "1 + 1"), None, tmp_path / "run")
     text = (run.folder / "07_toy.ipynb").read_text()

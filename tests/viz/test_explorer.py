@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from labkit.viz.explorer import PLOTLY, Explorer
+from labkit.viz.explorer import PLOTLY, Explorer, has_front_end
 from labkit.viz.theme import figure
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -67,6 +67,14 @@ def test_without_a_front_end_only_the_static_twin_is_stored(monkeypatch):
     assert WIDGET not in Explorer(draw, slider={"size": [1, 2]})._repr_mimebundle_()
     monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
     assert WIDGET in Explorer(draw, slider={"size": [1, 2]})._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("run", ["LABKIT_RUN", "NBGRADER_EXECUTION"])
+def test_a_run_that_a_front_end_started_has_none_itself(monkeypatch, run):
+    monkeypatch.setenv("VSCODE_PID", "1")
+    assert has_front_end()
+    monkeypatch.setenv(run, "1")
+    assert not has_front_end()
 
 
 def test_each_static_step_carries_the_data_of_its_value():
