@@ -12,9 +12,9 @@ from labkit.course.exercises.format import Exercise, Mistake, Wrong
 def check(freeze: Any) -> None:
     """Freeze a small network with a batch norm, then take a forward pass and look at what may change."""
     torch.manual_seed(0)
-    network = nn.Sequential()
+    network: Any = nn.Sequential()
     network.body, network.norm, network.fc = nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)
-    before = copy.deepcopy(network)
+    before: Any = copy.deepcopy(network)
     freeze(network)
     if not all(torch.equal(a, b) for a, b in zip(network.parameters(), before.parameters(), strict=True)):
         raise Wrong("the weights have changed; freezing leaves them as they are")

@@ -5,7 +5,9 @@ from typing import Any
 from labkit.course.exercises.format import Exercise, Mistake, Wrong
 from labkit.course.exercises.judging import same
 
-CASES = (  # own, new, options, answer, and what to say otherwise
+CASES: tuple[
+    tuple[float, float, dict[str, float], str, str], ...
+] = (  # own, new, options, answer, and what to say otherwise
     (0.95, 0.5, {}, "clips", "with 95 % on its own clips and 50 % on new ones, the network lacks clips"),
     (0.5, 0.45, {}, "updates", "with 50 % on its own clips it does not even know those: it lacks updates"),
     (0.6, 0.3, {}, "updates", "with 60 % on its own clips it lacks updates, however large the gap is"),
