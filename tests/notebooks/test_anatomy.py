@@ -51,7 +51,6 @@ ODD_WORDS = {
 # Notebooks that have no guess and no quiz yet: a notebook leaves the list when both are written.
 STILL_TO_COME = (
     "02",
-    "03",
     "05",
 )
 
