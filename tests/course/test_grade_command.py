@@ -72,6 +72,15 @@ def test_a_folder_that_nbgrader_cannot_work_in_is_refused(tmp_path):
     assert done.exit_code == 2
 
 
+def test_one_students_notebook_that_breaks_the_grading_is_not_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker.Worker, "release", lambda _, notebook: None)
+    monkeypatch.setattr(worker.Worker, "grade", lambda _, notebook, student, limit: {}[student])
+    done = labkit("grade", write_class(tmp_path, TWO))
+    assert "not marked: kim tiny: it could not be graded: KeyError: 'kim'" in done.stderr
+    assert "not marked: lee tiny" in done.stderr
+    assert done.exit_code == 1
+
+
 @pytest.mark.slow
 def test_a_killed_grading_leaves_no_process_and_goes_on_where_it_was(tmp_path):
     folder = write_class(tmp_path / "학급 1", TWO)

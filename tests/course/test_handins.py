@@ -128,3 +128,30 @@ def test_a_class_without_students_is_an_error(tmp_path):
         hand_ins(tmp_path, RELEASES)
     with pytest.raises(FileNotFoundError, match="is not a folder"):
         hand_ins(tmp_path / "nowhere", RELEASES)
+
+
+def test_the_folder_for_the_marks_is_no_student(tmp_path):
+    for name in ("kim", "marks"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tiny.ipynb").write_bytes(TEXT)
+    assert [one.student for one in hand_ins(tmp_path, RELEASES, others=[tmp_path / "marks"])] == ["kim"]
+
+
+@pytest.mark.parametrize("ending", [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"])
+def test_damage_inside_an_archive_is_a_problem_of_its_student(tmp_path, ending):
+    modes = {".tar.gz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
+    files = {"tiny.ipynb": TEXT}
+    whole = packed(files, modes[ending]) if ending in modes else zipped(files)
+    damaged = bytearray(whole)
+    middle = slice(len(damaged) // 3, len(damaged) // 3 + 200)
+    damaged[middle] = bytes(255 - one for one in damaged[middle])
+    ((student, _, problem),) = found(tmp_path, {f"kim{ending}": bytes(damaged)})
+    assert student == "kim"
+    assert problem
+
+
+def test_a_file_that_cannot_be_opened_is_a_problem_of_its_student(tmp_path, monkeypatch):
+    monkeypatch.setattr(handins, "_whole", lambda path: path.read_bytes()[0] and 1 / 0)
+    assert found(tmp_path, {"kim/tiny.ipynb": TEXT}) == [
+        ("kim", "", "the file tiny.ipynb cannot be read (division by zero)")
+    ]

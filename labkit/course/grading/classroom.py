@@ -65,8 +65,9 @@ def grade_class(
     out = (Path(out) if out else folder / "graded").resolve()
     if set(UNFIT) & set(str(out)):
         raise ValueError(f"nbgrader cannot work in {out}, which has one of {' '.join(UNFIT)} in its path: give --out")
-    releases = read_releases(Path(release) if release else folder / "release", asked=release is not None)
-    found = hand_ins(folder, releases)
+    handed_out = Path(release) if release else folder / "release"
+    releases = read_releases(handed_out, asked=release is not None)
+    found = hand_ins(folder, releases, others=(out, handed_out))
     with Worker(out, cell_limit) as worker, _alone(out):
         marks: list[Mark] = []
         try:
@@ -144,7 +145,13 @@ def _marked(
     known = read_mark(kept, key)
     if known:
         return known, False
-    mark = replace(_graded(one, release, out, worker, limit), key=key)
+    try:
+        mark = replace(_graded(one, release, out, worker, limit), key=key)
+    except OSError:  # a full disk is not one student's matter
+        raise
+    except Exception as error:
+        why = f"it could not be graded: {type(error).__name__}: {error}"
+        mark = Mark(one.student, one.notebook, NOT_MARKED, (why,))
     mark = _with_feedback(mark, out)
     if mark.state == MARKED:
         write_mark(mark, kept)

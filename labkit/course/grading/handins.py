@@ -4,7 +4,7 @@ import io
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,18 +28,20 @@ class HandIn:
     problem: str = ""
 
 
-def hand_ins(folder: Path, releases: Mapping[str, Notebook]) -> list[HandIn]:
+def hand_ins(folder: Path, releases: Mapping[str, Notebook], others: Collection[Path] = ()) -> list[HandIn]:
     """What each student handed in, by student and notebook. A student without a notebook that others have gets a problem.
 
     `folder` is a class in nbgrader's layout (`submitted/STUDENT/...`), or has one folder, archive or notebook per student.
+    `others` are folders that belong to no student, such as the one for the marks.
     Raises `FileNotFoundError` if it is not a folder or has no students.
     """
     root = folder / "submitted" if (folder / "submitted").is_dir() else folder
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder")
     found: dict[str, list[HandIn]] = {}
+    no_student = {place.resolve() for place in others}
     for place in sorted(root.iterdir()):
-        if place.name.startswith(".") or (root == folder and place.name in OWN):
+        if place.name.startswith(".") or (root == folder and place.name in OWN) or place.resolve() in no_student:
             continue
         student = _student(place)
         if student:
@@ -70,19 +72,25 @@ def _of_student(student: str, place: Path, releases: Mapping[str, Notebook]) -> 
 
 def _read(student: str, path: Path, name: str, releases: Mapping[str, Notebook]) -> Iterator[HandIn]:
     """The notebooks in a file: itself, or those of an archive. Other files give nothing."""
-    if name.lower().endswith(ARCHIVES):
-        try:
-            inside = [*_unpacked(path)]
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, RuntimeError) as error:
-            yield HandIn(student, "", name, problem=f"the archive {name} cannot be read ({error})")
-            return
-        for part, text in inside:
-            yield _recognised(student, f"{name}:{part}", text, releases)
-    elif name.lower().endswith(".ipynb"):
-        if path.stat().st_size > LARGEST:
-            yield HandIn(student, "", name, problem=f"{name} is larger than {LARGEST >> 20} MiB")
-        else:
-            yield _recognised(student, name, path.read_bytes(), releases)
+    packed = name.lower().endswith(ARCHIVES)
+    if not packed and not name.lower().endswith(".ipynb"):
+        return
+    try:
+        inside = [*_unpacked(path)] if packed else [("", _whole(path))]
+    except Exception as error:  # whatever the decompressors raise: one student's file must not end the others' grading
+        yield HandIn(
+            student, "", name, problem=f"the {'archive' if packed else 'file'} {name} cannot be read ({error})"
+        )
+        return
+    for part, text in inside:
+        yield _recognised(student, f"{name}:{part}" if part else name, text, releases)
+
+
+def _whole(path: Path) -> bytes:
+    """The bytes of a notebook. Raises `ValueError` for one that is too large."""
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"it has more than {LARGEST >> 20} MiB")
+    return path.read_bytes()
 
 
 def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
