@@ -31,7 +31,7 @@ def course(tmp_path) -> Path:
     ("name", "file", "title"),
     [
         ("Camera motion", "11_camera_motion", "Camera motion"),
-        ("07_two-stream", "07_two_stream", "Two stream"),
+        ("12_two-stream", "12_two_stream", "Two stream"),
         ("動画の 流れ", "11_動画の_流れ", "動画の 流れ"),
     ],
 )

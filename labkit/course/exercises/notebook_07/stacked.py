@@ -48,8 +48,8 @@ each field gives two channels, first how far to the right, then how far down. Wr
 def stacked(fields, first, count):
     """The stack of `count` fields from field `first` on, `(2 * count, H, W)`; `fields` are `(T, H, W, 2)`."""
     ### BEGIN SOLUTION
-    chosen = fields[first : first + count]
-    return chosen.transpose(0, 3, 1, 2).reshape(2 * count, *fields.shape[1:3])
+    some = fields[first : first + count]
+    return some.transpose(0, 3, 1, 2).reshape(2 * count, *fields.shape[1:3])
     ### END SOLUTION
 ''',
     setup="import numpy as np",
@@ -73,8 +73,8 @@ def stacked(fields, first, count):
         Mistake(
             "all right first",
             """
-            chosen = fields[first : first + count]
-            return np.concatenate([chosen[..., 0], chosen[..., 1]])
+            some = fields[first : first + count]
+            return np.concatenate([some[..., 0], some[..., 1]])
             """,
             "all movements to the right come first",
         ),
