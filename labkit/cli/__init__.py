@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, models, papers
+from labkit.cli import cards, course, data, decks, models, papers, runs
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -12,7 +12,6 @@ COMMANDS = (
     course.doctor,
     course.lab,
     course.run,
-    course.runs,
     course.course,
     course.findings,
     models.models,
@@ -21,7 +20,7 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     app.command()(_command)
-for _group in (data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
+for _group in (runs.runs_app, data.data_app, cards.card_app, decks.deck_app, papers.papers_app, group_app):
     app.add_typer(_group)
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 STYLE = {"help_option_names": ["-h", "--help"]}
 
 
-def group(name: str, what: str) -> typer.Typer:
-    """A command with commands below it. Called without one, it shows its help."""
+def group(name: str, what: str, **more: Any) -> typer.Typer:
+    """A command with commands below it. Called without one, it shows its help. `more` goes to `Typer`."""
     return typer.Typer(
         name=name,
         help=what,
@@ -29,6 +29,7 @@ def group(name: str, what: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
         context_settings=STYLE,
+        **more,
     )
 
 

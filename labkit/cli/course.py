@@ -134,34 +134,6 @@ def run(
 
 
 @plainly
-def runs(
-    folder: Annotated[
-        Path | None, typer.Argument(help="The folder of the runs. Default: the project's `runs/`.")
-    ] = None,
-) -> None:
-    """List all runs: the status, the changed parameters and the results of each.
-
-    The status `died` means that the process was killed. In a file or a pipe a line has 200 letters, or as many as
-    `COLUMNS` says.
-
-    Examples: `labkit runs`, `labkit runs build/findings`
-    """
-    from labkit.runs.table import runs_table
-    from labkit.terminal import assignments, table
-
-    found = runs_table(folder)
-    if found.empty:
-        print("no runs yet; `labkit run NOTEBOOK` makes one")
-        return
-    rows = []
-    for row in found.to_dict("records"):
-        minutes = f"{row['minutes']:.1f}" if row["minutes"] == row["minutes"] else ""  # NaN while it runs
-        changed, results = assignments(row["changed"]), assignments(row["results"])
-        rows.append((row["run"], row["notebook"], row["status"], minutes, changed, results))
-    console().print(table(("run", "notebook", "status", "min", "changed", "results"), rows, right=["min"]))
-
-
-@plainly
 def course(
     only: Annotated[
         list[str] | None, typer.Option(help="The start of a notebook's name, `05`. Repeat for more.")

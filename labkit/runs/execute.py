@@ -175,7 +175,7 @@ _HOLDS = "{} holds {} already: give another folder"
 def _claim(place: Path, about: Mapping[str, Any]) -> None:
     """Write the first `run.json`. Of two runs that start at once in one folder, the second raises `FileExistsError`."""
     try:
-        create(place / "run.json", lambda temporary: _write(temporary, about))
+        create(place / "run.json", lambda temporary: write_about(temporary, about))
     except FileExistsError:
         raise FileExistsError(_HOLDS.format(place, "a run")) from None
 
@@ -346,10 +346,11 @@ def _without_paths(notebook: Path, place: Path) -> None:
 
 
 def _save(place: Path, about: Mapping[str, Any]) -> None:
-    write_atomically(place / "run.json", lambda temporary: _write(temporary, about))
+    write_atomically(place / "run.json", lambda temporary: write_about(temporary, about))
 
 
-def _write(path: Path, about: Mapping[str, Any]) -> None:
+def write_about(path: Path, about: Mapping[str, Any]) -> None:
+    """Write the contents of a `run.json`."""
     path.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

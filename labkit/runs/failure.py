@@ -14,11 +14,7 @@ def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dic
     from papermill.exceptions import PapermillExecutionError
 
     if isinstance(error, PapermillExecutionError):
-        line = _failing_line(error.traceback, error.source)
-        what = f"{error.ename}: {ANSI.sub('', error.evalue)}".strip().rstrip(":")
-        cell = int(error.exec_count or 0)
-        message = f"failed in cell [{cell}] at `{line}`: {what}"
-        return {"cell": cell, "line": line, "exception": what, "message": message}
+        return failed_cell(error.exec_count, error.source, error.ename, error.evalue, error.traceback)
     if isinstance(error, CellTimeoutError):
         what = f"it took longer than its time limit of {time_limit:.0f} s"
     elif isinstance(error, DeadKernelError):
@@ -27,6 +23,19 @@ def cause(error: BaseException, notebook: Path, time_limit: float | None) -> dic
         what = f"{error.filename or notebook.parent}: {error.strerror}"  # on a full disk, the error of a write has no file name
     else:
         what = str(error) or type(error).__name__
+    return stopped_cell(notebook, what)
+
+
+def failed_cell(number: int | None, source: str, name: str, value: str, traceback: list[str]) -> dict[str, Any]:
+    """Cell, line and exception of an error that a cell raised, and a sentence with all three."""
+    line, cell = _failing_line(traceback, source), int(number or 0)
+    what = f"{name}: {ANSI.sub('', value)}".strip().rstrip(":")
+    message = f"failed in cell [{cell}] at `{line}`: {what}"
+    return {"cell": cell, "line": line, "exception": what, "message": message}
+
+
+def stopped_cell(notebook: Path, what: str) -> dict[str, Any]:
+    """The same for an execution that was ended from outside, for the reason `what`: the last cell that started."""
     cell, line = _running_cell(notebook)
     message = f"stopped in cell [{cell}], which starts `{line}`: {what}" if cell else f"did not start: {what}"
     return {"cell": cell, "line": line, "exception": what, "message": message}

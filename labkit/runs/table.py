@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit.names import did_you_mean
 from labkit.records import Run
 from labkit.runs.project import project_folder
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "notebook", "status", "started", "minutes", "changed", "results")
 
 
+def runs_folder(folder: str | Path | None = None) -> Path:
+    """`folder`, or without one the project's `runs/`."""
+    return Path(folder) if folder else project_folder() / "runs"
+
+
 def find_runs(folder: str | Path | None = None) -> list[Run]:
     """All runs below `folder` (default: the project's `runs/`), the oldest first. Warns of a damaged `run.json`."""
-    folder = Path(folder) if folder else project_folder() / "runs"
+    folder = runs_folder(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; `labkit run NOTEBOOK` makes runs")
     found = []
@@ -32,6 +38,18 @@ def find_runs(folder: str | Path | None = None) -> list[Run]:
             continue
         found.append(run)
     return sorted(found, key=lambda run: (str(run.about.get("started")), run.folder.name))
+
+
+def open_run(name: str | Path) -> Run:
+    """The run in this folder, or with this name in the project's `runs/`.
+
+    Raises `FileNotFoundError`, with the nearest name, if there is none; `ValueError` if its `run.json` is malformed.
+    """
+    for folder in (Path(name), runs_folder() / name):
+        if (folder / "run.json").is_file():
+            return Run.open(folder)
+    there = [path.parent.name for path in runs_folder().glob("*/run.json")]
+    raise FileNotFoundError(f"{name} is not a run: it has no run.json{did_you_mean(str(name), there)}")
 
 
 def status(run: Run) -> str:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from labkit.counting import counted, named
+from labkit.intervals import wilson
 from labkit.names import meant_or_all
 from labkit.records import Predictions
 from labkit.viz.theme import BLUE, GREY, VERMILLION, at_least, described, figure, plain
@@ -155,17 +156,6 @@ def confusion(
     fig.update_yaxes(title="True class", autorange="reversed", showgrid=False, dtick=1)
     described(fig, _confusions_in_words(predictions, names))
     return at_least(fig, min(640, 220 + 26 * len(names)))
-
-
-def wilson(correct: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of a share, after Wilson (1927): right for few videos too. 0 to 1 where `total` is 0."""
-    z2 = 1.96**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = correct / total
-        middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-        half = np.sqrt(z2 * share * (1 - share) / total + z2**2 / (4 * total**2)) / (1 + z2 / total)
-    empty = total == 0
-    return np.where(empty, 0.0, middle - half), np.where(empty, 1.0, middle + half)
 
 
 def _sorted(predictions: Predictions, sort: str) -> pd.DataFrame:
