@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, models, papers, runs
+from labkit.cli import cards, course, data, decks, models, papers, runs, sweep
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -12,6 +12,7 @@ COMMANDS = (
     course.doctor,
     course.lab,
     course.run,
+    sweep.sweep,
     course.course,
     course.findings,
     models.models,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.runs.point import PATIENCE, Job, Outcome, execute, outcome_of
 from labkit.runs.workers import GPU, Workers
@@ -24,14 +24,16 @@ LOOK = 0.2  # seconds between two looks at what has begun
 
 @dataclass
 class ManyRuns:
-    """Does jobs on `workers`. `on_start` is told of each run that begins. Call `stop` to let the runs under way end.
+    """Does jobs on `workers`. Call `stop` to let the runs under way end.
 
+    - `on_start`: called when a run begins. `on_stop`: called once after `stop`.
     - `retry_failed`: run again what has failed before.
     - `work`: what a worker does for a job.
     """
 
     workers: Workers
     on_start: Callable[[Job], object] = lambda job: None
+    on_stop: Callable[[], object] = lambda: None
     retry_failed: bool = False
     work: Callable[[Job], Outcome] = execute
     stopped: bool = False
@@ -46,7 +48,7 @@ class ManyRuns:
         is lost.
         """
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        todo, finished = iter(jobs), False
+        todo, finished, told = iter(jobs), False, False
         try:
             while True:
                 while not finished and not self.stopped and len(self._waiting) < 2 * self.workers.slots:
@@ -59,6 +61,9 @@ class ManyRuns:
                     else:
                         self._submit(job, ended)
                 if self.stopped:
+                    if not told:
+                        self.on_stop()
+                    told = True
                     self._cancel(lambda job: outcome_of(job.place) is None)
                 if not self._waiting:
                     return
@@ -67,7 +72,7 @@ class ManyRuns:
             self._cancel(lambda job: True)
 
     def stop(self) -> None:
-        """Start no more runs. Those under way go on to their end."""
+        """Start no more runs. Those under way go on to their end. This only sets a mark: a signal may call it."""
         self.stopped = True
 
     def _before(self, job: Job) -> Outcome | None:
