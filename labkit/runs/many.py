@@ -8,10 +8,10 @@ import queue
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from labkit.runs.point import PATIENCE, Job, Outcome, execute, outcome_of
+from labkit.counting import counted
+from labkit.runs.point import LOOK, Job, Outcome, after_loss, execute, outcome_of, settled
 from labkit.runs.workers import GPU, Workers
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 TRIES = 3  # for a run that had not begun when its worker was lost
 ASIDE = ".aside"  # the folder for runs that were moved aside; the tables of runs leave hidden folders out
-LOOK = 0.2  # seconds between two looks at what has begun
 
 
 @dataclass
@@ -130,10 +129,10 @@ class ManyRuns:
         error = future.exception()
         if not isinstance(error, KilledWorker):
             return Outcome("failed", f"did not start: {error}")
-        left = _settled(job.place)
+        left = after_loss(job.place)
         if left is None and self._tries[job.place] < TRIES and not self.stopped:
             return None
-        return left if left and left.status == "done" else Outcome("died", "its worker was killed")
+        return left or Outcome("died", f"its worker was killed before it began, {counted(TRIES, 'time')}")
 
     def _look(self) -> None:
         """Tell of the runs that have begun since the last look."""
@@ -154,7 +153,7 @@ class ManyRuns:
         if futures:
             self.workers.client.cancel([*futures], force=True)
         for job in futures.values():
-            _settled(job.place)
+            settled(job.place)
 
 
 def move_aside(place: Path) -> Path:
@@ -164,11 +163,3 @@ def move_aside(place: Path) -> Path:
         number += 1
     aside.parent.mkdir(exist_ok=True)
     return place.rename(aside)
-
-
-def _settled(place: Path) -> Outcome | None:
-    """How the run in a folder ended, after a wait for a run that is still saving what it has."""
-    until = monotonic() + PATIENCE
-    while (outcome := outcome_of(place)) and outcome.status == "running" and monotonic() < until:
-        sleep(LOOK)
-    return outcome

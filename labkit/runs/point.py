@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from labkit.runs.key import code_version
 from labkit.runs.table import status
 
 PATIENCE = 30.0  # seconds in which a stopped run must save what it has
+LOOK = 0.2  # seconds between two looks at a folder
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def execute(job: Job) -> Outcome:
 
     Dask asks again for runs of a worker that was lost. A cancelled task stops the run, which keeps what it has.
     """
-    if before := outcome_of(job.place):
+    if before := after_loss(job.place):
         return before
     if job.version and job.version != _own_version(job.sweep):
         return Outcome("failed", "this worker has another version of labkit's code, or of torch: restart it")
@@ -95,6 +97,20 @@ def outcome_of(place: Path) -> Outcome | None:
         return Outcome(state, f"is being run by process {who.get('pid')} on {who.get('host')}")
     reasons = {"done": "", "died": "its process was killed", "interrupted": "it was stopped"}
     return Outcome(state, reasons.get(state) or str((run.about.get("error") or {}).get("message", "")))
+
+
+def settled(place: Path) -> Outcome | None:
+    """`outcome_of`, after a wait for a run that is still saving what it has."""
+    until = time.monotonic() + PATIENCE
+    while (outcome := outcome_of(place)) and outcome.status == "running" and time.monotonic() < until:
+        time.sleep(LOOK)
+    return outcome
+
+
+def after_loss(place: Path) -> Outcome | None:
+    """The outcome of a run that is asked for again because its worker was lost; None if it had not begun."""
+    left = settled(place)
+    return Outcome("died", "its worker was killed") if left and left.status in ("died", "interrupted") else left
 
 
 def _command(job: Job) -> list[str]:

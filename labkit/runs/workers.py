@@ -112,7 +112,8 @@ def _local_cluster(slots: int, gpus: Sequence[str]) -> Any:
     import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
-    common = {"nthreads": 1, "dashboard": False, "memory_limit": 0, "preload": [DEAF], "silence_logs": logging.CRITICAL}
+    here = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}  # nobody else can connect
+    common = {**here, "nthreads": 1, "memory_limit": 0, "preload": [DEAF], "silence_logs": logging.CRITICAL}
     own: list[Mapping[str, Any]] = [{"resources": {GPU: 1}, "env": {"CUDA_VISIBLE_DEVICES": one}} for one in gpus]
     # A run that kills its worker is not tried on another one.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
@@ -121,7 +122,7 @@ def _local_cluster(slots: int, gpus: Sequence[str]) -> Any:
                 number: {"cls": Nanny, "options": {**common, **(own[number] if number < len(own) else {})}}
                 for number in range(slots)
             },
-            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}},
+            scheduler={"cls": Scheduler, "options": {**here, "port": 0}},
             silence_logs=logging.CRITICAL,
         )
 

@@ -1,29 +1,27 @@
 """Sweeps: grids are checked first, nothing runs twice, and workers, schedulers and disks may fail."""
 
+import io
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
+import yaml
+from rich.console import Console
 from toy_course import write_notebook
+from typer.testing import CliRunner
 
-from labkit.records import Run
+from labkit.cli import app
 from labkit.runs import provenance, workers
 from labkit.runs.grid import Grid, read_grid
 from labkit.runs.key import Keys
 from labkit.runs.many import ManyRuns
 from labkit.runs.notebook import NotebookError
 from labkit.runs.point import Job, Outcome, outcome_of
-from labkit.runs.sweep import SweepError, kept_threads, sweep, sweep_folder, sweep_in
-from labkit.runs.workers import Workers, connected_workers, local_workers
+from labkit.runs.sweep import SweepError, Tally, jobs_of, kept_threads, sweep, sweep_folder, sweep_in
+from labkit.runs.workers import Workers, local_workers, visible_gpus
 from labkit.terminal import SweepProgress
 
 PARAMETERS = """\
@@ -54,7 +52,11 @@ def note(job: Job) -> Outcome:
     with (job.place.parent / "made.txt").open("a") as file:
         file.write(f"{job.parameters['seed']}\n")
     failed = job.parameters["seed"] == 13
-    about = {"status": "failed" if failed else "done", "parameters": dict(job.parameters), "error": {"message": "unlucky"}}
+    about = {
+        "status": "failed" if failed else "done",
+        "parameters": dict(job.parameters),
+        "error": {"message": "unlucky"},
+    }
     (job.place / "run.json").write_text(json.dumps(about))
     return Outcome(about["status"], "unlucky" if failed else "")
 
@@ -195,12 +197,121 @@ def test_after_stop_no_run_starts_and_those_under_way_end(tmp_path, two_workers)
     found, seen = grid(tmp_path, "seed=0..99"), []
     many = ManyRuns(two_workers, on_stop=lambda: seen.append("stop"), work=note)
     (tmp_path / "sweep").mkdir()
-    from labkit.runs.sweep import jobs_of
-
-    for job, outcome in many.outcomes(jobs_of(found, tmp_path / "sweep", two_workers)):
+    for _, outcome in many.outcomes(jobs_of(found, tmp_path / "sweep", two_workers)):
         seen.append(outcome.status)
         many.stop()
     assert seen[:2] == ["done", "stop"] or "stop" in seen
     assert set(seen) == {"done", "stop"}
     assert len(made(tmp_path / "sweep")) < 10
     assert not [path for path in (tmp_path / "sweep").glob("07_toy-*") if not (path / "run.json").exists()]
+
+
+def command(folder: Path, *options: str, answer: str = ""):
+    """`labkit sweep` of the toy notebook in `folder`, in this process."""
+    return CliRunner().invoke(app, ["sweep", str(notebook(folder)), *options], input=answer)
+
+
+def test_a_dry_run_writes_the_points_and_starts_nothing(tmp_path):
+    options = (
+        "--grid",
+        "rate=0.1,0.2",
+        "--grid",
+        "seed=0..2",
+        "-p",
+        "epochs=1",
+        "--dry-run",
+        "--folder",
+        str(tmp_path),
+    )
+    done = command(tmp_path, *options)
+    assert done.exit_code == 0
+    assert "6 points" in done.stderr
+    assert done.stdout.split() == [str(tmp_path / "params.yaml")]
+    points = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    assert points[0] == {"epochs": 1, "rate": 0.1, "seed": 0}
+    assert len(points) == 6
+    again = command(tmp_path, *options)
+    assert again.exit_code == 2
+    assert "params.yaml exists already; move it, or give --folder" in again.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "n\n", "perhaps\n"])
+def test_ten_thousand_points_are_asked_about_first(tmp_path, answer):
+    done = command(tmp_path, "--grid", "seed=1..10000", "--folder", str(tmp_path / "sweep"), answer=answer)
+    assert done.exit_code == 1
+    assert "this grid has 10,000 points; run them all (y, n) [n]:" in done.stderr
+    assert "nothing was started; --yes runs them without asking" in done.stderr
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--grid", "sed=1"], "did you mean 'seed'?"),
+        ([], "the grid is empty"),
+        (["--grid", "seed=1", "--workers", "2", "--scheduler", "x:1"], "give one of them"),
+        (["--grid", "seed=1", "--folder", "{}/07_toy.ipynb"], "07_toy.ipynb is a file: give a folder"),
+    ],
+)
+def test_a_wrong_sweep_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    done = command(tmp_path, *(option.format(tmp_path) for option in options))
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["07_toy.ipynb"]
+
+
+def test_a_grid_for_cuda_needs_a_worker_with_a_gpu_and_auto_takes_one(tmp_path, monkeypatch):
+    found = Grid(notebook(tmp_path), {"device": ["cuda", "cpu", "auto"]}, {})
+    with pytest.raises(SweepError, match="no worker has a GPU"):
+        sweep(found, tmp_path / "sweep", Workers(1, 1))
+    for gpus, wants in {(): [True, False, False], ("0",): [True, False, True]}.items():
+        jobs = [*jobs_of(found, tmp_path, Workers(1, 1, gpus))]
+        assert [job.gpu for job in jobs] == wants
+        assert [job.place.name.rsplit("-", 1)[1] for job in jobs] == ["cuda", "cpu", "cuda" if gpus else "auto"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 5")
+    assert visible_gpus() == ["2", "5"]
+
+
+def where(job: Job) -> Outcome:
+    return Outcome("done", f"{os.environ['CUDA_VISIBLE_DEVICES']} {os.environ['OMP_NUM_THREADS']}")
+
+
+def test_each_worker_of_this_machine_has_a_gpu_of_its_own(tmp_path):
+    with local_workers(8, gpus=["2", "5"]) as found:
+        assert (found.slots, found.gpus) == (2, ["2", "5"])
+        tally = sweep(grid(tmp_path, "seed=0..5", device="cpu"), tmp_path / "s", found, work=where)
+        resources = found.client.scheduler_info(n_workers=-1)["workers"].values()
+    assert tally.done == 6
+    assert [one["resources"] for one in resources] == [{"GPU": 1}] * 2
+
+
+def test_the_cores_of_a_machine_are_shared_out_among_its_workers_and_the_least_share_counts():
+    here, there = {"host": "a", "cores": [0, 1, 2, 3]}, {"host": "b", "cores": [*range(16)]}
+    assert workers._share({"x": here}, {"x": 2}) == 2
+    assert workers._share({"x": here, "y": here}, {"x": 1, "y": 2}) == 1
+    assert workers._share({"x": here, "y": there}, {"x": 1, "y": 1}) == 4
+    own = {"host": "a", "cores": [4, 5, 6, 7]}  # a cluster gives each its own cores of one machine
+    assert workers._share({"x": here, "y": own}, {"x": 1, "y": 1}) == 4
+
+
+def test_the_time_left_is_that_of_the_runs_that_ran(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("labkit.terminal.time.monotonic", lambda: now[0])
+    lines = io.StringIO()
+    shown, tally = SweepProgress(Console(file=lines, width=200), 8), Tally(8)
+    job = Job(tmp_path, {"seed": 1}, tmp_path, 1, tmp_path)
+    for seconds, outcome in (
+        (0, Outcome("done", new=False)),
+        (60, Outcome("done")),
+        (60, Outcome("failed", "unlucky")),
+    ):
+        now[0] += seconds
+        tally.count(job, outcome)
+        shown.ended(tally, job, outcome)
+    assert lines.getvalue().splitlines() == [
+        "2 of 8 runs, 1 done before, about 6 min left",
+        "seed=1: failed: unlucky",
+        "3 of 8 runs, 1 failed, 1 done before, about 5 min left",
+    ]
