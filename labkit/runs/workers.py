@@ -3,7 +3,7 @@
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,10 +76,9 @@ def connected_workers(address: str, threads: int | None = None, *, folders: Sequ
     client = _client(address)
     try:
         found = _examine(client, address, folders)
-        known = client.scheduler_info(n_workers=-1)["workers"]
-        slots = {worker: int(known[worker]["nthreads"]) for worker in found if worker in known}
-        gpus = [worker for worker in slots if known[worker]["resources"].get(GPU)]
-        yield Workers(sum(slots.values()), threads or _share(found, slots), gpus, client)
+        gpus = [worker for worker, about in found.items() if about["gpu"]]
+        slots = sum(about["slots"] for about in found.values())
+        yield Workers(slots, threads or _share(found.values()), gpus, client)
     finally:
         client.close(timeout=PATIENCE)
 
@@ -94,10 +93,19 @@ def visible_gpus() -> list[str]:
     return [str(number) for number, name in enumerate(hardware()["gpus"]) if not name.startswith("Apple")]
 
 
-def about_worker(folders: Sequence[Path]) -> dict[str, Any]:
-    """What a sweep must know about a worker: its code, machine and cores, and which of the `folders` it does not see."""
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    return {"version": code_version(), "host": platform.node(), "cores": _cores(), "missing": missing}
+def about_worker(folders: Sequence[Path], dask_worker: Any) -> dict[str, Any]:
+    """What a sweep must know about a worker: its code, machine, cores, runs at the same time, whether it has a GPU.
+
+    `missing` are the `folders` that it does not see. Dask fills in `dask_worker`.
+    """
+    return {
+        "version": code_version(),
+        "host": platform.node(),
+        "cores": _cores(),
+        "slots": dask_worker.state.nthreads,
+        "gpu": bool(dask_worker.state.total_resources.get(GPU)),
+        "missing": [str(folder) for folder in folders if not folder.is_dir()],
+    }
 
 
 def _cores() -> list[int]:
@@ -164,13 +172,13 @@ def _examine(client: "Client", address: str, folders: Sequence[Path]) -> dict[st
     return found
 
 
-def _share(found: Mapping[str, Mapping[str, Any]], slots: Mapping[str, int]) -> int:
+def _share(found: Iterable[Mapping[str, Any]]) -> int:
     """Threads for each run, so that the cores of a machine are shared out among its workers; the least of all machines.
 
     The number is the same for all runs, since their numbers depend on it.
     """
     machines: dict[str, tuple[set[int], int]] = {}
-    for worker, count in slots.items():
-        cores, taken = machines.get(found[worker]["host"], (set(), 0))
-        machines[found[worker]["host"]] = (cores | {*found[worker]["cores"]}, taken + count)
-    return max(1, min(len(cores) // taken for cores, taken in machines.values()))
+    for about in found:
+        cores, slots = machines.get(about["host"], (set(), 0))
+        machines[about["host"]] = (cores | {*about["cores"]}, slots + about["slots"])
+    return max(1, min(len(cores) // slots for cores, slots in machines.values()))

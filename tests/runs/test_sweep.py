@@ -275,25 +275,27 @@ def test_a_grid_for_cuda_needs_a_worker_with_a_gpu_and_auto_takes_one(tmp_path, 
 
 
 def where(job: Job) -> Outcome:
-    return Outcome("done", f"{os.environ['CUDA_VISIBLE_DEVICES']} {os.environ['OMP_NUM_THREADS']}")
+    return Outcome("done", os.environ["CUDA_VISIBLE_DEVICES"])
 
 
 def test_each_worker_of_this_machine_has_a_gpu_of_its_own(tmp_path):
     with local_workers(8, gpus=["2", "5"]) as found:
-        assert (found.slots, found.gpus) == (2, ["2", "5"])
-        tally = sweep(grid(tmp_path, "seed=0..5", device="cpu"), tmp_path / "s", found, work=where)
-        resources = found.client.scheduler_info(n_workers=-1)["workers"].values()
-    assert tally.done == 6
-    assert [one["resources"] for one in resources] == [{"GPU": 1}] * 2
+        assert found.slots == 2
+        jobs = jobs_of(Grid(notebook(tmp_path), {"seed": [*range(6)]}, {"device": "cuda"}), tmp_path, found)
+        used = [outcome.why for _, outcome in ManyRuns(found, work=where).outcomes(jobs)]
+    assert len(used) == 6
+    assert {*used} == {"2", "5"}
 
 
 def test_the_cores_of_a_machine_are_shared_out_among_its_workers_and_the_least_share_counts():
-    here, there = {"host": "a", "cores": [0, 1, 2, 3]}, {"host": "b", "cores": [*range(16)]}
-    assert workers._share({"x": here}, {"x": 2}) == 2
-    assert workers._share({"x": here, "y": here}, {"x": 1, "y": 2}) == 1
-    assert workers._share({"x": here, "y": there}, {"x": 1, "y": 1}) == 4
-    own = {"host": "a", "cores": [4, 5, 6, 7]}  # a cluster gives each its own cores of one machine
-    assert workers._share({"x": here, "y": own}, {"x": 1, "y": 1}) == 4
+    def worker(host, cores, slots=1):
+        return {"host": host, "cores": cores, "slots": slots}
+
+    here, there = worker("a", [0, 1, 2, 3]), worker("b", [*range(16)])
+    assert workers._share([worker("a", [0, 1, 2, 3], 2)]) == 2
+    assert workers._share([here, worker("a", [0, 1, 2, 3], 2)]) == 1
+    assert workers._share([here, there]) == 4
+    assert workers._share([here, worker("a", [4, 5, 6, 7])]) == 4  # a cluster gives each its own cores of one machine
 
 
 def test_the_time_left_is_that_of_the_runs_that_ran(tmp_path, monkeypatch):

@@ -73,7 +73,7 @@ def background(*command: str, **settings) -> "Iterator[subprocess.Popen[bytes]]"
 
 
 @contextmanager
-def cluster(folder: Path, environments: list[dict[str, str]]) -> Iterator[str]:
+def cluster(folder: Path, environments: list[dict[str, str]], *options: str) -> Iterator[str]:
     """A Dask scheduler, and a worker for each environment; the address."""
     file = folder / "scheduler.json"
     quiet = ["--no-dashboard", "--scheduler-file", str(file)]
@@ -82,7 +82,8 @@ def cluster(folder: Path, environments: list[dict[str, str]]) -> Iterator[str]:
         while not file.exists():
             time.sleep(0.1)
         for environment in environments:
-            worker = background(f"{DASK}worker", "--nthreads", "1", *quiet, env={**os.environ, **environment}, cwd="/")
+            own = options or ("--nthreads", "1")
+            worker = background(f"{DASK}worker", *own, *quiet, env={**os.environ, **environment}, cwd="/")
             stack.enter_context(worker)
         address = json.loads(file.read_text())["address"]
         _wait_for(address, len(environments))
@@ -240,6 +241,16 @@ def test_workers_with_other_code_without_labkit_or_without_the_folder_are_named_
     assert said.startswith("2 machines cannot take part: tcp://127.0.0.1:")
     assert "has another version of labkit's code or of torch" in said
     assert "has no labkit, or an older one" in said
+
+
+@pytest.mark.slow
+def test_workers_say_how_many_runs_they_do_and_which_have_a_gpu(tmp_path):
+    with (
+        cluster(tmp_path, [{}], "--nthreads", "3", "--resources", "GPU=1") as address,
+        connected_workers(address) as found,
+    ):
+        assert (found.slots, len(found.gpus)) == (3, 1)
+        assert found.threads >= 1
 
 
 def test_a_worker_that_does_not_see_the_folder_is_named(tmp_path, address):
