@@ -244,7 +244,7 @@ ODD_FILES = {
     "a bomb": (b"a: &a [x, x]\n" + b"".join(b"b%d: &b%d [%s]\n" % (n, n, b"*a, " * 9000) for n in range(9)), "nested"),
     "a deep one": (b"[" * 400_000 + b"]" * 400_000, "nested"),
     "one name twice": (b"seed: 1\nseed: 2\n", "key 'seed' twice"),
-    "a list": (b"- 1\n", "lines of name: value"),
+    "a list": (b"- 1\n", "holds a list of 1: choose one with --index, from 0 to 0"),
 }
 
 

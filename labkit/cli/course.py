@@ -11,6 +11,8 @@ from labkit.cli.app import console, plainly, say
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_VALUES = 200_000  # in a file of parameters: a list of 20,000 points with nine parameters, for example
+
 
 @plainly
 def doctor() -> None:
@@ -71,7 +73,11 @@ def run(
         list[str] | None, typer.Option("-p", "--parameter", help="A parameter, `name=value`. Repeat for more.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", help="A YAML file with parameters. `-p` overrides it.")
+        Path | None,
+        typer.Option("-f", "--file", help="A YAML file with parameters, or with a list of them. `-p` overrides it."),
+    ] = None,
+    index: Annotated[
+        int | None, typer.Option(min=0, help="Which entry of the list in the file, counted from 0.")
     ] = None,
     folder: Annotated[
         Path | None,
@@ -88,6 +94,9 @@ def run(
         ),
     ] = None,
     kernel: Annotated[str | None, typer.Option(help="The name of an installed kernel. Default: this Python.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Let every training write a TensorBoard, beside its history.")
+    ] = False,
     describe: Annotated[bool, typer.Option("--parameters", help="Only list the parameters.")] = False,
     ends: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
@@ -104,6 +113,7 @@ def run(
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
     - `labkit run 05 --threads 1` (the findings were measured this way)
+    - `labkit run 05 -f params.yaml --index $SLURM_ARRAY_TASK_ID` (one of many: `docs/runs.md`)
     """
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
@@ -118,13 +128,14 @@ def run(
         return
     if ends:
         end_with_stdin()
-    given = {**_read_file(file), **split_assignments(parameter or [])}
+    given = {**_read_file(file, index), **split_assignments(parameter or [])}
     given = check_parameters(read_parameters(path), given, path.name)
-    limits = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
+    limits: dict[str, Any] = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
     try:
         with run_progress(console(error=True)) as progress:
             progress.start(path.stem)
-            done = run_notebook(path, given, folder, threads=threads, kernel=kernel, on_step=progress.step, **limits)
+            more: dict[str, Any] = {"threads": threads, "kernel": kernel, "tensorboard": tensorboard}
+            done = run_notebook(path, given, folder, on_step=progress.step, **limits, **more)
     except (RunFailed, RunInterrupted) as stopped:
         print(stopped.run.folder)
         raise
@@ -215,22 +226,44 @@ def findings(
     console().print(table(("finding", "verdict", "inequality", "measured"), rows))
 
 
-def _read_file(path: Path | None) -> dict[str, Any]:
-    """Parameters from a YAML file."""
+def _read_file(path: Path | None, index: int | None) -> dict[str, Any]:
+    """Parameters from a YAML file: its mapping, or the entry `index` of its list of mappings."""
     if path is None:
+        if index is not None:
+            raise ValueError("--index chooses an entry of a file: give the file with -f")
         return {}
     from labkit.survey.publication.text_files import read_text
     from labkit.survey.publication.yaml_files import parse_yaml
 
-    read, _ = parse_yaml(path, read_text(path))
+    read, _ = parse_yaml(path, read_text(path), most=MOST_VALUES)
+    where = str(path)
+    if isinstance(read, list):
+        read, where = _entry(path, read, index), f"{path}, entry {index}"
+    elif index is not None:
+        raise ValueError(f"{path} should hold a list of mappings for --index, not a {type(read).__name__}")
     if not isinstance(read, dict):
-        raise ValueError(f"{path} should hold lines of name: value")
+        raise ValueError(f"{where} should hold lines of name: value")
     odd = [key for key in read if not isinstance(key, str)]
     if odd:
         raise ValueError(
-            f"{path}: {odd[0]!r} cannot be the name of a parameter (YAML reads numbers, yes, no, on and off as values)"
+            f"{where}: {odd[0]!r} cannot be the name of a parameter (YAML reads numbers, yes, no, on and off as values)"
         )
     return read
+
+
+def _entry(path: Path, entries: list[Any], index: int | None) -> Any:
+    """The entry of the list with this number."""
+    if not entries:
+        raise ValueError(f"{path} holds an empty list")
+    if index is None:
+        raise ValueError(
+            f"{path} holds a list of {len(entries)}: choose one with --index, from 0 to {len(entries) - 1}"
+        )
+    if index >= len(entries):
+        raise ValueError(
+            f"{path} holds a list of {len(entries)}: --index goes from 0 to {len(entries) - 1}, not {index}"
+        )
+    return entries[index]
 
 
 def _show_parameters(path: Path) -> None:

@@ -8,17 +8,19 @@ over several seeds.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from labkit.runs.accuracy import record_accuracy
     from labkit.runs.execute import RunFailed, run_notebook
     from labkit.runs.findings import finding
     from labkit.runs.results import record
     from labkit.runs.table import runs_table
 
-__all__ = ["RunFailed", "finding", "record", "run_notebook", "runs_table"]
+__all__ = ["RunFailed", "finding", "record", "record_accuracy", "run_notebook", "runs_table"]
 
 _HOMES = {
     "RunFailed": "execute",
     "finding": "findings",
     "record": "results",
+    "record_accuracy": "accuracy",
     "run_notebook": "execute",
     "runs_table": "table",
 }

@@ -97,9 +97,9 @@ def _ending(notebook: Path, content: Mapping[str, Any]) -> tuple[str, dict[str, 
     for cell in cells:
         for output in cell.get("outputs", []):
             if output.get("output_type") == "error":
-                said = [str(output.get(key)) for key in ("ename", "evalue")]
+                name, value = (str(output.get(key)) for key in ("ename", "evalue"))
                 lines = [str(line) for line in output.get("traceback") or []]
-                return "failed", failed_cell(cell.get("execution_count"), "".join(cell["source"]), *said, lines)
+                return "failed", failed_cell(cell.get("execution_count"), "".join(cell["source"]), name, value, lines)
     if not content["metadata"]["papermill"].get("end_time"):
         raise NotebookError(f"papermill has not ended {notebook}: it still runs, or it was killed")
     if all(_mapping(cell.get("metadata", {}), "papermill").get("end_time") for cell in cells):

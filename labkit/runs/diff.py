@@ -114,7 +114,7 @@ def _cells(first: Run, second: Run) -> Iterator[Difference]:
             return
     cells = [list(_code_cells(path)) for path in paths if path]
     sources = [[cell["source"] for cell in some] for some in cells]
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, *sources, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, sources[0], sources[1], autojunk=False).get_opcodes():
         if kind == "equal":
             for one, other in zip(cells[0][a:b], cells[1][c:d], strict=True):
                 yield from _outputs(one, other)
@@ -159,8 +159,8 @@ def _outputs(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Di
     if kinds:
         kind = next((kind for kind in READABLE if kind in kinds), kinds[0])
         texts = [one.get(kind) for one in made]
-        shown = [_from_difference(text, other) for text, other in zip(texts, texts[::-1], strict=True)]
-        yield Difference("output", _name(first), *shown, ", ".join(kinds))
+        before, after = (_from_difference(text, other) for text, other in zip(texts, texts[::-1], strict=True))
+        yield Difference("output", _name(first), before, after, ", ".join(kinds))
 
 
 def _made(cell: Mapping[str, Any]) -> dict[str, str]:

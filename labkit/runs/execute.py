@@ -37,7 +37,16 @@ from labkit.runs.watch import StallWatch
 
 HOUR = 3600.0
 # Files that an execution writes beside the notebook. A folder with one of them is not used for a new run.
-LEFT = ("log.txt", "results.json", "history.jsonl", "predictions*.parquet", "*.safetensors", "training")
+LEFT = (
+    "log.txt",
+    "results.json",
+    "accuracies.json",
+    "history.jsonl",
+    "predictions*.parquet",
+    "*.safetensors",
+    "training",
+    "tensorboard",
+)
 
 
 class RunFailed(RuntimeError):
@@ -75,6 +84,7 @@ def run_notebook(
     threads: int | None = None,
     on_step: Callable[[Step], None] | None = None,
     kernel: str | None = None,
+    tensorboard: bool = False,
 ) -> Run:
     """Execute a notebook and return its `Run`.
 
@@ -91,6 +101,7 @@ def run_notebook(
     - `on_step`: called before each cell.
     - `kernel`: the name of an installed kernel. Default: this interpreter, with a warning if the notebook was saved with
       another kernel.
+    - `tensorboard`: every `fit` of the notebook writes a TensorBoard, unless it says `tensorboard=False`.
 
     Raises `NotebookError` before anything starts, and `RunFailed`, with the cell and the cause, if the notebook stops.
     After Ctrl-C the kernel is ended, the status is `interrupted`, and `RunInterrupted` is raised.
@@ -100,9 +111,11 @@ def run_notebook(
     given = check_parameters(declared, parameters or {}, source.name)
     check_meaning(given)
     chosen = choose_kernel(read_content(source).get("metadata", {}), source.name, kernel)
+    switches = _board_switches() if tensorboard else []
     place = _place(folder, source)
     if "out" in declared and not given.get("out"):
         given["out"] = str(place)
+    env = {**({"OMP_NUM_THREADS": str(threads)} if threads else {}), **dict.fromkeys(switches, str(place))}
     about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
     about.update(kernel=chosen.name, threads=threads or _own_threads())
     for said in (chosen.said, computed_before(declared, given)):
@@ -110,7 +123,7 @@ def run_notebook(
             warnings.warn(said, stacklevel=2)
     _claim(place, about)
     return _kept(
-        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, threads, on_step),
+        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, env, on_step),
         place / source.name,
         about,
         time_limit,
@@ -203,6 +216,14 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
     }
 
 
+def _board_switches() -> list[str]:
+    """The variable that lets `fit` write a TensorBoard. Raises `ModuleNotFoundError` without the package for it."""
+    from labkit.training import board
+
+    board.check_package()
+    return [board.SWITCH]
+
+
 def _own_threads() -> int | None:
     """The number in OMP_NUM_THREADS; None if it is not set, and torch chooses."""
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
@@ -216,7 +237,7 @@ def _execute(
     kernel: Kernel,
     time_limit: float | None,
     stall_limit: float | None,
-    threads: int | None,
+    env: Mapping[str, str],
     on_step: Callable[[Step], None] | None,
 ) -> None:
     """Run papermill with a deadline for the whole notebook and the watch for hung kernels."""
@@ -252,7 +273,7 @@ def _execute(
                 iopub_timeout=60,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 on_cell_start=before,
-                kernel_manager_class=_logged_kernel(log, kernel, threads),
+                kernel_manager_class=_logged_kernel(log, kernel, env),
             )
         except Exception:
             if watch.hung:
@@ -287,10 +308,10 @@ def _own_files(source: Path, place: Path) -> None:
         papermill_io.register(str(path), WholeFiles())
 
 
-def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
+def _logged_kernel(log: IO[str], kernel: Kernel, more: Mapping[str, str]) -> type:
     """A manager of this kernel. Crashes, messages of codecs and the like go to the log.
 
-    The number of `threads` is set in the kernel's environment, where torch reads it when it is loaded.
+    `more` is set in the kernel's environment, the number of threads for example, which torch reads when it is loaded.
     """
     from jupyter_client import AsyncKernelManager
 
@@ -300,7 +321,7 @@ def _logged_kernel(log: IO[str], kernel: Kernel, threads: int | None) -> type:
             return kernel.spec
 
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-            env = {**(settings.get("env") or os.environ), **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+            env = {**(settings.get("env") or os.environ), **more}
             await super().start_kernel(**{**settings, "env": env, "stdout": log, "stderr": log})
 
         async def shutdown_kernel(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]

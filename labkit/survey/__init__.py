@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from labkit.survey.check.report import check_card as check_card
     from labkit.survey.library.export import export as export
     from labkit.survey.library.gaps import gap_map as gap_map
+    from labkit.survey.library.own_number import compare as compare
     from labkit.survey.library.shelf import open_shelf as open_shelf
     from labkit.survey.publication.cite import CiteError as CiteError
     from labkit.survey.publication.cite import cite as cite
@@ -50,6 +51,7 @@ _HOMES = {
     "cards": "card.file",
     "check_card": "check.report",
     "cite": "publication.cite",
+    "compare": "library.own_number",
     "export": "library.export",
     "gap_map": "library.gaps",
     "new_card": "card.new",

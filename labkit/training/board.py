@@ -1,23 +1,50 @@
-"""TensorBoard beside the history: the same numbers, written through accelerate as the epochs end. Off by default."""
+"""TensorBoard beside the history: the same numbers, written through accelerate as the epochs end. Off by default.
+
+`fit(..., tensorboard=True)` writes one; `labkit run --tensorboard` lets every `fit` of a notebook write one."""
 
 import math
+import os
+import re
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from accelerate.utils import is_tensorboard_available
 
 FOLDER = "tensorboard"
+SWITCH = "LABKIT_TENSORBOARD"  # set by `labkit run --tensorboard` in the kernel's environment: the run's folder
 SHOWN = ("loss", "top1", "top5", "live_loss", "live_top1", "lr", "seconds")
 
 
-def check_board(wanted: bool, folder: str | Path | None) -> None:
-    """Raises `ValueError` for a board without a folder, `ModuleNotFoundError` without the package."""
+def board_folder(wanted: bool | None, folder: str | Path | None, name: str) -> Path | None:
+    """The folder in which the board of a training is made; None for no board.
+
+    `wanted` None: a board if `labkit run --tensorboard` started this notebook. A training without a folder of its own then
+    writes to a new one, named after the training, in the run's folder.
+
+    Raises `ValueError` for `wanted` without a folder, `ModuleNotFoundError` without the package.
+    """
+    run = os.environ.get(SWITCH, "") if wanted is None else ""
+    if not (wanted or run):
+        return None
     if wanted and folder is None:
         raise ValueError("tensorboard=True needs a folder to write to: fit(..., folder=...)")
-    if wanted and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-        raise ModuleNotFoundError("tensorboard=True needs the package tensorboard: pip install tensorboard")
+    check_package()
+    return Path(folder) if folder is not None else _new_folder(Path(run) / FOLDER, name)
+
+
+def check_package() -> None:
+    """Raises `ModuleNotFoundError` without a package that writes boards."""
+    if not is_tensorboard_available():
+        raise ModuleNotFoundError("TensorBoard needs the package tensorboard: pip install tensorboard")
+
+
+def _new_folder(home: Path, name: str) -> Path:
+    """A folder that does not exist yet, its name from letters and digits that every system takes."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "training"
+    return next(path for n in count(1) if not (path := home / f"{stem}-{n}").exists())
 
 
 def open_board(accelerator: Accelerator, *, epoch: int) -> None:

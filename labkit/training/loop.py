@@ -16,7 +16,7 @@ from labkit.data.video_file import shown
 from labkit.models.weights import unwrapped
 from labkit.records import History
 from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
-from labkit.training.board import check_board, close_board, open_board, write_board
+from labkit.training.board import board_folder, close_board, open_board, write_board
 from labkit.training.checkpoint import own_random_state
 from labkit.training.checks import check_numbers, fit_batch, prepare
 from labkit.training.device import (
@@ -78,7 +78,7 @@ def fit(
     val_every: int = 1,
     statistics: Statistics = "fresh",
     sync_batchnorm: bool = False,
-    tensorboard: bool = False,
+    tensorboard: bool | None = None,
 ) -> History:
     """Train `model` in place by stochastic gradient descent on the cross-entropy, and return its `History`.
 
@@ -119,7 +119,7 @@ def fit(
     Started by `torchrun` or `labkit.training.launch`, several processes train one network: `batch_size` counts the clips
     of all of them, and only the first touches the folder (`docs/processes.md`). `sync_batchnorm` then lets batch norms
     compare the clips of all processes, on GPUs alone. `tensorboard` writes the history's numbers to `folder/tensorboard`
-    too.
+    too; by default it does so under `labkit run --tensorboard` alone.
 
     Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not,
     `FolderInUseError` where another training is at work in the folder, `DivergedError` where the loss becomes NaN or
@@ -145,7 +145,7 @@ def fit(
     check_numbers(epochs=recipe.epochs, updates=recipe.updates, val_every=val_every, checkpoint_every=checkpoint_every)
     check_statistics(statistics)
     check_sync_batchnorm(sync_batchnorm, pick_device(device))
-    check_board(tensorboard, folder)
+    board = board_folder(tensorboard, folder, name)
     part = prepare(model, train, val, recipe, seed=seed)
     settings = Settings.of(
         recipe,
@@ -166,7 +166,7 @@ def fit(
             workers=workers,
             name=name,
             sync_batchnorm=sync_batchnorm,
-            board=folder if tensorboard else None,
+            board=board,
         )
         training.keep_in(None if folder is None else Path(folder), every=checkpoint_every)
         if training.run(resume=resume, progress=progress):
@@ -201,7 +201,7 @@ class _Training:
         workers: int,
         name: str,
         sync_batchnorm: bool,
-        board: str | Path | None,
+        board: Path | None,
     ) -> None:
         self.schedule = find_schedule(settings.schedule)
         self.settings, self.recipe, self.part = settings, recipe, part

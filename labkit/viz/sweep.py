@@ -47,7 +47,7 @@ def sweep_figure(table: pd.DataFrame, name: str, axis: str, series: Sequence[str
                 showlegend=bool(line),
             )
         )
-    best = table.loc[table["mean"].idxmax()]
+    best = table.iloc[int(table["mean"].to_numpy().argmax())]
     fig = figure(
         traces, f"{name}: highest at {_place(best, axis)}, {_said(best)}", description=_in_words(table, name, axis)
     )

@@ -11,23 +11,23 @@ from labkit.survey.publication.problems import SummaryError
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it: ten times faster
 MOST_NODES = 50_000  # of one YAML file, aliases counted each time they are used
 MOST_DEEP = 50  # its levels
-_BEYOND = "nested or repeated too much for a summary"
+_BEYOND = "nested or repeated too much"
 _OPENING = re.compile(r"[\[{]|[-?:]\s")  # what begins a level of YAML
 
 Place = tuple[str | int, ...]  # the way to a value: ("errata", 0, "printed")
 
 
-def parse_yaml(path: Path, text: str) -> tuple[Any, dict[Place, int]]:
+def parse_yaml(path: Path, text: str, *, most: int = MOST_NODES) -> tuple[Any, dict[Place, int]]:
     """The data of a YAML text, and the line of every value in it. Plain data only: no tags, no duplicate keys, bounded.
 
-    Raises `SummaryError`.
+    `most` is the number of values that the text may hold. Raises `SummaryError`.
     """
     try:
         _not_too_deep(path, text)
         loader = Loader(text)
         try:
             node = loader.get_single_node()
-            lines = _lines(path, node)
+            lines = _lines(path, node, most)
             return (loader.construct_document(node) if node is not None else None), lines
         finally:
             loader.dispose()
@@ -54,14 +54,14 @@ def _not_too_deep(path: Path, text: str) -> None:
             raise SummaryError(path, _BEYOND, event.start_mark.line + 1 if event.start_mark else None)
 
 
-def _lines(path: Path, root: yaml.Node | None) -> dict[Place, int]:
+def _lines(path: Path, root: yaml.Node | None, most: int) -> dict[Place, int]:
     """The line of each value, by its place. Refuses duplicate keys, and aliases that would unfold without end."""
     lines: dict[Place, int] = {}
     waiting: list[tuple[Place, yaml.Node]] = [((), root)] if root is not None else []
     while waiting:
         place, node = waiting.pop()
         lines[place] = node.start_mark.line + 1
-        if len(lines) + len(waiting) > MOST_NODES or len(place) > MOST_DEEP:
+        if len(lines) + len(waiting) > most or len(place) > MOST_DEEP:
             raise SummaryError(path, _BEYOND, lines[place])
         if isinstance(node, yaml.SequenceNode):
             waiting += [((*place, i), child) for i, child in enumerate(node.value)]
