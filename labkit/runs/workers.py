@@ -43,9 +43,10 @@ class Workers:
 
     def close(self) -> None:
         """End the connection, and the workers of this machine."""
-        for one in (self._opened, self._cluster):
-            if one is not None:
-                one.close(timeout=PATIENCE) if one is self._opened else one.close()
+        if self._opened is not None:
+            self._opened.close(timeout=PATIENCE)
+        if self._cluster is not None:
+            self._cluster.close()
         self._opened = self._cluster = None
 
 
