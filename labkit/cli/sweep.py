@@ -129,7 +129,7 @@ def _write_points(grid: "Grid", folder: Path | None) -> None:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump([*grid.points()], Dumper=dumper, sort_keys=False, allow_unicode=True)
     create(place, lambda temporary: temporary.write_text(text, encoding="utf-8"), instead="move it, or give --folder")
-    say(f"{len(grid):,} points; `labkit run {grid.notebook.stem} -f {place.name} --index 0` runs the first")
+    say(f"{len(grid):,} points; `labkit run NOTEBOOK -f {place.name} --index 0` runs the first")
     print(place)
 
 
