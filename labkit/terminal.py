@@ -10,7 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from labkit.counting import counted
 from labkit.runs.execute import Step
+from labkit.runs.point import Job, Outcome
+from labkit.runs.sweep import Tally, Tell
 from labkit.survey.publication.problems import plain, plain_lines
 
 COLOURS = {
@@ -72,6 +75,62 @@ def run_progress(console: Console) -> Iterator[RunProgress]:
             yield shown
         finally:
             shown.finish()
+
+
+class SweepProgress(Tell):
+    """The progress of a sweep: points with an outcome, the failed ones, the time left. In a log it is a line now and then."""
+
+    def __init__(self, console: Console, points: int):
+        self._console, self._points = console, points
+        self._started, self._said, self._ran = time.monotonic(), 0.0, 0
+        columns = (
+            TextColumn("{task.fields[state]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total} runs"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=points, state="starting")
+
+    def __enter__(self) -> "SweepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def ended(self, tally: Tally, job: Job, outcome: Outcome) -> None:
+        """Show a failure at once, and how far the sweep is."""
+        self._ran += outcome.new
+        if outcome.status != "done":
+            self._console.print(
+                Text(f"{plain(assignments(job.parameters))}: {plain(outcome.status)}: {plain(outcome.why)}")
+            )
+        state = self._state(tally)
+        self._bar.update(self._task, completed=tally.ended, state=state)
+        last = tally.ended == self._points
+        if not self._console.is_terminal and (last or time.monotonic() - self._said > 10):
+            self._said = time.monotonic()
+            self._console.print(Text(f"{tally.ended:,} of {counted(self._points, 'run')}{state and ', '}{state}"))
+
+    def stopping(self) -> None:
+        """Ctrl-C was pressed once."""
+        self._console.print(Text("stopping: the runs under way go on to their end; Ctrl-C again stops them at once"))
+
+    def _state(self, tally: Tally) -> str:
+        parts = [f"{len(tally.failed)} failed"] if tally.failed else []
+        parts += [f"{tally.there} done before"] if tally.there else []
+        if self._ran and tally.ended < self._points:
+            seconds = (time.monotonic() - self._started) / self._ran * (self._points - tally.ended)
+            parts.append(f"about {_duration(seconds)} left")
+        return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:

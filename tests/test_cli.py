@@ -25,6 +25,7 @@ from labkit.terminal import run_progress
 COMMANDS = [
     "doctor",
     "run",
+    "sweep",
     "runs",
     "course",
     "findings",

@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, learner, models, papers, runs, teacher
+from labkit.cli import cards, course, data, decks, learner, models, papers, runs, sweep, teacher
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -12,6 +12,7 @@ COMMANDS = (
     course.doctor,
     course.lab,
     course.run,
+    sweep.sweep,
     course.findings,
     models.models,
     models.model,

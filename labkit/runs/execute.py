@@ -210,9 +210,7 @@ def _about(source: Path, defaults: Mapping[str, Any], given: Mapping[str, Any], 
         "ended": None,
         "seconds": None,
         "error": None,
-        "versions": provenance.versions(),
-        "hardware": provenance.hardware(),
-        "code": provenance.code(source.parent),
+        **provenance.collect(source.parent),
         # The process, to tell a run in progress from a killed one.
         "process": {"host": platform.node(), "pid": os.getpid(), "since": psutil.Process().create_time()},
     }

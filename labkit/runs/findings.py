@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,17 +22,18 @@ from labkit.counting import counted
 from labkit.names import did_you_mean, meant_or_all
 from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
-from labkit.runs.notebook import find_notebook, read_cells, read_parameters
+from labkit.runs.key import Keys, code_version, notebook_code
+from labkit.runs.many import ManyRuns
+from labkit.runs.notebook import find_notebook, read_parameters
+from labkit.runs.point import Job, Outcome
 from labkit.runs.project import course_folder, project_folder
-from labkit.runs.seeds import Seeds
+from labkit.runs.workers import Workers, local_workers, visible_gpus
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SEEDS = (0, 1, 2, 3, 4)
 DECLARED = Path("docs") / "findings.toml"
-ASIDE = "aside"  # the tag of cells that no number depends on
-MEASURED_BY = ("data", "models", "training", "clip.py", "records.py")  # the code that numbers depend on
 
 
 class FindingsError(ValueError):
@@ -298,28 +298,62 @@ def measure(
     for path in chosen.values():
         if "seed" not in read_parameters(path):
             raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")
-    runs = Seeds(project, jobs or _cores(), on_run or (lambda *_: None))
+    tell = on_run or (lambda *_: None)
     stored = dict(read_measured(project).get("notebooks", {}))
     failed = []
-    with runs:
-        places = {}
-        for name, path in chosen.items():
-            extra = given.get(name, {})
-            places[name] = [runs.submit(path, seed, _key(path, extra), extra) for seed in seeds]
-        for name, path in chosen.items():
-            ended = [run.result() for run in places[name]]
-            failed += [f"{name} {run.about['error']['message']}" for run in ended if run.status != "done"]
-            if all(run.status == "done" for run in ended):
-                _all_recorded(name, project, ended[0])
-                stored[name] = _entry(ended, path)
+    with local_workers(jobs, gpus=visible_gpus()) as workers:
+        wanted = {name: _jobs(path, given.get(name, {}), seeds, project, workers) for name, path in chosen.items()}
+        ended: dict[Path, Outcome] = {}
+        many = ManyRuns(workers, lambda job: tell(*_told(job), "starts"), retry_failed=True)
+        for job, outcome in many.outcomes(job for one in wanted.values() for job in one):
+            _same_process(job, outcome)
+            ended[job.place] = outcome
+            name, seed = _told(job)
+            tell(name, seed, outcome.status if outcome.new else "was there")
+            if outcome.status != "done":
+                failed.append(f"{name} {outcome.why}")
+            elif all(one.place in ended and ended[one.place].status == "done" for one in wanted[name]):
+                runs = [Run.open(one.place) for one in wanted[name]]
+                _all_recorded(name, project, runs[0])
+                stored[name] = _entry(runs, job.notebook)
                 _write(project, {known: entry for known, entry in stored.items() if known in notebooks})
     if failed:
         raise RuntimeError(f"{counted(len(failed), 'run')} failed, the first: {failed[0]}")
     return findings(project)
 
 
-def _cores() -> int:
-    return int(provenance.hardware()["cores"] or 1)
+def _jobs(path: Path, extra: Mapping[str, Any], seeds: Sequence[int], project: Path, workers: Workers) -> list[Job]:
+    """The runs of a notebook, one for each seed. Numbers depend on the threads too: they are a part of the folder's name."""
+    key, code, version = Keys(path).of(extra), provenance.code(path.parent), code_version()
+    kept = project / "build" / "findings"
+    return [
+        Job(
+            path,
+            {**extra, "seed": seed},
+            kept / f"{path.stem}-seed{seed}-{key}-{workers.threads}",
+            workers.threads,
+            home=project,
+            gpu=bool(workers.gpus),
+            code=code,
+            version=version,
+            sweep="findings",
+        )
+        for seed in seeds
+    ]
+
+
+def _told(job: Job) -> tuple[str, int]:
+    return job.notebook.stem, int(job.parameters["seed"])
+
+
+def _same_process(job: Job, outcome: Outcome) -> None:
+    """Raise `RuntimeError` for a run of another process, and for one that did not start."""
+    if outcome.status == "running":
+        measured = outcome.why.replace("is being run", "is being measured")
+        raise RuntimeError(f"{job.place} {measured}: wait for it, or stop it")
+    if outcome.why.startswith("did not start"):
+        name, seed = _told(job)
+        raise RuntimeError(f"{name} with seed {seed} {outcome.why}")
 
 
 def _all_recorded(notebook: str, project: Path, run: Run) -> None:
@@ -333,27 +367,8 @@ def _all_recorded(notebook: str, project: Path, run: Run) -> None:
                 raise FindingsError(f"finding {one.id!r}: {error} by {notebook}") from None
 
 
-def _key(path: Path, parameters: Mapping[str, Any]) -> str:
-    """A key for everything that a notebook's numbers depend on: its code and parameters, the package's code, and torch."""
-    digest = hashlib.sha256(_code(path).encode())
-    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
-    package = Path(__file__).resolve().parents[1]
-    for part in MEASURED_BY:
-        place = package / part
-        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            digest.update(file.read_bytes())
-    digest.update(version("torch").encode())
-    return digest.hexdigest()[:12]
-
-
-def _code(path: Path) -> str:
-    """A notebook's code. Prose, outputs and cells tagged `aside`, which only show something, are left out."""
-    cells = [cell for cell in read_cells(path) if cell["cell_type"] == "code"]
-    return "\n\n".join(cell["source"] for cell in cells if ASIDE not in cell.get("metadata", {}).get("tags", []))
-
-
 def _is_outdated(entry: Mapping[str, Any], path: Path) -> bool:
-    return path.is_file() and entry.get("code_sha256") != hashlib.sha256(_code(path).encode()).hexdigest()
+    return path.is_file() and entry.get("code_sha256") != hashlib.sha256(notebook_code(path).encode()).hexdigest()
 
 
 def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
@@ -361,7 +376,7 @@ def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
     shared = {name: value for name, value in runs[0].parameters.items() if name not in ("seed", "out")}
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "code_sha256": hashlib.sha256(_code(path).encode()).hexdigest(),
+        "code_sha256": hashlib.sha256(notebook_code(path).encode()).hexdigest(),
         "parameters": shared,
         **{key: runs[-1].about[key] for key in ("versions", "hardware", "code", "threads")},
         "runs": [{"seed": run.about["seed"], "seconds": run.about["seconds"], "results": run.results} for run in runs],

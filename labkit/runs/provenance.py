@@ -1,5 +1,6 @@
 """The origin of a number, so that it can be trusted later: versions, hardware, and the commit of the code."""
 
+import json
 import os
 import platform
 import shutil
@@ -10,6 +11,15 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "torchvision", "av", "numpy", "pandas", "accelerate", "plotly", "papermill")
+
+GIVEN = "LABKIT_PROVENANCE"  # in the environment: what a sweep has looked up once for its runs
+
+
+def collect(folder: Path) -> dict[str, Any]:
+    """`versions`, `hardware` and `code` of the notebook in `folder`, as far as the sweep that started this run has not."""
+    given = json.loads(os.environ.pop(GIVEN, "{}"))  # for this run alone, not for others that its notebook may start
+    found = {"versions": versions, "hardware": hardware, "code": lambda: code(folder)}
+    return {name: given[name] if name in given else look() for name, look in found.items()}
 
 
 def versions() -> dict[str, str]:

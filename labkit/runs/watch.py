@@ -1,6 +1,7 @@
 """A watch that ends hung kernels. Without it, a run would wait until its time limit."""
 
 import _thread
+import signal
 import sys
 import threading
 import time
@@ -46,6 +47,8 @@ class StallWatch:
 
 def end_with_stdin() -> None:
     """Stop this process, as by Ctrl-C, when its standard input ends: the process that started it is gone then."""
+    # A process that is started in the background, or by one that is deaf to Ctrl-C, would be deaf to this too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def wait() -> None:
         while sys.stdin.buffer.read(1024):

@@ -17,7 +17,6 @@ from labkit.runs.findings import (
     Declared,
     Finding,
     FindingsError,
-    _code,
     declared,
     finding,
     findings,
@@ -25,6 +24,7 @@ from labkit.runs.findings import (
     measured_with,
     recorded,
 )
+from labkit.runs.key import notebook_code
 
 RECORDS = "from labkit.runs.results import record\nrecord(out, double=2 * seed, seed_=seed)"
 NUMBERS = {"a": 3, "b": 1.5, "none": None, "gap_48": 0.5}
@@ -217,7 +217,7 @@ def test_a_finding_of_other_threads_says_so_and_why():
 def test_a_cell_that_only_shows_something_is_no_code_of_its_notebook(tmp_path):
     def code(*cells: dict) -> str:
         (tmp_path / "00_x.ipynb").write_text(json.dumps({"cells": list(cells)}))
-        return _code(tmp_path / "00_x.ipynb")
+        return notebook_code(tmp_path / "00_x.ipynb")
 
     number = {"cell_type": "code", "source": "record(x=1)", "metadata": {}}
     shown = {"cell_type": "code", "source": "show_card('x')", "metadata": {"tags": ["aside"]}}

@@ -1,0 +1,319 @@
+"""Sweeps: grids are checked first, nothing runs twice, and workers, schedulers and disks may fail."""
+
+import io
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+from toy_course import write_notebook
+from typer.testing import CliRunner
+
+from labkit.cli import app
+from labkit.runs import provenance, workers
+from labkit.runs.grid import Grid, read_grid
+from labkit.runs.key import Keys
+from labkit.runs.many import ManyRuns
+from labkit.runs.notebook import NotebookError
+from labkit.runs.point import Job, Outcome, outcome_of
+from labkit.runs.sweep import SweepError, Tally, jobs_of, kept_threads, sweep, sweep_folder, sweep_in
+from labkit.runs.workers import Workers, local_workers, visible_gpus
+from labkit.terminal import SweepProgress
+
+PARAMETERS = """\
+seed: int = 0  # a seed
+rate: float = 0.5
+sizes: list[int] = [1]
+depths: str = "10, 18"
+wait: float = 0.0
+epochs: int = 3
+device: str = "auto"  # where
+out: str = ""  # folder"""
+RECORDS = """\
+import os, time
+from labkit.runs.results import record
+record(out, double=2 * seed, threads=int(os.environ["OMP_NUM_THREADS"]), mkl="MKL_NUM_THREADS" in os.environ)
+time.sleep(wait)"""
+
+
+def notebook(folder: Path, code: str = RECORDS) -> Path:
+    return write_notebook(folder / "07_toy.ipynb", ["# 07 Toy", code], PARAMETERS)
+
+
+def note(job: Job) -> Outcome:
+    """What a worker does in the quick tests: a run's folder without a kernel, with a line for each time it is made."""
+    if before := outcome_of(job.place):
+        return before
+    job.place.mkdir()
+    with (job.place.parent / "made.txt").open("a") as file:
+        file.write(f"{job.parameters['seed']}\n")
+    failed = job.parameters["seed"] == 13
+    about = {
+        "status": "failed" if failed else "done",
+        "parameters": dict(job.parameters),
+        "error": {"message": "unlucky"},
+    }
+    (job.place / "run.json").write_text(json.dumps(about))
+    return Outcome(about["status"], "unlucky" if failed else "")
+
+
+def die(job: Job) -> Outcome:
+    """A run that kills its worker if its seed is 2: at its first try only, before it has begun, if its seed is 1."""
+    marker = job.place.parent / f"tried-{job.parameters['seed']}"
+    first = not marker.exists()
+    marker.touch()
+    if job.parameters["seed"] == 2:
+        job.place.mkdir()
+        about = {"status": "running", "process": {"host": provenance.platform.node(), "pid": 0, "since": 0}}
+        (job.place / "run.json").write_text(json.dumps(about))
+        os._exit(1)
+    if job.parameters["seed"] == 1 and first:
+        os._exit(1)
+    return note(job)
+
+
+def grid(folder: Path, *axes: str, **given) -> Grid:
+    return read_grid(notebook(folder), axes or ["seed=0..3"], given)
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    with local_workers(2) as found:
+        yield found
+
+
+def made(folder: Path) -> list[str]:
+    return sorted((folder / "made.txt").read_text().split())
+
+
+def test_an_axis_has_values_and_ranges_and_the_last_axis_varies_fastest(tmp_path):
+    found = grid(tmp_path, "rate=0.1, 0.2", "seed=0..1,7", "depths=10,18;34", epochs="5")
+    assert len(found) == 12
+    points = [*found.points()]
+    assert points[0] == {"epochs": 5, "rate": 0.1, "seed": 0, "depths": "10,18"}
+    assert [point["seed"] for point in points[:6]] == [0, 0, 1, 1, 7, 7]
+    assert [*grid(tmp_path, "sizes=1,2;3").points()] == [{"sizes": [1, 2]}, {"sizes": [3]}]
+
+
+@pytest.mark.parametrize(
+    ("axes", "given", "said"),
+    [
+        ([], {}, "the grid is empty: give at least one --grid name=values"),
+        (["seed="], {}, "the grid is empty: seed has no values"),
+        (["seed=4..0"], {}, "the grid is empty: seed=4..0 counts down; write 0..4"),
+        (["seed=0..9999999999"], {}, "10,000,000,000 values of seed; at most 1,000,000"),
+        (["sed=0..4"], {}, "has no parameter 'sed'; did you mean 'seed'?"),
+        (["seed=1,two"], {}, "the parameter 'seed' takes int, not 'two'"),
+        (["seed=1,2,1"], {}, "the grid has seed=1 twice"),
+        (["seed=1", "seed=2"], {}, "given twice"),
+        (["seed=1"], {"seed": "2"}, "'seed' is given by --grid and by -p"),
+        (["out=a,b"], {}, "each run of a sweep has a folder of its own"),
+        (["seed=1"], {"epcohs": "2"}, "did you mean 'epochs'?"),
+        (["epochs=1,-1"], {}, "epochs: must be at least 0"),
+        (["device=cpu,cdua"], {}, "device: "),
+    ],
+)
+def test_a_wrong_grid_is_refused_with_what_would_be_right(tmp_path, axes, given, said):
+    with pytest.raises(NotebookError, match=re.escape(said)):
+        read_grid(notebook(tmp_path), axes, given)
+
+
+def test_a_key_depends_on_parameters_and_code_and_on_no_prose(tmp_path):
+    path = notebook(tmp_path)
+    key = Keys(path).of({"seed": 1})
+    assert Keys(path).of({"seed": 2}) != key
+    path.write_text(path.read_text().replace("# 07 Toy", "# Seven"))
+    assert Keys(path).of({"seed": 1}) == key
+    notebook(tmp_path, RECORDS + "\n1 + 1")
+    assert Keys(path).of({"seed": 1}) != key
+
+
+def test_done_points_are_not_run_again_and_failed_ones_on_request(tmp_path, two_workers):
+    found, place = grid(tmp_path, "seed=10..14"), tmp_path / "sweep"
+    first = sweep(found, place, two_workers, work=note)
+    assert (first.done, first.there, [job.parameters["seed"] for job, _ in first.failed]) == (4, 0, [13])
+    assert first.failed[0][1].why == "unlucky"
+    again = sweep(found, place, two_workers, work=note)
+    assert (again.done, again.there, len(again.failed)) == (4, 4, 1)
+    assert made(place) == ["10", "11", "12", "13", "14"]
+    sweep(found, place, two_workers, work=note, retry_failed=True)
+    assert made(place) == ["10", "11", "12", "13", "13", "14"]
+    assert len([*(place / ".aside").iterdir()]) == 1  # what failed is kept
+
+
+def test_a_dead_run_is_moved_aside_and_run_again_once(tmp_path, two_workers):
+    found, place = grid(tmp_path), tmp_path / "sweep"
+    sweep(found, place, two_workers, work=note)
+    dead = sorted(place.glob("07_toy-*"))[0]
+    (dead / "run.json").write_text('{"status": "interrupted"}')
+    (dead / "results.json").write_text("{}")
+    assert sweep(found, place, two_workers, work=note).done == 4
+    assert len(made(place)) == 5
+    assert [path.name for path in (place / ".aside").iterdir()] == [f"{dead.name}-1"]
+    assert not (dead / "results.json").exists()
+
+
+def test_a_run_that_kills_its_worker_has_failed_and_the_others_go_on(tmp_path, two_workers):
+    tally = sweep(grid(tmp_path, "seed=0..5"), tmp_path / "sweep", two_workers, work=die)
+    assert [(job.parameters["seed"], one.status, one.why) for job, one in tally.failed] == [
+        (2, "died", "its worker was killed")
+    ]
+    assert made(tmp_path / "sweep") == ["0", "1", "3", "4", "5"]  # 1 had not begun when its worker was lost
+
+
+def test_the_same_sweep_has_the_same_folder_and_threads_and_another_sweep_a_new_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = grid(tmp_path)
+    place = sweep_folder(found)
+    assert place == tmp_path / "runs" / "sweeps" / "07_toy-1"
+    with sweep_in(place, found, 3):
+        assert sweep_folder(found) == place
+        assert kept_threads(place) == 3
+        other = replace(found, parameters={"epochs": 1})
+        assert sweep_folder(other).name == "07_toy-2"
+        with pytest.raises(SweepError, match="holds another sweep"):
+            sweep_folder(other, place)
+    notebook(tmp_path, "pass")
+    assert sweep_folder(found).name == "07_toy-2"  # numbers of other code are other numbers
+
+
+def test_of_two_sweeps_in_one_folder_the_second_is_refused(tmp_path):
+    found = grid(tmp_path)
+    with (
+        sweep_in(tmp_path / "sweep", found, 1),
+        pytest.raises(SweepError, match=f"another sweep runs in {tmp_path}"),
+        sweep_in(tmp_path / "sweep", found, 1),
+    ):
+        pass
+    with sweep_in(tmp_path / "sweep", found, 1):  # the lock is free again
+        assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["axes"] == {"seed": [0, 1, 2, 3]}
+
+
+def test_after_stop_no_run_starts_and_those_under_way_end(tmp_path, two_workers):
+    found, seen = grid(tmp_path, "seed=0..99"), []
+    many = ManyRuns(two_workers, on_stop=lambda: seen.append("stop"), work=note)
+    (tmp_path / "sweep").mkdir()
+    for _, outcome in many.outcomes(jobs_of(found, tmp_path / "sweep", two_workers)):
+        seen.append(outcome.status)
+        many.stop()
+    assert seen[:2] == ["done", "stop"] or "stop" in seen
+    assert set(seen) == {"done", "stop"}
+    assert len(made(tmp_path / "sweep")) < 10
+    assert not [path for path in (tmp_path / "sweep").glob("07_toy-*") if not (path / "run.json").exists()]
+
+
+def command(folder: Path, *options: str, answer: str = ""):
+    """`labkit sweep` of the toy notebook in `folder`, in this process."""
+    return CliRunner().invoke(app, ["sweep", str(notebook(folder)), *options], input=answer)
+
+
+def test_a_dry_run_writes_the_points_and_starts_nothing(tmp_path):
+    options = (
+        "--grid",
+        "rate=0.1,0.2",
+        "--grid",
+        "seed=0..2",
+        "-p",
+        "epochs=1",
+        "--dry-run",
+        "--folder",
+        str(tmp_path),
+    )
+    done = command(tmp_path, *options)
+    assert done.exit_code == 0
+    assert "6 points" in done.stderr
+    assert done.stdout.split() == [str(tmp_path / "params.yaml")]
+    points = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    assert points[0] == {"epochs": 1, "rate": 0.1, "seed": 0}
+    assert len(points) == 6
+    again = command(tmp_path, *options)
+    assert again.exit_code == 2
+    assert "params.yaml exists already; move it, or give --folder" in again.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "n\n", "perhaps\n"])
+def test_ten_thousand_points_are_asked_about_first(tmp_path, answer):
+    done = command(tmp_path, "--grid", "seed=1..10000", "--folder", str(tmp_path / "sweep"), answer=answer)
+    assert done.exit_code == 1
+    assert "this grid has 10,000 points; run them all (y, n) [n]:" in done.stderr
+    assert "nothing was started; --yes runs them without asking" in done.stderr
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--grid", "sed=1"], "did you mean 'seed'?"),
+        ([], "the grid is empty"),
+        (["--grid", "seed=1", "--workers", "2", "--scheduler", "x:1"], "give one of them"),
+        (["--grid", "seed=1", "--folder", "{}/07_toy.ipynb"], "07_toy.ipynb is a file: give a folder"),
+    ],
+)
+def test_a_wrong_sweep_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    done = command(tmp_path, *(option.format(tmp_path) for option in options))
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["07_toy.ipynb"]
+
+
+def test_a_grid_for_cuda_needs_a_worker_with_a_gpu_and_auto_takes_one(tmp_path, monkeypatch):
+    found = Grid(notebook(tmp_path), {"device": ["cuda", "cpu", "auto"]}, {})
+    with pytest.raises(SweepError, match="no worker has a GPU"):
+        sweep(found, tmp_path / "sweep", Workers(1, 1))
+    for gpus, wants in {(): [True, False, False], ("0",): [True, False, True]}.items():
+        jobs = [*jobs_of(found, tmp_path, Workers(1, 1, gpus))]
+        assert [job.gpu for job in jobs] == wants
+        assert [job.place.name.rsplit("-", 1)[1] for job in jobs] == ["cuda", "cpu", "cuda" if gpus else "auto"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 5")
+    assert visible_gpus() == ["2", "5"]
+
+
+def where(job: Job) -> Outcome:
+    return Outcome("done", os.environ["CUDA_VISIBLE_DEVICES"])
+
+
+def test_each_worker_of_this_machine_has_a_gpu_of_its_own(tmp_path):
+    with local_workers(8, gpus=["2", "5"]) as found:
+        assert found.slots == 2
+        jobs = jobs_of(Grid(notebook(tmp_path), {"seed": [*range(6)]}, {"device": "cuda"}), tmp_path, found)
+        used = [outcome.why for _, outcome in ManyRuns(found, work=where).outcomes(jobs)]
+    assert len(used) == 6
+    assert {*used} == {"2", "5"}
+
+
+def test_the_cores_of_a_machine_are_shared_out_among_its_workers_and_the_least_share_counts():
+    def worker(host, cores, slots=1):
+        return {"host": host, "cores": cores, "slots": slots}
+
+    here, there = worker("a", [0, 1, 2, 3]), worker("b", [*range(16)])
+    assert workers._share([worker("a", [0, 1, 2, 3], 2)]) == 2
+    assert workers._share([here, worker("a", [0, 1, 2, 3], 2)]) == 1
+    assert workers._share([here, there]) == 4
+    assert workers._share([here, worker("a", [4, 5, 6, 7])]) == 4  # a cluster gives each its own cores of one machine
+
+
+def test_the_time_left_is_that_of_the_runs_that_ran(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("labkit.terminal.time.monotonic", lambda: now[0])
+    lines = io.StringIO()
+    shown, tally = SweepProgress(Console(file=lines, width=200), 8), Tally(8)
+    job = Job(tmp_path, {"seed": 1}, tmp_path, 1, tmp_path)
+    for seconds, outcome in (
+        (0, Outcome("done", new=False)),
+        (60, Outcome("done")),
+        (60, Outcome("failed", "unlucky")),
+    ):
+        now[0] += seconds
+        tally.count(job, outcome)
+        shown.ended(tally, job, outcome)
+    assert lines.getvalue().splitlines() == [
+        "2 of 8 runs, 1 done before, about 6 min left",
+        "seed=1: failed: unlucky",
+        "3 of 8 runs, 1 failed, 1 done before, about 5 min left",
+    ]

@@ -1,0 +1,21 @@
+"""Benchmarks still run: the smallest sizes, without their figures."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the benchmark ends its cluster by signals")
+def test_the_benchmark_of_sweeps_counts_points_and_the_schedulers_memory():
+    command = [sys.executable, str(BENCHMARKS / "sweep.py"), "--part", "points", "--tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split()[0] for line in done.stdout.splitlines() if line[:2] in ("20", "50")]
+    assert rows == ["20", "50"]
+    assert "the scheduler's memory in MiB" in done.stdout
