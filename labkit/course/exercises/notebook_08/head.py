@@ -19,13 +19,14 @@ def check(with_new_head: Any) -> None:
         ours = with_new_head(network, classes)
         if ours is network:
             raise Wrong("that is the network itself, not a copy; we need it again, so copy it first")
-        if not isinstance(ours, nn.Module) or not isinstance(getattr(ours, "body", None), nn.Linear):
+        body = getattr(ours, "body", None)
+        if not isinstance(ours, nn.Module) or not isinstance(body, nn.Linear):
             raise Wrong("the result should be a network: the copy, with its new last layer")
         if getattr(network.fc, "out_features", None) != 5 or not torch.equal(network.fc.weight, before.fc.weight):
             raise Wrong("the given network has a new last layer too; `copy.deepcopy` copies its layers as well")
-        if ours.body.weight is network.body.weight:
+        if body.weight is network.body.weight:
             raise Wrong("the copy shares its layers with the network; `copy.deepcopy` copies them as well")
-        if not torch.equal(ours.body.weight, before.body.weight):
+        if not torch.equal(body.weight, before.body.weight):
             raise Wrong("the other layers have lost their weights; only the last layer is new")
         _check_head(ours.fc, classes, network.fc)
 
