@@ -33,7 +33,7 @@ course: $(READY) ## run all notebooks and build the pages; ends with the path of
 	@$(BIN)/labkit course $(ARGS)
 
 test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 	@$(MAKE) --no-print-directory notebooks
 
 lint: $(TESTED) ## style, format and types; the papers, their numbers and cards
