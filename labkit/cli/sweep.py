@@ -1,7 +1,7 @@
 """The command that runs a notebook at each point of a grid."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,8 +97,12 @@ def _workers(
 
     if scheduler:
         place.mkdir(parents=True, exist_ok=True)
-        with connected_workers(scheduler, threads, folders=[place, Path.cwd()]) as workers:
-            yield workers
+        try:
+            with connected_workers(scheduler, threads, folders=[place, Path.cwd()]) as workers:
+                yield workers
+        finally:
+            with suppress(OSError):  # only an empty folder is removed: no run could start
+                place.rmdir()
         return
     wants_gpu = any(one == "auto" or one.startswith("cuda") for one in devices(grid))
     with local_workers(count, threads, most=len(grid), gpus=visible_gpus() if wants_gpu else ()) as workers:

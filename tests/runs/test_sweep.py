@@ -317,3 +317,12 @@ def test_the_time_left_is_that_of_the_runs_that_ran(tmp_path, monkeypatch):
         "seed=1: failed: unlucky",
         "3 of 8 runs, 1 failed, 1 done before, about 5 min left",
     ]
+
+
+def test_a_scheduler_that_does_not_answer_leaves_no_folder(tmp_path):
+    ended = command(
+        tmp_path, "--grid", "seed=0,1", "--scheduler", "tcp://127.0.0.1:9", "--folder", str(tmp_path / "sweep")
+    )
+    assert ended.exit_code == 2
+    assert "there is no Dask scheduler" in ended.stderr
+    assert not (tmp_path / "sweep").exists()
