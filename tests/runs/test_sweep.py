@@ -323,6 +323,6 @@ def test_a_scheduler_that_does_not_answer_leaves_no_folder(tmp_path):
     ended = command(
         tmp_path, "--grid", "seed=0,1", "--scheduler", "tcp://127.0.0.1:9", "--folder", str(tmp_path / "sweep")
     )
-    assert ended.exit_code == 2
+    assert ended.exit_code == 1
     assert "there is no Dask scheduler" in ended.stderr
     assert not (tmp_path / "sweep").exists()
