@@ -30,7 +30,8 @@ class _WithDefault(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command before arguments that begin with no command and ask for no help."""
         if not args or (args[0] not in self.commands and args[0] not in STYLE["help_option_names"]):
-            likely = nearest(args[0], self.commands, cutoff=0.75) if args else None
+            is_path = bool(args) and ("/" in args[0] or os.sep in args[0])
+            likely = nearest(args[0], self.commands, cutoff=0.75) if args and not is_path else None
             if likely:
                 raise typer.BadParameter(f"there is no command {args[0]!r}; did you mean {likely!r}?", ctx)
             args = [self.default, *args]
