@@ -51,7 +51,8 @@ def flow_strip(
         f"it goes {abs(mean[0]):.2f} pixels to the {'right' if mean[0] >= 0 else 'left'} and {abs(mean[1]):.2f} "
         f"{'down' if mean[1] >= 0 else 'up'} in the mean."
     )
-    fig = frame_strip(tiles, titles=above, title=title, columns=count + 1, description=words)
+    # Not exact to the pixel: a notebook with many of these would get tens of megabytes, and be slow to save.
+    fig = frame_strip(tiles, titles=above, title=title, columns=count + 1, description=words, exact=False)
     fig.add_trace(_arrows(fields, most, corners(tiles, count + 1, above=True)))
     return fig
 
@@ -89,8 +90,8 @@ def _arrows(fields: np.ndarray, limit: float, places: list[tuple[int, int]]) -> 
             for column in range(step // 2, width, step):
                 dx, dy = field[row, column] * step / limit
                 if np.hypot(dx, dy) > max(SEEN, 0.1 / limit) * step:
-                    x += [left + column, left + column + float(dx), None]
-                    y += [top + row, top + row + float(dy), None]
+                    x += [left + column, round(left + column + float(dx), 2), None]
+                    y += [top + row, round(top + row + float(dy), 2), None]
     return go.Scatter(
         x=x,
         y=y,

@@ -18,13 +18,17 @@ WIDE = 900  # pixels a figure is expected to be wide; its height follows from it
 BESIDE_NAMES = 640  # pixels left of these where names of classes stand in front
 
 
-def data_uri(image: np.ndarray) -> str:
-    """A uint8 `(H, W, 3)` or `(H, W, 4)` picture as the `data:` address of a PNG, to be stored inside a figure."""
+def data_uri(image: np.ndarray, *, exact: bool = True) -> str:
+    """A uint8 `(H, W, 3)` or `(H, W, 4)` picture as a `data:` address, to be stored inside a figure.
+
+    It is a PNG, or, if it need not be `exact` to the pixel, a WebP of a quarter of its size.
+    """
     from PIL import Image
 
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    file, kind = io.BytesIO(), "png" if exact else "webp"
+    how = {"optimize": True} if exact else {"quality": 95}
+    Image.fromarray(np.ascontiguousarray(image)).save(file, format=kind, **how)
+    return f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def montage(clip: np.ndarray, columns: int | None = None, *, above: bool = False) -> np.ndarray:
@@ -77,11 +81,12 @@ def frame_strip(
     title: str | None = None,
     columns: int | None = None,
     description: str | None = None,
+    exact: bool = True,
 ) -> go.Figure:
     """The frames of a clip, uint8 `(T, H, W, 3)`, in reading order, in rows of `columns` (all in one row if None).
 
     `indices` are the frames' numbers in their video, written above them; `titles` replaces that by any text.
-    The figure has one image trace whose source is a PNG.
+    The figure has one image trace whose source is a PNG, or a smaller picture if it need not be `exact` to the pixel.
 
     Raises `ValueError` for another shape or type, and if there are not as many titles as frames.
     """
@@ -90,7 +95,7 @@ def frame_strip(
     if len(above) != len(clip):
         raise ValueError(f"{counted(len(clip), 'frame')}, but {len(above)} numbers or titles for them")
     fig = figure(title=title)
-    tall = _add_strip(fig, clip, above, columns=columns)
+    tall = _add_strip(fig, clip, above, columns=columns, exact=exact)
     fig.update_layout(height=fig.layout.margin.t + tall + 16, margin={"l": 8, "r": 8, "b": 16})
     what = "frame" if titles is None else "picture"
     words = (
@@ -169,11 +174,19 @@ def _checked(clip: np.ndarray) -> np.ndarray:
     return clip
 
 
-def _add_strip(fig: go.Figure, clip: np.ndarray, above: Sequence[str], *, columns: int | None, wide: int = WIDE) -> int:
+def _add_strip(
+    fig: go.Figure,
+    clip: np.ndarray,
+    above: Sequence[str],
+    *,
+    columns: int | None,
+    wide: int = WIDE,
+    exact: bool = True,
+) -> int:
     """Add the frames as one image with a line of text above each. Returns their height in pixels at a width of `wide`."""
     picture = montage(clip, columns, above=any(above))
     width, rows = clip.shape[2], _grid(clip, columns, above=any(above))[0]
-    fig.add_image(source=data_uri(picture), hoverinfo="skip", name="frames")
+    fig.add_image(source=data_uri(picture, exact=exact), hoverinfo="skip", name="frames")
     for (left, upper), text in zip(corners(clip, columns, above=any(above)), above, strict=True):
         if text:
             fig.add_annotation(
