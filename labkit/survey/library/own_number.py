@@ -100,7 +100,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         e = html.escape
         if self.reasons:
-            reasons = "".join(f"<li>{e(reason)}</li>" for reason in self.reasons)
+            reasons = "".join(f"<li>{e(reason).replace('`', '')}</li>" for reason in self.reasons)
             return f'<div class="finding open"><b>{e(self.verdict)}</b><ul>{reasons}</ul></div>'
         head = "".join(f'<th scope="col">{name}</th>' for name in ("", "top-1", "95 % interval", "measured on"))
         body = "".join(
