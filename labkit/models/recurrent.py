@@ -26,7 +26,7 @@ class ConvNetLSTM(Network):
         Conv3d_1a_7x7 ... Mixed_5c    as in `Inception`, T frames
         pool      1024 x T            average over space, batch norm
         features   512 x T            output of the LSTM at each step
-        Logits       K x T            logits at each step: the training loss is taken on all
+        Logits       K x T            logits at each step: the paper trains on all, `fit` on the last
         logits       K                those of the last step
 
     The paper takes its batch norm from Cooijmans et al. (2017), who normalise inside every step of the LSTM; here it
