@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import psutil
@@ -79,13 +80,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process, and those that the learner's code started."""
-        try:
-            for one in psutil.Process(self._process.pid).children(recursive=True):
-                one.kill()
-        except psutil.Error:
-            pass
-        self._process.kill()
-        self._process.join(5)
+        kill_all(self._process)
         self._pipe.close()
 
     def _wait(self, seconds: float) -> Reply:
@@ -101,6 +96,17 @@ class Child:
         if reply.pop("threads_left"):  # they would slow down the next check
             self.kill()
         return reply
+
+
+def kill_all(process: BaseProcess) -> None:
+    """End a process, and those that the learner's code started in it."""
+    try:
+        for one in psutil.Process(process.pid).children(recursive=True):
+            one.kill()
+    except psutil.Error:
+        pass
+    process.kill()
+    process.join(5)
 
 
 _child: Child | None = None

@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from labkit.course.exercises.child import kill_all
+
 START_SECONDS = 180.0  # for nbgrader to load, on a busy machine
 MISSING = 'grading needs nbgrader; install it with: pip install "labkit-video[grading]"'
 AT = ".cell"  # the file with the number of the cell that runs
@@ -56,13 +58,7 @@ class Worker:
         """End the process and all that it started."""
         if self._process is None:
             return
-        try:
-            for one in psutil.Process(self._process.pid).children(recursive=True):
-                one.kill()
-        except psutil.Error:
-            pass
-        self._process.kill()
-        self._process.join(5)
+        kill_all(self._process)
         self._pipe.close()
         self._process = None
 
