@@ -1,14 +1,16 @@
 """From the videos that a layout lists to the table of those that can be read, and a report of the others."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from labkit.counting import counted
 from labkit.data.dataset_index import index_videos
-from labkit.data.layouts import Listing
+from labkit.data.layouts import Entry, Listing
 from labkit.data.splits import shuffled
 from labkit.data.video import VideoError
 from labkit.data.video_file import is_text, shown
@@ -30,7 +32,7 @@ def readable(
     facts["path"] = [str(path) for path in paths]
     facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
     facts["video"] = [entry.video for entry in entries]
-    facts["start"], facts["end"] = np.int64(0), facts["frames"]
+    facts["start"], facts["end"] = spans(entries, facts)
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
@@ -46,6 +48,22 @@ def readable(
             raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
         warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
     return facts.loc[~unreadable, TABLE].reset_index(drop=True), report
+
+
+def spans(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first frame of each entry and the first after it, int64 `(entries,)` each, at the mean rate of its file.
+
+    A part that has less than a frame in its file gets the nearest frame; the file's length decides where a part ends.
+    """
+    frames, fps = facts["frames"].to_numpy(np.int64), facts["fps"].to_numpy(np.float64)
+    seconds = np.array([entry.span or (0.0, np.inf) for entry in entries]).reshape(-1, 2)
+    whole = np.array([entry.span is None for entry in entries], dtype=bool)
+    last = np.maximum(frames - 1, 0)
+    start = np.clip(np.floor(seconds[:, 0] * fps + 1e-6), 0, last).astype(np.int64)
+    with np.errstate(invalid="ignore"):  # a file without a rate, up to its end
+        stop = np.nan_to_num(np.ceil(seconds[:, 1] * fps - 1e-6), nan=0, posinf=np.iinfo(np.int64).max // 2)
+    end = np.clip(stop, start + 1, frames.clip(min=1)).astype(np.int64)
+    return np.where(whole, 0, start), np.where(whole, frames, end)
 
 
 def limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

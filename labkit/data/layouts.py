@@ -36,11 +36,12 @@ class LayoutError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One video of a listing: its file, its label and a name that stays the same wherever the dataset lies."""
+    """One video of a listing, or a part of one: its file, its label and a name that is the same wherever the dataset lies."""
 
     path: Path
     label: int
     video: str
+    span: tuple[float, float] | None = None  # the seconds of the part that has this label; None, the whole video
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,20 @@ import pickle
 import re
 import shutil
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from labkit.clip import ClipSpec
 from labkit.data import dataset_index, dataset_kinds, frame_cache, layouts
+from labkit.data.dataset_table import spans
 from labkit.data.datasets import open_dataset
-from labkit.data.layouts import LayoutError
+from labkit.data.layouts import Entry, LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_dataset import OPEN_READERS, VideoDataset
@@ -639,3 +642,19 @@ def test_real_clips_laid_out_as_ucf101_open_and_show_the_decoders_frames(real_da
     training = ds.with_sampling("random")
     clips, _, _ = next(iter(DataLoader(training, batch_size=4)))
     assert clips.shape == (4, 16, 3, 112, 112)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        (None, (0, 100)),
+        ((1.0, 2.5), (10, 25)),
+        ((1.04, 2.46), (10, 25)),  # each frame that the part touches
+        ((9.99, 30.0), (99, 100)),
+        ((20.0, 30.0), (99, 100)),
+    ],
+)
+def test_a_part_of_a_video_is_given_in_seconds_and_holds_at_least_a_frame(span, expected):
+    facts = pd.DataFrame({"frames": [100], "fps": [10.0]})
+    (start,), (end,) = spans([Entry(Path("a.mp4"), 0, "a", span)], facts)
+    assert (start, end) == expected
