@@ -12,11 +12,13 @@ separately: the slowest of them is the limit.
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -42,7 +44,7 @@ from labkit.training.failures import TooLittleMemoryError
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 8 * 60.0  # seconds for everything
-COMPILING = 120.0  # seconds that torch.compile may take for one network
+COMPILING = 90.0  # seconds that torch.compile may take for one network
 AIM = 3.0  # times an eager fp32 loop
 PARTS = ("tests", "notebook", "networks")
 
@@ -127,9 +129,14 @@ class Bench:
     def wait(self) -> None:
         wait_for(self.device)
 
+    def say(self, what: str) -> None:
+        """A line of progress, with the seconds since the start."""
+        print(f"{time.monotonic() - self.began:4.0f} s  {what}", file=sys.stderr, flush=True)
+
 
 def main() -> int:
     asked = arguments()
+    sys.stdout.reconfigure(line_buffering=True)  # a run that is cut off has said what it knew
     device = pick_device(asked.device)
     if device.type == "cpu" and asked.device != "cpu":
         print("no GPU: torch sees none here, so nothing is measured (all code on a CPU: --device cpu --size tiny)")
@@ -145,8 +152,11 @@ def main() -> int:
     if "networks" in asked.parts:
         peak = matrix_peak(bench)
         rows.append(("product of bf16 matrices", f"{peak / 1e12:.2f} TFLOP/s", "–"))
-        for network in bench.size.networks:
-            rows += measure(network, bench, peak)
+        # torch.compile comes last: it can take minutes for a network, and may be cut off.
+        for work in (measure, measure_compiled):
+            for network in bench.size.networks:
+                bench.say(f"{network.title}: {work.__name__.replace('_', ' ')}")
+                rows += work(network, bench, peak)
     show_rows(rows, device, seconds=time.monotonic() - bench.began)
     if failed:
         print(f"failed: {', '.join(failed)}")
@@ -198,7 +208,9 @@ def measure(network: Network, bench: Bench, peak: float) -> list[Row]:
     """All rows of one network. Where its batch does not fit the memory, half of it is tried, and so on."""
     while bench.left > 0:
         try:
-            return [*speed_rows(network, bench, peak), limit_row(network, bench)]
+            rows = speed_rows(network, bench, peak)
+            bench.say(f"{network.title}: decoding, transfer, computing")
+            return [*rows, limit_row(network, bench)]
         except (torch.OutOfMemoryError, TooLittleMemoryError):
             if network.batch == 1:
                 return [(network.title, "does not fit the device's memory", "–")]
@@ -217,14 +229,60 @@ def candidates(size: Size, device: torch.device) -> dict[str, Switches]:
         "without pinned memory": replace(full, pinned=False),
         "normalised on the CPU": replace(full, normalise_on_device=False),
         "without choosing algorithms": replace(full, tuned=False),
-        "with torch.compile": replace(full, compiler=size.compiler),
     }
     return {"eager fp32 loop": PLAIN, "all switches": full, **{k: v for k, v in turned.items() if v != full}}
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` in the block after so many seconds, where the system has an alarm (not Windows)."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def measure_compiled(network: Network, bench: Bench, peak: float) -> list[Row]:
+    """The row of a loop with torch.compile, its first update apart, against the same loop without it."""
+    title, size = f"{network.title}: a loop with torch.compile", bench.size
+    if bench.left < 30:
+        return [(title, "not measured: the 8 minutes were over", "–")]
+    full = candidates(size, bench.device)["all switches"]
+    fed = make_batches(network.spec, network.batch, size.steps, classes=CLASSES, pinned=full.pinned)
+    loops = {
+        name: Loop(network.build, network.spec, bench.device, replace(full, compiler=compiler))
+        for name, compiler in {"plain": "", "compiled": size.compiler}.items()
+    }
+    began = time.monotonic()
+    try:
+        with at_most(min(COMPILING, bench.left - 20)):
+            loops["compiled"].run(fed[:1])
+            bench.wait()
+    except TimeoutError:
+        return [(title, f"not measured: compiling took more than {time.monotonic() - began:.0f} s", "–")]
+    compiling = time.monotonic() - began
+    works = {name: (lambda loop=loop: loop.run(fed)) for name, loop in loops.items()}
+    seconds = timing.interleaved(works, rounds=bench.rounds, wait=bench.wait)
+    rate = Spread(seconds["compiled"]).rate(network.batch * size.steps)
+    times = timing.ratio(seconds["plain"], seconds["compiled"])
+    said = f"{rate:.0f} clips/s, {times:.2f} times all switches without it, after {compiling:.0f} s of compiling"
+    return [(title, said, "–")]
 
 
 def speed_rows(network: Network, bench: Bench, peak: float) -> list[Row]:
     """labkit's `fit` and each switch against the eager fp32 loop: clips/s, memory, share of the peak."""
     rates, memory = loop_rates(network, bench)
+    bench.say(f"{network.title}: fit")
     plain, fitted = rates.pop("eager fp32 loop"), fit_rate(network, bench)
     operations = 3 * 2 * costs(network.build(), network.spec.shape)[1]  # forward once, backward twice
     tf32 = f"TF32 {on(torch.backends.cudnn.allow_tf32)} in convolutions, {on(torch.backends.cuda.matmul.allow_tf32)} in products"
@@ -253,11 +311,12 @@ def loop_rates(network: Network, bench: Bench) -> tuple[dict[str, Spread], dict[
     works: dict[str, Callable[[], object]] = {}
     memory = {}
     for name, switches in candidates(size, device).items():
-        if works and bench.left < (COMPILING if switches.compiler == "inductor" else 0):
+        if works and bench.left < 0:
             print(f"{network.title}: {name} is not measured, since the 8 minutes are over")
             continue
         loop = Loop(network.build, network.spec, device, switches)
         works[name] = lambda loop=loop, batches=fed[switches.pinned]: loop.run(batches)
+        bench.say(f"{network.title}: {name}")
         memory[name] = peak_memory(works[name], device)
     seconds = timing.interleaved(works, rounds=bench.rounds, wait=bench.wait)
     return {name: Spread(each).rate(network.batch * size.steps) for name, each in seconds.items()}, memory

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from labkit.clip import ClipSpec
 from labkit.data.transforms import normalise
-from labkit.training.device import autocast, memory_format
+from labkit.training.device import autocast, fast_convolutions, memory_format
 
 Batch = tuple[Tensor, Tensor]  # uint8 clips (B, T, C, H, W) and int64 labels (B,)
 
@@ -44,11 +44,11 @@ class Loop:
         self.layout = memory_format(model, "bf16" if switches.channels_last else "fp32")
         model.to(device).to(memory_format=self.layout)
         self.optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, dampening=0.9, weight_decay=1e-3)
-        self.model: Any = torch.compile(model, backend=switches.compiler) if switches.compiler else model
+        self.model: Any = torch.compile(model, backend=switches.compiler, dynamic=False) if switches.compiler else model
 
     def run(self, batches: Sequence[Batch]) -> None:
         """An update for each batch. Returns before the device has finished them."""
-        with torch.backends.cudnn.flags(benchmark=self.switches.tuned, allow_tf32=torch.backends.cudnn.allow_tf32):
+        with fast_convolutions(self.device, self.switches.tuned):
             for clips, labels in batches:
                 self._update(clips, labels)
 

@@ -3,7 +3,8 @@
 import os
 import platform
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -144,6 +145,15 @@ def accelerator_on(device: torch.device, *, board: str | Path | None = None) -> 
     )
 
 
-def fast_convolutions(device: torch.device) -> AbstractContextManager:
-    """Let cuDNN try its algorithms and keep the fastest: clips all have one shape."""
-    return torch.backends.cudnn.flags(benchmark=True) if device.type == "cuda" else nullcontext()
+@contextmanager
+def fast_convolutions(device: torch.device, fast: bool = True) -> Iterator[None]:
+    """Let cuDNN try its algorithms and keep the fastest, since clips all have one shape; nothing else is changed.
+
+    `torch.backends.cudnn.flags` would not do: what it is not given goes to its own defaults, and it turns cuDNN off.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = fast and device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

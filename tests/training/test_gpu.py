@@ -68,12 +68,26 @@ def test_batches_for_a_gpu_are_pinned_and_read_by_workers():
 @on_gpu
 def test_one_process_learns_the_same_with_statistics_over_processes():
     losses = [
-        fit(tiny_model(dropout=0), Tiny(12), epochs=2, device="cuda", sync_batchnorm=sync, **RECIPE)
+        fit(tiny_model(dropout=0), Tiny(12), epochs=2, device="cuda", precision="fp32", sync_batchnorm=sync, **RECIPE)
         .table["live_loss"]
         .tolist()
         for sync in (False, True)
     ]
     assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
+def test_training_leaves_cudnn_on_and_its_settings_as_they_were(device, monkeypatch):
+    names = ("enabled", "benchmark", "deterministic", "allow_tf32")
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    before, seen = {name: getattr(torch.backends.cudnn, name) for name in names}, []
+    model = tiny_model()
+    model.register_forward_hook(lambda *_: seen.append({name: getattr(torch.backends.cudnn, name) for name in names}))
+    fit(model, Tiny(12), epochs=1, device=device, **RECIPE)
+    assert seen
+    assert all(each | {"benchmark": False} == before | {"benchmark": False} for each in seen)
+    assert seen[0]["benchmark"] is (device == "cuda")
+    assert {name: getattr(torch.backends.cudnn, name) for name in names} == before
 
 
 @on_gpu
