@@ -20,7 +20,7 @@ CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 # Packages that conda-forge calls otherwise.
 CONDA_NAMES = {"duckdb": "python-duckdb", "torch": "pytorch", "playwright": "playwright-python"}
 # Packages that conda-forge does not have under one name; pip installs them there too.
-PIP_IN_CONDA = {"opencv-contrib-python-headless", "sphinx-revealjs"}
+PIP_IN_CONDA = {"axe-playwright-python", "opencv-contrib-python-headless", "sphinx-revealjs"}
 EXTRAS = ("test", "bench", "flow")  # conda's environment and CI have these as well
 IMPORT_NAME = "labkit"  # on the package index a distribution of this name is another project
 INSTALL = re.compile(r"\b(?:pip|pipx|uv|conda|mamba|poetry|pdm)3? +(?:install|add|download|tool install) +([^`\n]+)")
