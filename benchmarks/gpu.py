@@ -142,25 +142,33 @@ def main() -> int:
         print("no GPU: torch sees none here, so nothing is measured (all code on a CPU: --device cpu --size tiny)")
         return 0
     bench = Bench(SIZES[asked.size], device, asked.rounds, time.monotonic())
-    rows: list[Row] = []
-    failed = []
-    if "tests" in asked.parts and run_tests():
+    failed, rows = [], 0
+    show_head(device)
+    for row in every_row(bench, asked.parts, failed):
+        show_row(row)
+        rows += 1
+    print(f"\n{rows} rows in {time.monotonic() - bench.began:.0f} s")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return len(failed)
+
+
+def every_row(bench: Bench, parts: Sequence[str], failed: list[str]) -> Iterator[Row]:
+    """The rows, each as soon as it is measured: a run that is cut off has shown the others. Adds what fails to `failed`."""
+    if "tests" in parts and run_tests():
         failed.append("tests")
-    if "notebook" in asked.parts:
-        rows += run_notebook(bench)
-        failed += [] if rows else ["notebook"]
-    if "networks" in asked.parts:
+    if "notebook" in parts:
+        found = run_notebook(bench)
+        failed += [] if found else ["notebook"]
+        yield from found
+    if "networks" in parts:
         peak = matrix_peak(bench)
-        rows.append(("product of bf16 matrices", f"{peak / 1e12:.2f} TFLOP/s", "–"))
+        yield "product of bf16 matrices", f"{peak / 1e12:.2f} TFLOP/s", "–"
         # torch.compile comes last: it can take minutes for a network, and may be cut off.
         for work in (measure, measure_compiled):
             for network in bench.size.networks:
                 bench.say(f"{network.title}: {work.__name__.replace('_', ' ')}")
-                rows += work(network, bench, peak)
-    show_rows(rows, device, seconds=time.monotonic() - bench.began)
-    if failed:
-        print(f"failed: {', '.join(failed)}")
-    return len(failed)
+                yield from work(network, bench, peak)
 
 
 def arguments() -> argparse.Namespace:
@@ -391,17 +399,17 @@ def decode_rate(network: Network, bench: Bench, workers: int) -> Spread:
     return Spread(seconds[1:]).rate(len(data))
 
 
-def show_rows(rows: Sequence[Row], device: torch.device, *, seconds: float) -> None:
-    """The lines for docs/measured.md."""
-    command = " ".join(["python benchmarks/gpu.py", *sys.argv[1:]])
+def show_head(device: torch.device) -> None:
+    """The first lines of the section in docs/measured.md."""
     driver = f", CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}" if device.type == "cuda" else ""
     print(f"\n## On {describe_device(device)}, {date.today().isoformat()}\n")
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}{driver}; {seconds:.0f} s."
-    )
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}{driver}.")
     print("\n| what | figure | target | command |\n|---|---|---|---|")
-    for what, figure, target in rows:
-        print(f"| {what} | {figure} | {target} | `{command}` |")
+
+
+def show_row(row: Row) -> None:
+    what, figure, target = row
+    print(f"| {what} | {figure} | {target} | `{' '.join(['python benchmarks/gpu.py', *sys.argv[1:]])}` |")
 
 
 if __name__ == "__main__":
