@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labkit.data import class_folders, csv_list, kinetics, layouts
+from labkit.data import activitynet, class_folders, csv_list, kinetics, layouts, something
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 
@@ -149,6 +149,31 @@ KINDS = {
         )
         for version, videos, size in ((400, 306_245, 450), (600, 495_547, 780), (700, 650_317, 700))
     },
+    "activitynet": Kind(
+        activitynet.activitynet,
+        activitynet.ACTIVITYNET_TREE,
+        title="ActivityNet 1.3",
+        source="http://activity-net.org/download.html (the files by a request form there)",
+        licence="the annotations are free; the videos belong to those who put them on YouTube",
+        size="some hundred GB: 849 hours",
+        classes=200,
+        videos=19_994,
+        short_side=256,
+        counting="headers",
+    ),
+    "something": Kind(
+        something.something,
+        something.SOMETHING_TREE,
+        title="Something-Something v2",
+        source="https://www.qualcomm.com/developer/software/something-something-v-2-dataset",
+        licence="for research; a person accepts it on that page",
+        size="20 GB",
+        classes=174,
+        videos=220_847,
+        short_side=240,
+        counting="headers",
+        flip=sides,
+    ),
     "folder": Kind(
         class_folders.folder,
         class_folders.FOLDER_TREE,
