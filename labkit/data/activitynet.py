@@ -101,7 +101,8 @@ def _segments(file: Path, root: Path, videos: Videos) -> tuple[list[Entry], list
 def _find(entries: Iterable[Entry], videos: Iterable[Path], file: Path) -> tuple[list[Entry], list[Missing]]:
     """The entries whose video is there, under its name or with `v_` before it; each missing video once."""
     files = by_stem(videos)
-    there, missing = [], {}
+    there: list[Entry] = []
+    missing: dict[str, Missing] = {}
     for entry in entries:
         name = entry.video.rpartition("#")[0]
         found = files.get(f"v_{name}") or files.get(name)

@@ -157,7 +157,7 @@ KINDS = {
         activitynet.ACTIVITYNET_TREE,
         title="ActivityNet v1.3",
         source="http://activity-net.org/download.html (the files by a request form there)",
-        licence="the annotations are free; the videos belong to those who put them on YouTube",
+        licence="as on that page; the videos belong to those who put them on YouTube",
         size="some hundred GB: 849 hours",
         classes=200,
         videos=19_994,

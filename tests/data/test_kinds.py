@@ -50,6 +50,19 @@ def test_a_dataset_of_one_split_refuses_another(name, tmp_path):
         open_dataset(name, tmp_path, spec=SPEC, split=2)
 
 
+@pytest.mark.parametrize("name", ["folder", "csv", "something"])
+@pytest.mark.parametrize(
+    "sided",
+    ["turn left", "TurnRight", "spin_counter-clockwise", "Pushing [something] from left to right", "RIGHT hook"],
+)
+def test_a_class_that_names_a_side_is_never_mirrored(name, sided):
+    flip = KINDS[name].flip
+    assert flip(("wave", sided, "eat leftovers", "brightly lit")) == {
+        one: one for one in ("wave", "eat leftovers", "brightly lit")
+    }
+    assert flip(("wave", "jump")) == "safe"
+
+
 def test_the_row_that_the_page_adds_works(tmp_path, write_numbered):
     (code,) = re.findall(r"```python\n(from labkit\.data\.dataset_kinds.*?)```", PAGE, flags=re.DOTALL)
     try:
