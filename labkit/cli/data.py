@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from labkit.cli.app import console, group, plainly
+from labkit.data.dataset_kinds import KINDS
+
+NAMES = ", ".join(f"`{name}`" for name in KINDS)
 
 data_app = group("data", "Make the embedded dataset, check a dataset of your own, or compute its optical flow.")
 
@@ -48,8 +51,8 @@ def data_motion(
 @data_app.command("check")
 @plainly
 def data_check(
-    name: Annotated[str, typer.Argument(help="The kind of dataset: `ucf101`, `hmdb51`, `folder` or `motion`.")],
-    root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
+    root: Annotated[Path | None, typer.Argument(help="The dataset's folder; for `csv` also the file itself.")] = None,
     subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The number of the dataset's split.")] = 1,
     val: Annotated[
@@ -64,7 +67,7 @@ def data_check(
     Files that are not videos, and folders without a video, are listed too. For a wrong folder, the expected layout is
     shown. The index is kept, so that the next call is quick.
 
-    Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`
+    Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check csv my_list.csv`
     """
     from labkit.clip import ClipSpec
     from labkit.data.datasets import open_dataset
@@ -82,7 +85,7 @@ def data_check(
 @data_app.command("flow")
 @plainly
 def data_flow(
-    name: Annotated[str, typer.Argument(help="`ucf101`, `hmdb51`, `folder` or `motion`.")],
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
     root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
     subset: Annotated[str, typer.Option(help="`train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The dataset's own split.")] = 1,

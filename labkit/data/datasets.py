@@ -54,12 +54,12 @@ def open_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> VideoDataset:
-    """Open `motion`, `ucf101`, `hmdb51` or `folder` (any `folder/class/video` tree) at `root`.
+    """Open a dataset of a kind of `labkit.data.dataset_kinds.KINDS` at `root`: `ucf101`, `kinetics400`, `folder`, `csv`, …
 
-    `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
-    without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
+    `motion` without a root is generated; the root of `csv` may be the file itself. `split` is one of the dataset's own
+    (UCF-101 and HMDB-51: 1, 2, 3); a folder or list without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
     `describe()` says so; with `val="split"` it is a part of the training list, whole groups of each class, and `train`
-    the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validation` or `dev`, in any case.
+    the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validate`, `validation` or `dev`, in any case.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
     `leftover` say how videos are cut into clips (see `VideoDataset`).
@@ -68,7 +68,7 @@ def open_dataset(
     which fields an item has (see `VideoDataset.with_flow`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
     raise `VideoError`. The same holds in training and evaluation for files that go bad later. Files that are not videos
-    are listed in `.report` too, as passed over.
+    are listed in `.report` too, as passed over. Missing videos of Kinetics and ActivityNet are usual, and never raise.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.
@@ -79,10 +79,11 @@ def open_dataset(
     choose(on_error, get_args(OnError), "on_error")
     check_settings(sampling, k, seed, limit)
     flow = _flow_settings(flow, spec, flow_spec)
-    folder = dataset_folder(name, kind, root)
-    listing = _only(kind.layout(folder, subset, split, val), classes)
+    given = dataset_folder(name, kind, root)
+    folder = given.parent if given.is_file() else given
+    listing = _only(kind.layout(given, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
-    rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
+    rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)
     table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
@@ -137,7 +138,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
         raise ValueError(f"classes must name at least one class, each once, not {chosen}")
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
-    missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
+    missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]
     return replace(listing, classes=chosen, entries=entries, missing=missing)
 
 
