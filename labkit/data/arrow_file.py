@@ -32,8 +32,8 @@ def write_tables(file: Path, tables: "Sequence[pd.DataFrame]", about: Mapping[st
     """Write tables of the same columns, one batch each, and `about` (JSON) beside them. Raises `OSError`."""
     import pyarrow as pa
 
-    schema = pa.Schema.from_pandas(tables[0], preserve_index=False).remove_metadata()
-    batches = [pa.RecordBatch.from_pandas(table, schema, preserve_index=False) for table in tables]
+    batches = [pa.RecordBatch.from_pydict({name: _column(table[name]) for name in table}) for table in tables]
+    schema = batches[0].schema
     # Through the file's own form: its buffers are cut to their length, and the checksum is that of the reader.
     batches = [pa.ipc.read_record_batch(batch.serialize(), schema) for batch in batches]
     noted = json.dumps({"about": dict(about), "checksum": _checksum(batches, about)})
@@ -74,6 +74,14 @@ def map_tables(file: Path, columns: Iterable[str] = (), *, check: bool = True) -
     if lacking or not batches:
         raise ArrowFileError(f"{file} has no column {lacking[0]!r}" if lacking else f"{file} holds no table")
     return Mapped(batches, about)
+
+
+def _column(values: "pd.Series[Any]") -> "pa.Array":
+    """A column in one piece. NaN stays a number: a column with missing ones cannot be seen as an array without a copy."""
+    import pyarrow as pa
+
+    array = pa.array(values if values.dtype == "str" else values.to_numpy(), from_pandas=False)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _checksum(batches: "Iterable[pa.RecordBatch]", about: Mapping[str, Any]) -> int:

@@ -21,6 +21,8 @@ class Kind:
 
     layout: Callable[[Path, Subset, int, Validation], Listing]
     tree: str
+    # The number of frames comes from decoding each file once (exact), or from its header (quick, may be an estimate).
+    counting: Literal["decoded", "headers"] = "decoded"
     flip: Callable[[], Flip | Mapping[str, str]] = lambda: "safe"
     generate: Callable[[], Path] | None = None  # makes the dataset where no root is given
     augment: Callable[[ClipSpec], TrainTransform] = TrainTransform
