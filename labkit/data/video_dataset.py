@@ -426,14 +426,16 @@ class VideoDataset(Dataset):
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
         """The same clips from frames decoded once into a file, at the size this dataset's transform needs.
 
-        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does, with
+        That is a short side of `spec.size`, or 8/7 of it where the crop is random. A line says first what the file will
+        take on disk; `labkit.data.frame_cache.kept` lists such files. Raises as `cache_frames` does, with
         the dataset's `on_error`.
         """
         margin = CACHE_MARGIN if getattr(self.transform, "crop", "centre") != "centre" else 1
         short_side = round(self.spec.size * margin)
         same = self._but()
         same._count(workers=workers, progress=progress)
-        kept = cache_frames(same.table, short_side, on_error=self.on_error, workers=workers, progress=progress)
+        options: dict[str, Any] = {"on_error": self.on_error, "workers": workers, "progress": progress}
+        kept = cache_frames(same.table, short_side, name=self.name, **options)
         return same._but(cache=kept)
 
     def _but(self, **changes: Any) -> Self:
