@@ -133,9 +133,9 @@ def index_videos(
                 written = time.monotonic()
     finally:
         _store(root, found)
-    facts = pd.concat([known.assign(passing=False), pd.DataFrame(found, columns=[*COLUMNS, "passing"])])
+    rows = pd.concat([known.assign(passing=False), pd.DataFrame(found, columns=[*COLUMNS, "passing"])])
     # A path may be asked for twice; by name every row finds its own.
-    return wanted[["path"]].merge(facts, on="path", how="left").astype(COLUMNS | {"passing": "bool"})
+    return wanted[["path"]].merge(rows, on="path", how="left").astype(COLUMNS | {"passing": "bool"})
 
 
 def rebuild(

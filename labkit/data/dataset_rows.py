@@ -4,6 +4,7 @@ Mapped rows cost a worker next to nothing: it gets the file's name and the numbe
 of a machine share the memory of the columns.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -65,7 +66,7 @@ class TableRows:
     @cached_property
     def _cells(self) -> dict[str, Any]:
         """The columns as arrays: a cell of a table of pandas costs more than the rest of an item."""
-        numbers = {name for name, kind in self.frame.dtypes.items() if kind.kind in "biuf"}
+        numbers = {name for name in self.frame if self.frame[name].dtype.kind in "biuf"}
         # Texts not as Python strings: for Kinetics those are some tens of megabytes in every worker.
         return {name: self.frame[name].to_numpy() if name in numbers else self.frame[name].array for name in self.frame}
 
@@ -95,6 +96,16 @@ class MappedRows:
         self._chosen = chosen  # None: all
         self._changed: dict[str, NDArray[Any]] = {}  # by column, of the chosen rows
 
+    @classmethod
+    def of(cls, file: Path, mapped: Mapped, batch: int, names: Sequence[str]) -> Self:
+        """All rows of a table of a file that is mapped already.
+
+        The check of the file has touched its memory here, so that a worker shares it and needs none of its own.
+        """
+        rows = cls(file, batch, tuple(names), mapped.about["id"])
+        rows.__dict__["_columns"] = rows._of(mapped)
+        return rows
+
     @cached_property
     def _columns(self) -> "dict[str, pa.Array]":
         try:
@@ -103,6 +114,9 @@ class MappedRows:
             raise self._lost("is gone") from None
         if mapped.about.get("id") != self.id:
             raise self._lost("has changed")
+        return self._of(mapped)
+
+    def _of(self, mapped: Mapped) -> "dict[str, pa.Array]":
         return {name: mapped.batches[self.batch].column(name) for name in self.names}
 
     def _lost(self, how: str) -> RuntimeError:
@@ -152,12 +166,14 @@ class MappedRows:
         """As `Rows.take`."""
         whole = np.arange(len(self), dtype=np.int32) if self._chosen is None else self._chosen
         taken = type(self)(self.file, self.batch, self.names, self.id, whole[chosen])
+        taken.__dict__["_columns"] = self._columns
         taken._changed = {name: values[chosen] for name, values in self._changed.items()}
         return taken
 
     def but(self, **columns: NDArray[Any]) -> Self:
         """As `Rows.but`."""
         changed = type(self)(self.file, self.batch, self.names, self.id, self._chosen)
+        changed.__dict__["_columns"] = self._columns
         changed._changed = self._changed | {name: _small(np.asarray(values)) for name, values in columns.items()}
         return changed
 

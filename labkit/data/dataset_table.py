@@ -114,12 +114,12 @@ def counted_exactly(rows: Rows, *, workers: int | None = None, progress: bool = 
     ):
         found[files[position]] = facts
     read = np.array([not found[path]["reason"] for path in paths])
-    chosen, facts = estimated[read], pd.DataFrame([found[path] for path in paths])[read]
+    chosen, true = estimated[read], pd.DataFrame([found[path] for path in paths])[read]
     changed = {name: rows.column(name).copy() for name in (*COUNTED, "start", "end")}
     for name in COUNTED:
-        changed[name][chosen] = facts[name].to_numpy()
+        changed[name][chosen] = true[name].to_numpy()
     changed["start"][chosen], changed["end"][chosen] = corrected(
-        rows, chosen, facts["frames"].to_numpy(), facts["fps"].to_numpy()
+        rows, chosen, true["frames"].to_numpy(), true["fps"].to_numpy()
     )
     return rows.but(**changed)
 
