@@ -1,7 +1,33 @@
 """The folder for files that labkit can make again: video indices, generated data, decoded frames, optical flow."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Kept(NamedTuple):
+    """Files of the cache that belong together, and what a person wants to know before removing them."""
+
+    what: str  # decoded frames of ucf101 train, short side 128, say
+    files: tuple[Path, ...]
+    videos: int | None  # None where nobody has noted it
+    size: int  # bytes on disk
+    used: float  # when it was last used, in seconds as `time.time()` gives them
+
+
+def remove(kept: Iterable[Kept]) -> list[Path]:
+    """Remove these files. Returns those that stay, because the system keeps what another process has open.
+
+    A process that reads such a file goes on: it has the file still, or makes what it needs again.
+    """
+    left = []
+    for file in (file for one in kept for file in one.files):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError:
+            left.append(file)
+    return left
 
 
 def cache_folder(*parts: str) -> Path:

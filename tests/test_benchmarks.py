@@ -19,3 +19,12 @@ def test_the_benchmark_of_sweeps_counts_points_and_the_schedulers_memory():
     rows = [line.split()[0] for line in done.stdout.splitlines() if line[:2] in ("20", "50")]
     assert rows == ["20", "50"]
     assert "the scheduler's memory in MiB" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_index_measures_headers_opening_and_the_cache():
+    command = [sys.executable, str(BENCHMARKS / "dataset_index.py"), "--tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for line in ("kinetics.mp4", "opening again, s", "private memory a worker needs more, MiB", "megapixels a second"):
+        assert line in done.stdout

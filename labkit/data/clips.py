@@ -129,6 +129,16 @@ def window_count(frames: int, spec: ClipSpec, fps: float | None = None, *, lefto
     return max(blocks * spec.stride + more, 1)
 
 
+def window_counts(
+    frames: Frames, spec: ClipSpec, fps: NDArray[np.float64], *, leftover: Leftover = "loop"
+) -> NDArray[np.int64]:
+    """`window_count` of many videos at once, int64 `(videos,)`."""
+    # Most videos are like another in both; as complex numbers, the pairs are sorted at once.
+    pairs, back = np.unique(frames + 1j * fps, return_inverse=True)
+    counts = [window_count(int(pair.real), spec, pair.imag, leftover=leftover) for pair in pairs.tolist()]
+    return np.array(counts, dtype=np.int64)[back]
+
+
 def _clip(start: int, length: int, spec: ClipSpec) -> Frames:
     return (start + np.arange(spec.frames, dtype=np.int64) * spec.stride) % length
 

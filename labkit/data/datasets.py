@@ -1,22 +1,25 @@
 """`open_dataset`: a folder of videos becomes a `VideoDataset`.
 
 It finds the videos and their labels, looks into every file once, and leaves out files that cannot be read; `.report`
-names them.
+names them. The finished table is kept (`labkit.data.kept_listing`): opening it again touches no video.
 """
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data import layouts, two_streams
 from labkit.data.clips import Leftover
 from labkit.data.dataset_kinds import KINDS, Flip, dataset_folder
-from labkit.data.dataset_table import limited, readable
+from labkit.data.dataset_rows import TableRows
+from labkit.data.dataset_table import limited, looked_into, say_unreadable
 from labkit.data.flow import FlowSettings, Method
+from labkit.data.kept_listing import Asked, Facts, Kept, find, keep, stamps_of
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 from labkit.data.video_dataset import (
@@ -29,6 +32,9 @@ from labkit.data.video_dataset import (
 )
 from labkit.data.video_file import is_text, shown
 from labkit.names import choose
+
+Count = Literal["exact", "headers"]
+COUNTS: Mapping[str, Count] = {"decoded": "exact", "headers": "headers"}  # by a kind's way of counting
 
 
 def open_dataset(
@@ -47,6 +53,7 @@ def open_dataset(
     seed: int = 0,
     classes: Sequence[str] | None = None,
     limit: int | None = None,
+    count: Count | None = None,
     cached: bool = False,
     flow: FlowSettings | Method | None = None,
     flow_spec: ClipSpec | None = None,
@@ -63,6 +70,9 @@ def open_dataset(
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
     `leftover` say how videos are cut into clips (see `VideoDataset`).
+    `count` says where the number of frames comes from: "exact", from decoding each file once; "headers", from the files'
+    headers, which is quick and an estimate, corrected whenever a video is read; None, as the kind of dataset says. Where
+    the number of clips depends on lengths (`windows`, `cached`, `flow`), they are always exact.
     `cached` decodes all frames once into a file that later calls and all workers read (see `VideoDataset.cached`).
     With `flow`, "dis" or "tvl1", items are pairs `(rgb, flow)`; the flow is computed once and kept, and `flow_spec` says
     which fields an item has (see `VideoDataset.with_flow`).
@@ -79,16 +89,21 @@ def open_dataset(
     choose(on_error, get_args(OnError), "on_error")
     check_settings(sampling, k, seed, limit)
     flow = _flow_settings(flow, spec, flow_spec)
+    choose(count or "exact", get_args(Count), "way to count frames")
     given = dataset_folder(name, kind, root)
-    folder = given.parent if given.is_file() else given
-    listing = _only(kind.layout(given, subset, split, val), classes)
-    _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
-    rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
+    exact = (count or COUNTS[kind.counting]) == "exact" or sampling == "windows" or cached or flow is not None
+    of = None if classes is None else tuple(classes)
+    found = _found(Asked(name, kind.layout, given, subset, split, val, of, exact), workers=workers, progress=progress)
+    _say_lost(found.facts, given)
+    rule = _by_label(
+        kind.flip(found.facts.classes) if flip is None else flip, found.facts.classes, given=flip is not None
+    )
     warn_of_forbidden_flip(transform, rule)
-    table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
+    facts = found.facts
+    say_unreadable(len(found.table), facts.named, found.report, on_error, gaps=facts.has_gaps)
     dataset = VideoDataset(
-        table if limit is None else limited(table, limit, seed),
-        [name if is_text(name) else shown(name) for name in listing.classes],
+        found.table,
+        [name if is_text(name) else shown(name) for name in found.facts.classes],
         spec,
         sampling=sampling,
         k=k,
@@ -97,11 +112,12 @@ def open_dataset(
         augment=kind.augment(spec),
         flip=rule,
         seed=seed,
-        report=report,
+        report=found.report,
         on_error=on_error,
         name=f"{name} {subset}",
-        note=listing.note,
+        note=found.facts.note,
     )
+    dataset = dataset if limit is None else dataset.subset(limited(dataset.table, limit, seed))
     dataset = dataset.cached(workers=workers, progress=progress) if cached else dataset
     return dataset if flow is None else dataset.with_flow(flow, spec=flow_spec, workers=workers, progress=progress)
 
@@ -118,12 +134,27 @@ def _flow_settings(
     return flow if isinstance(flow, FlowSettings) else FlowSettings(flow)
 
 
-def _check_listing(listing: Listing, folder: Path, asked: str) -> None:
-    """Raises `LayoutError` if there is no video, and warns of folders without videos, which are left out as classes."""
+def _found(asked: Asked, *, workers: int | None, progress: bool) -> Kept:
+    """The table and the report that were kept; or made now, and kept."""
+    kept = find(asked)
+    if kept is not None:
+        return kept
+    began = time.time_ns()
+    listing = _only(asked.layout(asked.folder, asked.subset, asked.split, asked.val), asked.classes)
     if not listing.entries:
-        raise layouts.LayoutError(f"{folder} has no video for {asked}. {listing.note}")
-    if listing.lost:
-        names = ", ".join(map(shown, listing.lost))
+        what = f"the subset {asked.subset!r}, split {asked.split}"
+        raise layouts.LayoutError(f"{asked.folder} has no video for {what}. {listing.note}")
+    stamps = stamps_of(asked, listing, began)
+    folder = asked.folder.parent if asked.folder.is_file() else asked.folder
+    table, report, lasts = looked_into(listing, folder, exact=asked.exact, workers=workers, progress=progress)
+    made = Kept(TableRows(table), TableRows(report), Facts.of(listing))
+    return (keep(asked, listing, stamps, table, report) if lasts else None) or made
+
+
+def _say_lost(facts: Facts, folder: Path) -> None:
+    """Warn of folders without videos, which are left out as classes."""
+    if facts.lost:
+        names = ", ".join(map(shown, facts.lost))
         warnings.warn(
             f"{folder}: there is no video in {names}, so these are left out as classes; .report says why", stacklevel=3
         )

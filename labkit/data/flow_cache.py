@@ -25,8 +25,9 @@ from safetensors import SafetensorError, safe_open
 from tqdm.auto import tqdm
 
 from labkit.atomic import write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
+from labkit.data.dataset_index import state
 from labkit.data.flow import FlowSettings, as_bytes, check_opencv, compute_flow
 from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, reserve, sums_of
 from labkit.data.processes import map_files
@@ -109,6 +110,29 @@ def cache_flow(
         of = counted(len(videos), "video")
         warnings.warn(f"{len(failed)} of {of} have no flow; the first is {first}", stacklevel=3)
     return FlowCache(settings, {path: place for path, place in places.items() if path not in failed})
+
+
+def kept() -> list[Kept]:
+    """The flow in the cache, one entry for each way to compute it, the one used last first. A file holds one video."""
+    found: dict[str, list[Path]] = {}
+    for file in cache_folder("flow").glob("*.flow.safetensors"):
+        try:
+            about = safe_open(file, framework="np").metadata() or {}
+            how = f"{about['method']}, up to ±{float(about['bound']):g} pixels"
+        except (OSError, SafetensorError, KeyError, ValueError):  # removed meanwhile, broken, or foreign
+            how = "broken"
+        found.setdefault(f"optical flow ({how})", []).append(file)
+    entries = []
+    for what, files in found.items():
+        states = [state(file) for file in files]
+        used = max(changed for _, changed in states) / 1e9
+        entries.append(Kept(what, tuple(files), len(files), sum(size for size, _ in states), used))
+    return sorted(entries, key=lambda one: one.used, reverse=True)
+
+
+def clear() -> list[Path]:
+    """Remove all flow from the cache; see `labkit.cache.remove` for what stays."""
+    return remove(kept())
 
 
 def _places(

@@ -1,7 +1,9 @@
 """Decoded frames of a whole dataset in one file, read through a memory map that all workers share.
 
 Reading a clip from here costs a copy; decoding it costs a hundred times that. The price is disk: 3 bytes a pixel, so
-this is for lab-sized sets. The file is made once per set of videos and size, and can be deleted at any time.
+this is for lab-sized sets. The file is made once per set of videos and size, and all notebooks and processes use it. It can
+be deleted at any time (`clear`, which lists what there is with `kept`): videos are then decoded. Beside it lies a note,
+a small JSON file, which says what it holds; its time of change is the time of the last use.
 
 The sum of each frame is stored behind the frames and compared at every reading, which costs as much as the copy. A frame
 that the disk has lost is decoded again.
@@ -12,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,10 +25,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from labkit.atomic import remove_left_behind, write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
+from labkit.data.dataset_index import state
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -73,17 +78,33 @@ class FrameCache:
         """
         byte, frames, height, width, first = self.rows[path]
         stop = byte + frames * height * width * 3
+        if not self._there():
+            return self._decode(path, numbers)
         clip = self._bytes[byte:stop].reshape(frames, height, width, 3)[numbers]
         if (sums_of(clip) == self._sums[first + numbers]).all():
             return clip
         return self._decode_again(path, numbers)
 
-    def _decode_again(self, path: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _there(self) -> bool:
+        """Whether the file is mapped, or can be: somebody may have cleared the cache before this process read from it."""
+        try:
+            return len(self._bytes) > 0
+        except FileNotFoundError:
+            warnings.warn(
+                f"{self.file}, the kept frames, is gone: the videos are read instead. The next start makes it again",
+                stacklevel=3,
+            )
+            return False
+
+    def _decode(self, path: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         place = self.rows[path]
         order, back = np.unique(numbers, return_inverse=True)
         with VideoReader(path) as reader:
             check_length(path, reader, place.frames)
-            frames = reader.at(order, size=(place.height, place.width))
+            return reader.at(order, size=(place.height, place.width))[back]
+
+    def _decode_again(self, path: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        frames = self._decode(path, numbers)
         warnings.warn(
             f"kept frames of {path} are lost or broken: the video is read instead. {self.file} is removed, so that "
             "the next start makes it again",
@@ -91,18 +112,23 @@ class FrameCache:
         )
         with suppress(OSError):  # Windows keeps what is open
             self.file.unlink()
-        return frames[back]
+            _note_of(self.file).unlink(missing_ok=True)
+        return frames
 
 
 def cache_frames(
     table: pd.DataFrame,
     short_side: int,
     *,
+    name: str = "videos",
     on_error: Literal["skip", "raise"] = "raise",
     workers: int | None = None,
     progress: bool = True,
 ) -> FrameCache:
     """Decode the videos of a dataset's table with the short side at most `short_side`, or find them decoded already.
+
+    With `progress`, a line on stderr says before any work how many MB it will take, and in which folder. `name` is the
+    dataset's, for the note beside the file.
 
     Raises `OSError` before any work if the disk has no room, and `VideoError` if a video cannot be read to its end; or,
     with `on_error="skip"`, warns of those, and reading them raises it.
@@ -116,17 +142,48 @@ def cache_frames(
         byte, number = byte + frames * height * width * 3, number + frames
     total = _sums_at(rows) + 8 * number
     file = cache_folder("frames") / f"{_key(rows)}.frames"
-    if file.exists() and file.stat().st_size == total:
-        return FrameCache(file, rows)
-    remove_left_behind(file.parent)
-    check_room(
-        file.parent,
-        total,
-        f"{counted(len(rows), 'video')} decoded to short side {short_side} take",
-        "take fewer videos or cached=False",
-    )
-    _decode_into(file, rows, total, on_error=on_error, workers=workers, progress=progress)
+    if not file.exists() or file.stat().st_size != total:
+        remove_left_behind(file.parent)
+        what = f"{counted(len(rows), 'video')} decoded to short side {short_side} take"
+        check_room(file.parent, total, what, "take fewer videos or cached=False")
+        if progress:
+            tqdm.write(f"{name}: {what} {total / 1e6:,.1f} MB in {file.parent}, once", file=sys.stderr)
+        _decode_into(file, rows, total, on_error=on_error, workers=workers, progress=progress)
+    with suppress(OSError):  # a note is for people; a full disk or a read-only folder changes no clip
+        note = json.dumps({"dataset": name, "videos": len(rows), "short_side": short_side})
+        write_atomically(_note_of(file), lambda temporary: temporary.write_text(note, encoding="utf-8"))
     return FrameCache(file, rows)
+
+
+def kept() -> list[Kept]:
+    """The files of decoded frames in the cache, the one used last first."""
+    found = []
+    for file in cache_folder("frames").glob("*.frames"):
+        note = _note_of(file)
+        with suppress(FileNotFoundError):  # removed meanwhile
+            about = _note(note)
+            what = f"decoded frames of {about.get('dataset', 'an unknown dataset')}"
+            what += f", short side {about['short_side']}" if "short_side" in about else ""
+            used = note.stat().st_mtime if note.exists() else file.stat().st_mtime
+            found.append(Kept(what, (file, note), about.get("videos"), file.stat().st_size, used))
+    return sorted(found, key=lambda one: one.used, reverse=True)
+
+
+def clear() -> list[Path]:
+    """Remove all decoded frames from the cache; see `labkit.cache.remove` for what stays."""
+    return remove(kept())
+
+
+def _note_of(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
+def _note(file: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def reduced(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -225,13 +282,6 @@ def check_length(path: str, reader: VideoReader, frames: int) -> None:
 
 def _key(rows: dict[str, Place]) -> str:
     """Changes with the files (name, size, time of change) and with the size of the frames."""
-    files = [(path, *_state(Path(path)), *place[:4]) for path, place in rows.items()]
+    # Notebooks in other folders name the same videos by other relative paths.
+    files = [(os.path.abspath(path), *state(path), *place[:4]) for path, place in rows.items()]  # noqa: PTH100
     return hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:20]
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        about = path.stat()
-    except OSError:
-        return -1, -1
-    return about.st_size, about.st_mtime_ns

@@ -23,10 +23,11 @@ from labkit.counting import counted
 from labkit.data import clips, two_streams
 from labkit.data.clips import Leftover
 from labkit.data.dataset_kinds import Flip
-from labkit.data.dataset_table import REPORT
+from labkit.data.dataset_rows import Rows, TableRows
+from labkit.data.dataset_table import REPORT, corrected, counted_exactly
 from labkit.data.flow import FlowSettings, Method
 from labkit.data.flow_cache import FlowCache, cache_flow
-from labkit.data.frame_cache import FrameCache, cache_frames, reduced
+from labkit.data.frame_cache import FrameCache, cache_frames, check_length, reduced
 from labkit.data.transforms import Box, Draws, EvalTransform, TrainTransform, apply
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import shown
@@ -64,7 +65,7 @@ class VideoDataset(Dataset):
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        table: pd.DataFrame | Rows,
         classes: Sequence[str],
         spec: ClipSpec,
         *,
@@ -78,7 +79,7 @@ class VideoDataset(Dataset):
         cache: FrameCache | None = None,
         fields: FlowCache | None = None,
         flow: ClipSpec | None = None,
-        report: pd.DataFrame | None = None,
+        report: pd.DataFrame | Rows | None = None,
         on_error: OnError = "skip",
         name: str = "videos",
         note: str = "",
@@ -86,13 +87,13 @@ class VideoDataset(Dataset):
         check_settings(sampling, k, seed)
         choose(leftover, get_args(Leftover), "way to treat a leftover")
         choose(on_error, get_args(OnError), "on_error")
-        self.table = table.reset_index(drop=True)
+        self._rows: Rows = TableRows(table) if isinstance(table, pd.DataFrame) else table
         self.classes = tuple(classes)
-        outside = self.table[(self.table["label"] < 0) | (self.table["label"] >= len(self.classes))]
+        outside = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if len(outside):
-            first = outside.iloc[0]
+            path, label = (self._rows.cell(name, int(outside[0])) for name in ("path", "label"))
             raise ValueError(
-                f"{first['path']}: label {first['label']} is outside the list of {counted(len(classes), 'class', 'classes')}"
+                f"{path}: label {label} is outside the list of {counted(len(classes), 'class', 'classes')}"
             )
         self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)
@@ -101,7 +102,8 @@ class VideoDataset(Dataset):
         # Asked once: the check walks a class tree, and costs as much as reading a small clip.
         self._drawing = self.transform if isinstance(self.transform, Draws) else None
         self.flip = flip
-        self.report = pd.DataFrame(columns=REPORT, dtype=str) if report is None else report
+        report = pd.DataFrame(columns=REPORT, dtype=str) if report is None else report
+        self._report: Rows = TableRows(report) if isinstance(report, pd.DataFrame) else report
         self.on_error = on_error
         self.name, self.note = name, note
         self._cache = cache
@@ -115,21 +117,33 @@ class VideoDataset(Dataset):
                     "flow is cut as the frames are: give a transform that draws a box, as TrainTransform does"
                 )
         self._readers: OrderedDict[str, VideoReader] = OrderedDict()
+        self._counted = False  # whether lengths that were estimates have been counted
 
     # ------------------------------------------------------------------ what there is
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return int(self._ends[-1]) if self.sampling == "windows" else len(self._rows) * self._per_row
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per video, or per part of one, as a table of pandas."""
+        return self._rows.frame
+
+    @property
+    def report(self) -> pd.DataFrame:
+        """The videos that cannot be read and the files that are not videos: path, reason, what."""
+        return self._report.frame
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """The label of every row of the table, int64 `(rows,)`."""
-        return self._columns["label"]
+        return self._rows.column("label").astype(np.int64, copy=False)
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """The row of every item, int64 `(len(ds),)`: which clips belong to which video, without decoding any."""
-        return np.repeat(np.arange(len(self.table)), np.diff(self._firsts))
+        counts = np.diff(self._ends, prepend=0) if self.sampling == "windows" else self._per_row
+        return np.repeat(np.arange(len(self._rows)), counts)
 
     def describe(self) -> str:
         """Videos, classes, clips and how they are cut, in a few lines."""
@@ -138,7 +152,7 @@ class VideoDataset(Dataset):
         stride = f", every {spec.stride} frames" if spec.stride > 1 else ""
         rate = f" at {spec.fps:g} frames/s" if spec.fps else ""
         length = "all frames, at least " * (self.sampling == "whole") + counted(spec.frames, "frame")
-        videos, classes = counted(len(self.table), "video"), counted(len(self.classes), "class", "classes")
+        videos, classes = counted(len(self._rows), "video"), counted(len(self.classes), "class", "classes")
         lines = [
             f"{self.name}: {videos} of {classes}, {counted(len(self), 'clip')} ({self.sampling})",
             f"a clip: {length}{stride}{rate}, {spec.size}×{spec.size} pixels",
@@ -163,6 +177,9 @@ class VideoDataset(Dataset):
             lines.append(
                 f"without a video here: {counted(len(absent), 'class', 'classes')} ({', '.join(map(shown, absent[:10]))}{more})"
             )
+        estimated = len(self._rows) - int(self._rows.column("exact").sum()) if "exact" in self._rows else 0
+        if estimated:
+            lines.append(f"length estimated from the header, exact when read: {counted(estimated, 'video')}")
         damaged = int((self.table["damage"] != "").sum()) if "damage" in self.table else 0
         if damaged:
             lines.append(f"damaged and used up to the damage: {counted(damaged, 'video')}, see .table['damage']")
@@ -180,9 +197,9 @@ class VideoDataset(Dataset):
         index = int(index) % len(self)
         # A sequence of numbers seeds a stream of its own for each combination.
         rng = np.random.default_rng((self.seed, int(epoch), index))
-        row = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        label = int(self._columns["label"][row])
-        numbers = self._numbers(row, index - int(self._firsts[row]), rng)
+        row, part = self._place(index)
+        label = int(self._rows.cell("label", row))
+        numbers = self._numbers(row, part, rng)
         path = self._path(row)
         if self._drawing is None:
             clip = torch.from_numpy(self._read(path, row, numbers, None)).permute(0, 3, 1, 2)
@@ -204,13 +221,19 @@ class VideoDataset(Dataset):
     def frame_numbers(self, index: int, epoch: int = 0) -> NDArray[np.int64]:
         """The frames of the file that item `index` shows in `epoch`, int64 `(T,)`; of a pair, all that its moment holds."""
         rng = np.random.default_rng((self.seed, epoch, index))
-        row = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        return self._numbers(row, index - int(self._firsts[row]), rng)
+        return self._numbers(*self._place(index), rng)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """The row of an item, and the number of the clip within its row."""
+        if self.sampling != "windows":
+            return divmod(index, self._per_row)
+        row = int(np.searchsorted(self._ends, index, side="right"))
+        return row, index - (int(self._ends[row - 1]) if row else 0)
 
     def _numbers(self, row: int, part: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        start, end = int(self._columns["start"][row]), int(self._columns["end"][row])
-        fps, length = float(self._columns["fps"][row]), end - start
-        uneven = self._reader(self._path(row)).times if self.spec.fps and self._columns["varies"][row] else None
+        start, end, fps, varies = self._span(row)
+        length = end - start
+        uneven = self._reader(self._path(row)).times if self.spec.fps and varies else None
         times = None if uneven is None else uneven[start:end]
         if self.sampling == "random":
             numbers = clips.random_clip(length, self._moment, rng, fps=fps, times=times)
@@ -224,6 +247,23 @@ class VideoDataset(Dataset):
             numbers = clips.spaced_clips(length, self._moment, self.k, fps, times)[part]
         return numbers + start
 
+    def _span(self, row: int) -> tuple[int, int, float, bool]:
+        """The first frame of a row, the first after it, the rate, and whether it varies: exact, whatever the table says.
+
+        The length of an estimate is the reader's, so that a wrong one changes no item.
+        """
+        cell = self._rows.cell
+        if not self._estimated(row):
+            varies = bool(cell("varies", row)) if "varies" in self._rows else False
+            return int(cell("start", row)), int(cell("end", row)), float(cell("fps", row)), varies
+        info = self._reader(self._path(row)).info
+        start, end = corrected(self._rows, np.array([row]), np.array([info.frames]), np.array([info.fps]))
+        return int(start[0]), int(end[0]), info.fps, info.varies
+
+    def _estimated(self, row: int) -> bool:
+        """Whether the numbers of this row are those of the file's header."""
+        return "exact" in self._rows and not self._rows.cell("exact", row)
+
     def _mirrored(self, label: int) -> int | None:
         """The label of the mirror image, or None if there must be none."""
         if isinstance(self.flip, Mapping):
@@ -235,7 +275,10 @@ class VideoDataset(Dataset):
     def _size(self, path: str, row: int) -> tuple[int, int]:
         if self._cache is not None:
             return self._cache.size(path)
-        return int(self._columns["height"][row]), int(self._columns["width"][row])
+        if self._estimated(row):
+            info = self._reader(path).info
+            return info.height, info.width
+        return int(self._rows.cell("height", row)), int(self._rows.cell("width", row))
 
     def _read(self, path: str, row: int, numbers: NDArray[np.int64], short_side: int | None) -> NDArray[np.uint8]:
         """uint8 `(T, H, W, 3)`; from the decoder with this short side, from the cache at the size it has."""
@@ -245,7 +288,10 @@ class VideoDataset(Dataset):
         # A looped clip goes back to its first frame; the decoder reads each frame once, in order.
         order, back = np.unique(numbers, return_inverse=True)
         try:
-            frames = self._reader(path).at(order, size=size)
+            reader = self._reader(path)
+            if "exact" in self._rows and not self._estimated(row):
+                check_length(path, reader, int(self._rows.cell("frames", row)))
+            frames = reader.at(order, size=size)
         except (OSError, IndexError) as error:
             raise VideoError(path, f"it could be read when the index was built, but not now: {error}") from error
         return frames if len(order) == len(numbers) and (order == numbers).all() else frames[back]
@@ -272,32 +318,31 @@ class VideoDataset(Dataset):
         return self._readers[path]
 
     def _path(self, row: int) -> str:
-        return self._columns["path"][row]
+        return str(self._rows.cell("path", row))
+
+    @property
+    def _per_row(self) -> int:
+        """The items of each row; windows have as many as the length gives."""
+        return self.k if self.sampling == "spaced" else 1
 
     @cached_property
-    def _columns(self) -> dict[str, Any]:
-        """The table as arrays: a cell of a DataFrame costs more than the rest of an item."""
-        numbers = {name: self.table[name].to_numpy() for name in ("label", "start", "end", "fps", "width", "height")}
-        varies = self.table["varies"].to_numpy(bool) if "varies" in self.table else np.zeros(len(self.table), bool)
-        # Not as Python strings: for Kinetics those are some tens of megabytes in every worker.
-        return numbers | {"varies": varies, "path": self.table["path"].array}
+    def _ends(self) -> NDArray[np.int64]:
+        """Of windows, the number of the first item after each row's, `(rows,)`. Estimated lengths are counted first."""
+        self._count()
+        lengths = self._rows.column("end") - self._rows.column("start")
+        counts = clips.window_counts(lengths, self._moment, self._rows.column("fps"), leftover=self.leftover)
+        ends = np.cumsum(counts)
+        return ends.astype(np.int32) if len(ends) and ends[-1] < 2**31 else ends  # every worker has a copy
 
-    @cached_property
-    def _firsts(self) -> NDArray[np.int64]:
-        """Item number of each row's first clip, and the number of items at the end, int64 `(rows + 1,)`."""
-        if self.sampling == "windows":
-            lengths = (self.table["end"] - self.table["start"]).tolist()
-            counts = [
-                clips.window_count(length, self._moment, fps, leftover=self.leftover)
-                for length, fps in zip(lengths, self.table["fps"].tolist(), strict=True)
-            ]
-        else:
-            counts = [self.k if self.sampling == "spaced" else 1] * len(self.table)
-        return np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64))]).astype(np.int64)
+    def _count(self, *, workers: int | None = None, progress: bool = True) -> None:
+        """Make the lengths of all rows exact. Videos that cannot be read keep the estimate, and raise when read."""
+        if not self._counted:
+            self._rows = counted_exactly(self._rows, workers=workers, progress=progress)
+            self._counted = True
 
     def __getstate__(self) -> dict[str, Any]:
         """The state that a spawned worker gets: without open videos and values that can be computed again."""
-        kept = {key: value for key, value in self.__dict__.items() if key not in ("_columns", "_firsts")}
+        kept = {key: value for key, value in self.__dict__.items() if key != "_ends"}
         return kept | {"_readers": OrderedDict()}
 
     # ------------------------------------------------------------------ other datasets of the same videos
@@ -307,7 +352,7 @@ class VideoDataset(Dataset):
         chosen = np.asarray(rows)
         if chosen.dtype != bool:
             chosen = chosen.astype(np.int64)
-        return self._but(table=self.table.iloc[chosen])
+        return self._but(table=self._rows.take(chosen))
 
     def with_sampling(
         self, sampling: Sampling, *, k: int = 10, leftover: Leftover = "loop", transform: Transform | None = None
@@ -354,7 +399,8 @@ class VideoDataset(Dataset):
         chosen = settings if isinstance(settings, FlowSettings) else FlowSettings(settings)
         flow = spec or two_streams.flow_of(self.spec)
         empty = self._but(fields=FlowCache(chosen, {}), flow=flow)  # what does not fit is said before work starts
-        kept = cache_flow(self.table, chosen, on_error=self.on_error, workers=workers, progress=progress)
+        empty._count(workers=workers, progress=progress)
+        kept = cache_flow(empty.table, chosen, on_error=self.on_error, workers=workers, progress=progress)
         return empty._but(fields=kept)
 
     def stream(self, name: Literal["rgb", "flow"]) -> Self:
@@ -375,22 +421,27 @@ class VideoDataset(Dataset):
 
     def with_labels(self, labels: Sequence[int], classes: Sequence[str], *, flip: Flip = "safe") -> Self:
         """The same videos with other labels, one per row of the table, and the labels of their mirror images."""
-        return self._but(table=self.table.assign(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
+        return self._but(table=self._rows.but(label=np.asarray(labels, dtype=np.int64)), classes=classes, flip=flip)
 
     def cached(self, *, workers: int | None = None, progress: bool = True) -> Self:
         """The same clips from frames decoded once into a file, at the size this dataset's transform needs.
 
-        That is a short side of `spec.size`, or 8/7 of it where the crop is random. Raises as `cache_frames` does, with
+        That is a short side of `spec.size`, or 8/7 of it where the crop is random. A line says first what the file will
+        take on disk; `labkit.data.frame_cache.kept` lists such files. Raises as `cache_frames` does, with
         the dataset's `on_error`.
         """
         margin = CACHE_MARGIN if getattr(self.transform, "crop", "centre") != "centre" else 1
         short_side = round(self.spec.size * margin)
-        kept = cache_frames(self.table, short_side, on_error=self.on_error, workers=workers, progress=progress)
-        return self._but(cache=kept)
+        same = self._but()
+        same._count(workers=workers, progress=progress)
+        options: dict[str, Any] = {"on_error": self.on_error, "workers": workers, "progress": progress}
+        kept = cache_frames(same.table, short_side, name=self.name, **options)
+        return same._but(cache=kept)
 
     def _but(self, **changes: Any) -> Self:
-        same = {name: getattr(self, name) for name in ("table", "classes", "spec", "sampling", "k", "augment", "flip")}
-        same |= {name: getattr(self, name) for name in ("leftover", "seed", "report", "on_error", "name", "note")}
+        same = {name: getattr(self, name) for name in ("classes", "spec", "sampling", "k", "augment", "flip")}
+        same |= {name: getattr(self, name) for name in ("leftover", "seed", "on_error", "name", "note")}
+        same |= {"table": self._rows, "report": self._report}
         same |= {"cache": self._cache, "fields": self._fields, "flow": self.flow, "transform": self._given}
         return type(self)(**(same | changes))
 

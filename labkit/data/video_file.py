@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -75,17 +75,18 @@ def explain(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+def open_video(path: Path, *, options: Mapping[str, str] | None = None) -> tuple[InputContainer, VideoStream]:
     """Open `path` and set its video stream up for one thread. The caller closes the container.
 
-    Where there are several video streams, the one ffmpeg would choose; cover pictures do not count.
+    Where there are several video streams, the one ffmpeg would choose; cover pictures do not count. `options`
+    are ffmpeg's.
     Raises `VideoError` for a missing file, a file that is not a video, and a file with sound only.
     """
     with named(path):
         _check_file(path)
     try:
         # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
-        container = av.open(str(path.absolute()), metadata_errors="replace")
+        container = av.open(str(path.absolute()), metadata_errors="replace", options=dict(options or {}))
     except Exception as error:
         raise VideoError(path, f"not a readable video file ({explain(error)})") from error
     try:

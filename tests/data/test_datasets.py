@@ -5,11 +5,9 @@ import pickle
 import re
 import shutil
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -18,7 +16,7 @@ from labkit.clip import ClipSpec
 from labkit.data import dataset_index, dataset_kinds, frame_cache, layouts
 from labkit.data.dataset_table import spans
 from labkit.data.datasets import open_dataset
-from labkit.data.layouts import Entry, LayoutError
+from labkit.data.layouts import LayoutError
 from labkit.data.transforms import EvalTransform, TrainTransform
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_dataset import OPEN_READERS, VideoDataset
@@ -657,6 +655,6 @@ def test_real_clips_laid_out_as_ucf101_open_and_show_the_decoders_frames(real_da
     ],
 )
 def test_a_part_of_a_video_is_given_in_seconds_and_holds_at_least_a_frame(span, expected):
-    facts = pd.DataFrame({"frames": [100], "fps": [10.0]})
-    (start,), (end,) = spans([Entry(Path("a.mp4"), 0, "a", span)], facts)
+    seconds = np.array([span or (np.nan, np.nan)])
+    (start,), (end,) = spans(seconds, np.array([100]), np.array([10.0]))
     assert (start, end) == expected

@@ -1,5 +1,7 @@
 """Frames decoded once into a file: what the disk has lost is found when it is read, and decoded again."""
 
+import os
+import pickle
 import warnings
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from labkit.clip import ClipSpec
-from labkit.data import frame_cache
+from labkit.data import flow_cache, frame_cache
 from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
 from labkit.data.video import VideoError
@@ -102,7 +104,7 @@ def test_a_video_that_goes_bad_before_its_frames_are_kept_takes_no_other_with_it
         Path(path).unlink()
     with pytest.raises(VideoError, match="no such file"):
         plain.cached(progress=False)
-    assert list((videos.parent / "cache" / "frames").iterdir()) == []
+    assert [path for path in (videos.parent / "cache" / "frames").iterdir() if path.suffix != ".json"] == []
 
 
 def test_frames_kept_by_an_older_version_are_made_again(videos, monkeypatch):
@@ -111,3 +113,81 @@ def test_frames_kept_by_an_older_version_are_made_again(videos, monkeypatch):
     monkeypatch.setattr(frame_cache, "FORMAT", frame_cache.FORMAT + 1)
     opened(videos, cached=True)
     assert len(list(file.parent.glob("*.frames"))) == 2
+
+
+# ---------------------------------------------------------------------- what it takes, what there is, and removing it
+
+
+def test_what_it_will_take_is_said_before_it_starts_and_only_then(videos, capfd, monkeypatch):
+    def before(*arguments, **options):
+        said = capfd.readouterr().err
+        folder = videos.parent / "cache" / "frames"
+        assert f"folder train: 4 videos decoded to short side 56 take 0.5 MB in {folder}, once" in said
+        return real(*arguments, **options)
+
+    real = frame_cache._decode_into
+    monkeypatch.setattr(frame_cache, "_decode_into", before)
+    ds = open_dataset("folder", videos, spec=SPEC, sampling="windows", progress=True)
+    ds.cached(progress=True)
+    capfd.readouterr()
+    ds.cached(progress=True)
+    assert "take" not in capfd.readouterr().err
+
+
+def test_kept_frames_are_listed_with_dataset_size_and_last_use(videos):
+    assert frame_cache.kept() == []
+    opened(videos, cached=True)
+    opened(videos, cached=True, classes=["b"])
+    first, second = frame_cache.kept()
+    assert first.what == second.what == "decoded frames of folder train, short side 56"
+    assert (first.videos, second.videos) == (2, 4)  # the last use first
+    assert second.size == second.files[0].stat().st_size > 4 * 12 * 56 * 64 * 3
+    note = second.files[1]
+    os.utime(note, (5, 5))
+    opened(videos, cached=True)
+    assert frame_cache.kept()[0].videos == 4
+    assert frame_cache.kept()[0].used > 5
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda note: note.write_text("[1]"), lambda note: note.write_text("{")])
+def test_kept_frames_without_a_readable_note_are_listed_and_cleared(videos, spoil):
+    opened(videos, cached=True)
+    (note,) = (videos.parent / "cache" / "frames").glob("*.json")
+    spoil(note)
+    (found,) = frame_cache.kept()
+    assert found.what == "decoded frames of an unknown dataset"
+    assert found.videos is None
+    assert frame_cache.clear() == []
+    assert list((videos.parent / "cache" / "frames").iterdir()) == []
+
+
+def test_clearing_takes_no_clip_from_processes_that_read(videos):
+    plain, reading, started = opened(videos), opened(videos, cached=True), opened(videos, cached=True)
+    reading[0]
+    assert frame_cache.clear() == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same_items(reading, plain)  # it has the file still
+    with pytest.warns(UserWarning, match=r"is gone: the videos are read instead. The next start makes it again"):
+        assert_same_items(pickle.loads(pickle.dumps(started)), plain)
+
+
+def test_notebooks_in_other_folders_share_the_frames(videos, monkeypatch):
+    opened(videos, cached=True)
+    monkeypatch.chdir(videos)
+    opened(Path("../set"), cached=True)
+    assert len(frame_cache.kept()) == 1
+
+
+def test_flow_is_listed_by_the_way_it_was_computed_and_cleared(videos):
+    pytest.importorskip("cv2")
+    assert flow_cache.kept() == []
+    opened(videos, flow="dis")
+    (found,) = flow_cache.kept()
+    assert found.what == "optical flow (dis, up to ±20 pixels)"
+    assert found.videos == len(found.files) == 4
+    assert found.size == sum(file.stat().st_size for file in found.files)
+    found.files[0].write_bytes(b"broken")
+    assert {one.what for one in flow_cache.kept()} == {found.what, "optical flow (broken)"}
+    assert flow_cache.clear() == []
+    assert flow_cache.kept() == []
