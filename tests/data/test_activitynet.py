@@ -130,6 +130,7 @@ def test_a_file_that_makes_no_sense_is_named_with_the_place(root, text, says):
 
 def test_two_annotation_files_are_refused_and_others_ignored(root):
     (root / "other.json").write_text('{"a": 1}')
+    (root / "broken.json").write_text('{"a": ')
     assert len(activitynet(root, "train", 1).entries) == 4
     write(root, name="older.json")
     with pytest.raises(LayoutError, match="are both annotation files of ActivityNet: keep one"):
