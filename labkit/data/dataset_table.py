@@ -46,10 +46,11 @@ def looked_into(
     facts["from_second"], facts["to_second"] = seconds.T
     facts["start"], facts["end"] = spans(seconds, facts["frames"].to_numpy(), facts["fps"].to_numpy())
     unreadable = facts["reason"] != ""
-    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
+    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, *_ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
     lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
-    lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]
+    reasons = facts.loc[unreadable, ["path", "reason"]].drop_duplicates()  # several parts may lie in one file
+    lines += [(*line, "unreadable") for line in reasons.itertuples(index=False)]
     lines += [(shown(path), reason, "passed over") for path, reason in listing.passed]
     report = pd.DataFrame(lines, columns=REPORT, dtype=str)
     return facts.loc[~unreadable, TABLE].reset_index(drop=True), report, not facts["passing"].any()

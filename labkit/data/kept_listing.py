@@ -68,7 +68,12 @@ class Asked:
         key = hashlib.sha256(json.dumps([FORMAT, __version__, *asked]).encode("utf-8", "surrogatepass")).hexdigest()[
             :16
         ]
-        return f"{root_key(self.folder)}-{key}-"
+        return f"{root_key(self.root)}-{key}-"
+
+    @property
+    def root(self) -> Path:
+        """The folder of the dataset, which may be asked for by a file in it."""
+        return self.folder.parent if self.folder.is_file() else self.folder
 
 
 class Facts(NamedTuple):
@@ -136,10 +141,10 @@ def stamps_of(asked: Asked, listing: Listing, began: int) -> pd.DataFrame | None
     few = len(listing.entries) <= WATCHED
     videos = [entry.path for entry in listing.entries]
     empty = [path for path, _ in listing.passed if path.is_dir()]
-    others = [path for path, _ in [*listing.missing, *listing.passed]]
-    folders = {*_folders(asked.folder), *_above([*videos, *others], asked.folder), *empty}
+    others = [path for path, *_ in [*listing.missing, *listing.passed]]
+    folders = {*_folders(asked.folder), *_above([*videos, *others], asked.root), *empty}
     source = Path(getattr(sys.modules.get(asked.layout.__module__), "__file__", None) or asked.folder)
-    lists = {*_lists(folders), source, asked.folder, asked.folder / CARRIED} - folders
+    lists = {*_lists(folders), source, asked.folder, asked.root / CARRIED} - folders
     times = {folder: _time(folder) for folder in folders}
     states = {file: state(file) for file in [*lists, *(videos if few else [])]}
     if any(changed > began - TICK for changed in [*times.values(), *(states[file][1] for file in lists)]):
