@@ -36,10 +36,10 @@ class Rows(Protocol):
     def cell(self, name: str, row: int) -> Any:
         """One value: a number, a flag, or a text."""
 
-    def take(self, chosen: NDArray[Any]) -> "Rows":
+    def take(self, chosen: NDArray[Any]) -> Self:
         """Only these rows (numbers, or a flag a row), in this order."""
 
-    def but(self, **columns: NDArray[Any]) -> "Rows":
+    def but(self, **columns: NDArray[Any]) -> Self:
         """The same rows with other values in these columns of numbers or flags, `(rows,)` each."""
 
 

@@ -5,7 +5,7 @@ Where lengths come from headers, the table marks them as estimates. `counted_exa
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ COUNTED = ("frames", "fps", "varies", "width", "height", "exact")  # columns tha
 TABLE += ["from_second", "to_second"]  # of a part of a video; NaN for a whole one
 
 
+AnyRows = TypeVar("AnyRows", bound=Rows)
 Spans = tuple[NDArray[np.int64], NDArray[np.int64]]  # start and end
 
 
@@ -92,17 +93,16 @@ def corrected(rows: Rows, chosen: NDArray[np.int64], frames: NDArray[np.int64], 
 
     Spans that the estimate gave are found anew from their seconds. Spans that a caller put in are cut to the file.
     """
-    was = {name: rows.column(name)[chosen] for name in ("start", "end", "frames", "fps")}
-    nowhere = np.full(len(chosen), np.nan)
-    seconds = [rows.column(name)[chosen] if name in rows else nowhere for name in ("from_second", "to_second")]
-    of_estimate = spans(np.stack(seconds, axis=1), was["frames"], was["fps"])
-    ours = (of_estimate[0] == was["start"]) & (of_estimate[1] == was["end"])
+    was, nowhere = rows.take(chosen), np.full(len(chosen), np.nan)
+    seconds = [was.column(name) if name in was else nowhere for name in ("from_second", "to_second")]
+    of_estimate = spans(np.stack(seconds, axis=1), was.column("frames"), was.column("fps"))
+    ours = (of_estimate[0] == was.column("start")) & (of_estimate[1] == was.column("end"))
     start, end = spans(np.stack(seconds, axis=1), frames, fps)
-    given = np.clip(was["start"], 0, frames - 1)
-    return np.where(ours, start, given), np.where(ours, end, np.clip(was["end"], given + 1, frames))
+    given = np.clip(was.column("start"), 0, frames - 1)
+    return np.where(ours, start, given), np.where(ours, end, np.clip(was.column("end"), given + 1, frames))
 
 
-def counted_exactly(rows: Rows, *, workers: int | None = None, progress: bool = True) -> Rows:
+def counted_exactly(rows: AnyRows, *, workers: int | None = None, progress: bool = True) -> AnyRows:
     """The rows with exact lengths: files whose length is an estimate are decoded once. Those that cannot be read stay."""
     if "exact" not in rows or rows.column("exact").all():
         return rows

@@ -65,9 +65,8 @@ class Asked:
         given = [self.name, f"{self.layout.__module__}.{self.layout.__qualname__}", os.fspath(self.folder)]
         place = "" if self.folder.is_absolute() else str(Path.cwd())
         asked = [*given, place, self.subset, self.split, self.val, self.classes, self.exact]
-        key = hashlib.sha256(json.dumps([FORMAT, __version__, *asked]).encode("utf-8", "surrogatepass")).hexdigest()[
-            :16
-        ]
+        text = json.dumps([FORMAT, __version__, *asked])
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         return f"{root_key(self.root)}-{key}-"
 
     @property
