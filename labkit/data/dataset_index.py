@@ -155,8 +155,9 @@ def rebuild(
     from labkit.data.dataset_kinds import KINDS, dataset_folder  # not in every process that looks into videos
 
     kind = KINDS[choose(name, tuple(KINDS), "dataset")]
-    folder = dataset_folder(name, kind, root)
-    paths = [path for path in _all_videos(kind.layout, folder) if is_text(path)]
+    given = dataset_folder(name, kind, root)
+    folder = given.parent if given.is_file() else given
+    paths = [path for path in _all_videos(kind.layout, given) if is_text(path)]
     for file in cache_folder("datasets").glob(f"{escape(root_key(folder))}-*"):
         file.unlink(missing_ok=True)
     exact = exact or kind.counting == "decoded"

@@ -36,10 +36,10 @@ class Rows(Protocol):
     def cell(self, name: str, row: int) -> Any:
         """One value: a number, a flag, or a text."""
 
-    def take(self, chosen: NDArray[Any]) -> "Rows":
+    def take(self, chosen: NDArray[Any]) -> Self:
         """Only these rows (numbers, or a flag a row), in this order."""
 
-    def but(self, **columns: NDArray[Any]) -> "Rows":
+    def but(self, **columns: NDArray[Any]) -> Self:
         """The same rows with other values in these columns of numbers or flags, `(rows,)` each."""
 
 
@@ -66,9 +66,9 @@ class TableRows:
     @cached_property
     def _cells(self) -> dict[str, Any]:
         """The columns as arrays: a cell of a table of pandas costs more than the rest of an item."""
-        numbers = {name for name in self.frame if self.frame[name].dtype.kind in "biuf"}
         # Texts not as Python strings: for Kinetics those are some tens of megabytes in every worker.
-        return {name: self.frame[name].to_numpy() if name in numbers else self.frame[name].array for name in self.frame}
+        columns = [self.frame[name] for name in self.frame]
+        return {str(c.name): c.to_numpy() if c.dtype.kind in "biuf" else c.array for c in columns}
 
     def take(self, chosen: NDArray[Any]) -> Self:
         """As `Rows.take`."""

@@ -5,7 +5,7 @@ Where lengths come from headers, the table marks them as estimates. `counted_exa
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ COUNTED = ("frames", "fps", "varies", "width", "height", "exact")  # columns tha
 TABLE += ["from_second", "to_second"]  # of a part of a video; NaN for a whole one
 
 
+AnyRows = TypeVar("AnyRows", bound=Rows)
 Spans = tuple[NDArray[np.int64], NDArray[np.int64]]  # start and end
 
 
@@ -49,12 +50,14 @@ def looked_into(
     seconds = seconds_of(entries, frames, fps)
     facts["from_second"], facts["to_second"] = seconds.T
     facts["start"], facts["end"] = spans(seconds, frames, fps)
-    facts["reason"] = facts["reason"].where(facts["reason"] != "", outside(seconds, frames, fps))
+    # An estimated length says nothing about a part near the end of its file: reading it will tell.
+    settled = (facts["reason"] != "") | ~facts["exact"].astype(bool)
+    facts["reason"] = facts["reason"].where(settled, outside(seconds, frames, fps))
     unreadable = facts["reason"] != ""
-    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, _ in listing.missing]
+    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, *_ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
     lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
-    reasons = facts.loc[unreadable, ["path", "reason"]].drop_duplicates()
+    reasons = facts.loc[unreadable, ["path", "reason"]].drop_duplicates()  # several parts may lie in one file
     lines += [(*line, "unreadable") for line in reasons.itertuples(index=False)]
     lines += [(shown(path), reason, "passed over") for path, reason in listing.passed]
     report = pd.DataFrame(lines, columns=REPORT, dtype=str)
@@ -99,17 +102,16 @@ def corrected(rows: Rows, chosen: NDArray[np.int64], frames: NDArray[np.int64], 
 
     Spans that the estimate gave are found anew from their seconds. Spans that a caller put in are cut to the file.
     """
-    was = {name: rows.column(name)[chosen] for name in ("start", "end", "frames", "fps")}
-    nowhere = np.full(len(chosen), np.nan)
-    seconds = [rows.column(name)[chosen] if name in rows else nowhere for name in ("from_second", "to_second")]
-    of_estimate = spans(np.stack(seconds, axis=1), was["frames"], was["fps"])
-    ours = (of_estimate[0] == was["start"]) & (of_estimate[1] == was["end"])
+    was, nowhere = rows.take(chosen), np.full(len(chosen), np.nan)
+    seconds = [was.column(name) if name in was else nowhere for name in ("from_second", "to_second")]
+    of_estimate = spans(np.stack(seconds, axis=1), was.column("frames"), was.column("fps"))
+    ours = (of_estimate[0] == was.column("start")) & (of_estimate[1] == was.column("end"))
     start, end = spans(np.stack(seconds, axis=1), frames, fps)
-    given = np.clip(was["start"], 0, frames - 1)
-    return np.where(ours, start, given), np.where(ours, end, np.clip(was["end"], given + 1, frames))
+    given = np.clip(was.column("start"), 0, frames - 1)
+    return np.where(ours, start, given), np.where(ours, end, np.clip(was.column("end"), given + 1, frames))
 
 
-def counted_exactly(rows: Rows, *, workers: int | None = None, progress: bool = True) -> Rows:
+def counted_exactly(rows: AnyRows, *, workers: int | None = None, progress: bool = True) -> AnyRows:
     """The rows with exact lengths: files whose length is an estimate are decoded once. Those that cannot be read stay."""
     if "exact" not in rows or rows.column("exact").all():
         return rows

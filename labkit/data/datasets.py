@@ -145,8 +145,7 @@ def _found(asked: Asked, *, workers: int | None, progress: bool) -> Kept:
         what = f"the subset {asked.subset!r}, split {asked.split}"
         raise layouts.LayoutError(f"{asked.folder} has no video for {what}. {listing.note}")
     stamps = stamps_of(asked, listing, began)
-    folder = asked.folder.parent if asked.folder.is_file() else asked.folder
-    table, report, lasts = looked_into(listing, folder, exact=asked.exact, workers=workers, progress=progress)
+    table, report, lasts = looked_into(listing, asked.root, exact=asked.exact, workers=workers, progress=progress)
     made = Kept(TableRows(table), TableRows(report), Facts.of(listing))
     return (keep(asked, listing, stamps, table, report) if lasts else None) or made
 

@@ -28,6 +28,8 @@ from labkit.atomic import write_atomically
 from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
 from labkit.data.dataset_index import state
+from labkit.data.dataset_rows import TableRows
+from labkit.data.dataset_table import counted_exactly
 from labkit.data.flow import FlowSettings, as_bytes, check_opencv, compute_flow
 from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, reserve, sums_of
 from labkit.data.processes import map_files
@@ -88,6 +90,7 @@ def cache_flow(
     disk has no room. Raises `VideoError` if a video cannot be read to its end; or, with `on_error="skip"`, warns of
     those, and reading them raises it.
     """
+    table = counted_exactly(TableRows(table), workers=workers, progress=progress).frame
     videos = table.drop_duplicates("path")
     places, failed = _places(videos, settings, progress=progress)
     if failed and on_error == "raise":

@@ -31,6 +31,8 @@ from labkit.atomic import remove_left_behind, write_atomically
 from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
 from labkit.data.dataset_index import state
+from labkit.data.dataset_rows import TableRows
+from labkit.data.dataset_table import counted_exactly
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -133,6 +135,7 @@ def cache_frames(
     Raises `OSError` before any work if the disk has no room, and `VideoError` if a video cannot be read to its end; or,
     with `on_error="skip"`, warns of those, and reading them raises it.
     """
+    table = counted_exactly(TableRows(table), workers=workers, progress=progress).frame
     videos = table.drop_duplicates("path")
     rows: dict[str, Place] = {}
     byte = number = 0

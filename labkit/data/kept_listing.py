@@ -65,10 +65,14 @@ class Asked:
         given = [self.name, f"{self.layout.__module__}.{self.layout.__qualname__}", os.fspath(self.folder)]
         place = "" if self.folder.is_absolute() else str(Path.cwd())
         asked = [*given, place, self.subset, self.split, self.val, self.classes, self.exact]
-        key = hashlib.sha256(json.dumps([FORMAT, __version__, *asked]).encode("utf-8", "surrogatepass")).hexdigest()[
-            :16
-        ]
-        return f"{root_key(self.folder)}-{key}-"
+        text = json.dumps([FORMAT, __version__, *asked])
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{root_key(self.root)}-{key}-"
+
+    @property
+    def root(self) -> Path:
+        """The folder of the dataset, which may be asked for by a file in it."""
+        return self.folder.parent if self.folder.is_file() else self.folder
 
 
 class Facts(NamedTuple):
@@ -139,9 +143,9 @@ def stamps_of(asked: Asked, listing: Listing, began: int) -> pd.DataFrame | None
     videos = [entry.path for entry in listing.entries]
     empty = [path for path, _ in listing.passed if path.is_dir()]
     others = [path for path, *_ in [*listing.missing, *listing.passed]]
-    folders = {*_folders(asked.folder), *_above([*videos, *others], asked.folder), *empty}
+    folders = {*_folders(asked.folder), *_above([*videos, *others], asked.root), *empty}
     source = Path(getattr(sys.modules.get(asked.layout.__module__), "__file__", None) or asked.folder)
-    lists = {*_lists(folders), source, asked.folder, asked.folder / CARRIED} - folders
+    lists = {*_lists(folders), source, asked.folder, asked.root / CARRIED} - folders
     times = {folder: _time(folder) for folder in folders}
     states = {file: state(file) for file in [*lists, *(videos if few else [])]}
     if any(changed > began - TICK for changed in [*times.values(), *(states[file][1] for file in lists)]):

@@ -17,6 +17,9 @@ from labkit.data.dataset_rows import TableRows
 from labkit.data.dataset_table import corrected
 from labkit.data.datasets import open_dataset
 from labkit.data.encode import write_video
+from labkit.data.flow import FlowSettings
+from labkit.data.flow_cache import cache_flow
+from labkit.data.frame_cache import cache_frames
 from labkit.data.layouts import Entry, Listing
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_dataset import VideoDataset
@@ -147,6 +150,16 @@ def test_decoded_frames_are_kept_of_exact_lengths(made):
     assert kept.table["exact"].all()
     plain = opened(made, "exact").cached(progress=False)
     assert_same_items(kept, plain)
+
+
+def test_flow_and_frames_of_a_table_of_estimates_are_those_of_the_true_lengths(made):
+    table = opened(made, "headers").table
+    kept = cache_frames(table, 48, progress=False)
+    true = {path: VideoReader(path).info.frames for path in table["path"]}
+    assert {path: place.frames for path, place in kept.rows.items()} == true
+    pytest.importorskip("cv2")
+    flow = cache_flow(table, FlowSettings("dis"), progress=False)
+    assert {path: place.frames for path, place in flow.places.items()} == true
 
 
 def parts(root: Path, subset: str, split: int, val: str = "test") -> Listing:

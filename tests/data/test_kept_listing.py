@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,10 +18,10 @@ from torch.utils.data import DataLoader
 
 from labkit.cache import cache_folder
 from labkit.clip import ClipSpec
-from labkit.data import dataset_index, datasets, kept_listing
+from labkit.data import dataset_index, dataset_kinds, datasets, kept_listing
 from labkit.data.dataset_index import CARRIED, FACTS, read_index, rebuild, write_index
 from labkit.data.datasets import open_dataset
-from labkit.data.layouts import LayoutError
+from labkit.data.layouts import Entry, LayoutError, Listing
 from labkit.data.video import VideoError
 from labkit.data.video_dataset import VideoDataset
 
@@ -212,7 +213,7 @@ def big(root: Path, rows: int) -> VideoDataset:
     table = opened(root).table
     table = table.iloc[np.resize(np.arange(len(table)), rows)].reset_index(drop=True)
     asked = kept_listing.Asked("big", kept_listing.find, root, "train", 1, "test", None, True)
-    listing = datasets.Listing(("clap", "jump", "wave"), [], [])
+    listing = Listing(("clap", "jump", "wave"), [], [])
     stamps = pd.DataFrame([(str(root), -2, root.stat().st_mtime_ns)], columns=kept_listing.STAMPS)
     kept_listing.keep(asked, listing, stamps, table, pd.DataFrame(columns=kept_listing.REPORT, dtype=str))
     kept = kept_listing.find(asked)
@@ -279,6 +280,60 @@ def test_two_processes_that_index_one_root_at_once_find_the_same(root):
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == said[1] == f"9 {int(opened(root)[5][0].long().sum())}\n"
     assert len(pd.read_parquet(dataset_index.index_file(root))) == 9
+
+
+KILLED = """
+import time
+from labkit.data import dataset_index
+real, seen = dataset_index.probe, []
+dataset_index.KEEP_EVERY = -1.0
+
+def probe(path):
+    if len(seen) == 5:
+        print("here", flush=True)
+        time.sleep(600)
+    seen.append(path)
+    return real(path)
+
+dataset_index.probe = probe
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_indexing_goes_on_after_a_kill_and_gives_the_table_of_an_uninterrupted_one(root, monkeypatch, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", KILLED + OPEN, str(root)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+    looked, real = [], dataset_index.probe
+    monkeypatch.setattr(dataset_index, "probe", lambda path: looked.append(path) or real(path))
+    after = opened(root)
+    assert len(looked) == 4
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "other"))
+    assert opened(root).table.equals(after.table)
+
+
+def test_a_root_that_is_a_file_has_its_listing_too(tmp_path, write_numbered, monkeypatch):
+    for name in ("a/1.mp4", "b/2.mp4"):
+        write_numbered(tmp_path / "own" / name)
+    lines = tmp_path / "own" / "list.csv"
+    lines.write_text("a/1.mp4\nb/2.mp4\n")
+
+    def listed(file: Path, *_) -> Listing:
+        paths = [file.parent / line for line in file.read_text().splitlines()]
+        return Listing(("one",), [Entry(path, 0, path.name) for path in paths], [])
+
+    monkeypatch.setattr(dataset_kinds, "dataset_folder", lambda name, kind, root: root)
+    monkeypatch.setattr(datasets, "dataset_folder", lambda name, kind, root: root)
+    monkeypatch.setitem(dataset_kinds.KINDS, "folder", dataset_kinds.Kind(listed, ""))
+    settle(tmp_path / "own")
+    past = lines.stat().st_mtime_ns - 60 * 10**9
+    os.utime(lines, ns=(past, past))
+    assert len(opened(lines, name="folder")) == 2
+    assert len(list(cache_folder("datasets").glob("own-*.arrow"))) == 1
+    lines.write_text("b/2.mp4\n")
+    assert opened(lines, name="folder").table["video"].tolist() == ["2.mp4"]
+    assert len(rebuild("folder", lines, progress=False)) == 1
 
 
 # ---------------------------------------------------------------------- the index that a dataset carries
