@@ -82,7 +82,7 @@ def open_dataset(
     folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
-    rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
+    rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)
     table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
