@@ -6,17 +6,16 @@ that every machine gets the same files.
 """
 
 import lzma
-import os
 import re
 import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from labkit.data.video_file import is_text, shown
 
@@ -55,6 +54,18 @@ class Contents:
 
     members: list[Member]
     left_out: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> "Contents":
+        """What `as_step` wrote."""
+        return cls([Member(*each) for each in step["files"]], [(name, reason) for name, reason in step["left_out"]])
+
+    def as_step(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "files": [[one.name, one.size] for one in self.members],
+            "left_out": [list(one) for one in self.left_out],
+        }
 
 
 def is_archive(path: Path) -> bool:
@@ -132,9 +143,13 @@ class Chooser:
         clean = self._inside(name)
         self._seen, self._size = self._seen + 1, self._size + size
         if self._seen > MOST:
-            raise ArchiveError(self.archive, f"it holds more than {MOST:,} files; unpack it yourself and give the folder")
+            raise ArchiveError(
+                self.archive, f"it holds more than {MOST:,} files; unpack it yourself and give the folder"
+            )
         if self._size > self.limit:
-            raise ArchiveError(self.archive, f"it unpacks to more than {RATIO} times its size, as no archive of videos does")
+            raise ArchiveError(
+                self.archive, f"it unpacks to more than {RATIO} times its size, as no archive of videos does"
+            )
         if problem := self._problem(clean):
             self.left_out.append((clean, problem))
             return None
@@ -239,7 +254,7 @@ def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path) -> str
             if left:
                 raise EOFError("it ends early")
             source.read(1)  # a zip compares the checksum at the end
-        os.replace(temporary, target)
+        temporary.replace(target)
         return ""
     except DAMAGE as error:
         return f"damaged in the archive ({error or 'it ends early'})"
@@ -259,7 +274,7 @@ def _reading(archive: Path) -> Iterator[None]:
     except ArchiveError:
         raise
     except DAMAGE as error:
-        why = str(error) or "it ends early"
+        why = (str(error).splitlines() or ["it ends early"])[0].rstrip(":")
         raise ArchiveError(archive, f"it cannot be unpacked ({why}): it may be cut short, download it again") from error
     except OSError as error:
         if error.errno is None:  # gzip's and bz2's word for broken data

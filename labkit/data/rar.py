@@ -36,24 +36,33 @@ class Tool:
 
 TOOLS = {  # the program that unpacks, in the order of trying
     "unrar": Tool("unrar", ("lb", "-p-", "{archive}"), ("x", "-y", "-o+", "-p-", "-idq", "{archive}", "{folder}/")),
-    "unar": Tool("lsar", ("{archive}",), ("-q", "-D", "-f", "-o", "{folder}", "{archive}"), line=r"(?!.*: RAR(?: 5)?$)(.+)"),
+    "unar": Tool(
+        "lsar", ("{archive}",), ("-q", "-D", "-f", "-o", "{folder}", "{archive}"), line=r"(?!.*: RAR(?: 5)?$)(.+)"
+    ),
     "bsdtar": Tool("bsdtar", ("-tf", "{archive}"), ("-xf", "{archive}", "-C", "{folder}")),
-    "7z": Tool("7z", ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"),
+    "7z": Tool(
+        "7z", ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"
+    ),
 }
 
 
 def names(archive: Path) -> list[str]:
     """The names in an archive; those of folders may be among them. Raises `ArchiveError`."""
-    for program, tool in _tools(archive):
+    for _, tool in _tools(archive):
         command = [shutil.which(tool.list_program) or tool.list_program, *_filled(tool.listing, archive)]
         done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, encoding="utf-8", errors="surrogateescape", check=False
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
         )
         found = [match[1] for line in done.stdout.splitlines() if (match := re.fullmatch(tool.line, line))]
         if done.returncode == 0 and found:
             folders = {parent for name in found for parent in _above(name)}
             return [name for name in found if not name.endswith(("/", "\\")) and name.replace("\\", "/") not in folders]
-    raise _failed(archive, program, done.stderr or done.stdout)
+    raise _failed(archive, tool.list_program, done.stderr or done.stdout)
 
 
 @contextmanager

@@ -154,7 +154,9 @@ def _frames(path: Path, wanted: int) -> Iterator[VideoFrame]:
     container, stream = open_video(path)
     with container:
         for packet in _packets(container.demux(stream)):
-            with suppress(Exception):  # errors before the first keyframe; those after the last good frame are not reached
+            with suppress(
+                Exception
+            ):  # errors before the first keyframe; those after the last good frame are not reached
                 for frame in stream.decode(packet):
                     yield frame
                     wanted -= 1
