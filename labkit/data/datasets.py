@@ -137,7 +137,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
         raise ValueError(f"classes must name at least one class, each once, not {chosen}")
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
-    missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
+    missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]
     return replace(listing, classes=chosen, entries=entries, missing=missing)
 
 
