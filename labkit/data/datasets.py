@@ -79,8 +79,9 @@ def open_dataset(
     choose(on_error, get_args(OnError), "on_error")
     check_settings(sampling, k, seed, limit)
     flow = _flow_settings(flow, spec, flow_spec)
-    folder = dataset_folder(name, kind, root)
-    listing = _only(kind.layout(folder, subset, split, val), classes)
+    given = dataset_folder(name, kind, root)
+    folder = given.parent if given.is_file() else given
+    listing = _only(kind.layout(given, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
     rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)

@@ -64,8 +64,11 @@ def _pretrained(value: str) -> None:
             raise ValueError(f"there is no 2D network {value!r}{hint} Examples are resnet18_2d and shapes")
 
 
-def _folder(value: str) -> None:
-    if not Path(value).expanduser().is_dir():
+def _root(value: str) -> None:
+    from labkit.data.dataset_kinds import refuse_url
+
+    refuse_url(value)
+    if not Path(value).expanduser().exists():  # a folder, or the file of `data=csv`
         raise FileNotFoundError(f"there is no folder {value!r}")
 
 
@@ -137,7 +140,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "model": _model,
     "protocol": _protocol,
     "pretrained": _pretrained,
-    "root": _folder,
+    "root": _root,
     "video": _file,
     "checkpoint": _file,
     "weights": _file,
