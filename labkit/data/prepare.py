@@ -18,16 +18,16 @@ from typing import Any
 import pandas as pd
 
 from labkit.atomic import write_atomically
-from labkit.data.archives import place
+from labkit.data.archives import is_archive, place
 from labkit.data.dataset_index import FACTS, write_index
-from labkit.data.dataset_kinds import KINDS
+from labkit.data.dataset_kinds import KINDS, Kind, refuse_url
 from labkit.data.journal import Journal
 from labkit.data.layouts import LayoutError
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line, write_lines
 from labkit.data.sources import Item, Sources, check_room
 from labkit.data.transcode import CRF, GOP, Task, prepare_video
-from labkit.data.verify import all_listed, local_folder
+from labkit.data.verify import all_listed
 from labkit.data.videos_below import OTHER_SUFFIXES
 from labkit.locks import close_locked, open_locked
 from labkit.names import choose
@@ -78,7 +78,7 @@ def prepare(
     overlap; `ArchiveError` and `WrongDatasetError` for archives; `FolderInUseError`; `OSError` where the disk is full.
     """
     kind = KINDS[choose(name, tuple(KINDS), "dataset")]
-    given, folder = local_folder(name, source, archives=True), Path(dest).expanduser()
+    given, folder = _given(name, kind, source), Path(dest).expanduser()
     side = None if keep else _checked_side(short_side or kind.short_side or SHORT_SIDE)
     _check_apart(given, folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,6 +182,18 @@ def _missing(name: str, folder: Path) -> tuple[list[Line], str]:
     except LayoutError as error:
         return [], str(error)
     return listed.missing_lines(folder), ""
+
+
+def _given(name: str, kind: Kind, source: str | Path) -> Path:
+    """The source folder, or one archive. Raises `LayoutError` for an address, and with the layout where there is nothing."""
+    refuse_url(str(source))
+    given = Path(source).expanduser()
+    if not (given.is_dir() or (given.is_file() and is_archive(given))):
+        raise LayoutError(
+            f"{given} is neither a folder nor an archive. For {name} it holds the archives that you downloaded, or is laid "
+            f"out like this:\n{kind.tree}"
+        )
+    return given
 
 
 def _checked_side(side: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.data.dataset_kinds import KINDS, Kind
+from labkit.data.dataset_kinds import KINDS, Kind, dataset_folder
 from labkit.data.layouts import LayoutError, Listing
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line
@@ -17,7 +17,6 @@ from labkit.data.video_index import build_index
 from labkit.names import choose
 
 SPLITS = {"ucf101": 3, "hmdb51": 3}  # kinds that are split in several ways; each way may leave videos out
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]|www\.")
 NAMED_SECONDS = re.compile(r".+_(\d{6})_(\d{6})")  # Kinetics: the first and the last second in the source video
 LATE = 1.0  # seconds that a video may be shorter or longer than its annotation says
 CLOSE = 0.25  # seconds between the last frame and the end by the header that raise no doubt
@@ -70,8 +69,9 @@ def verify(
     `LayoutError` for a folder that does not fit, with the layout expected.
     """
     kind = KINDS[choose(name, tuple(KINDS), "dataset")]
-    folder = local_folder(name, root)
-    listed = all_listed(name, folder)
+    given = dataset_folder(name, kind, root)
+    folder = given.parent if given.is_file() else given
+    listed = all_listed(name, given)
     lines = listed.missing_lines(folder)
     paths = sorted(listed.videos)
     look = decode_all if decode else look_at
@@ -111,19 +111,6 @@ def _listing(kind: Kind, root: Path, subset: Subset, split: int) -> Listing | No
         if subset == "train" and split == 1:
             raise
         return None
-
-
-def local_folder(name: str, given: str | Path, *, archives: bool = False) -> Path:
-    """The folder that was given. Raises `ValueError` for an address and `LayoutError`, with the layout, for no folder."""
-    kind = KINDS[name]
-    if ADDRESS.match(str(given)):
-        where = f" from {kind.source}" if kind.source.startswith("http") else ""
-        raise ValueError(f"{given} is an address: download the files yourself{where}, and give the folder they lie in")
-    folder = Path(given).expanduser()
-    if not (folder.is_dir() or (archives and folder.is_file())):
-        of = f"For {name} it holds archives as they were downloaded, or is" if archives else f"For {name} it is"
-        raise LayoutError(f"{folder} is not a folder. {of} laid out like this:\n{kind.tree}")
-    return folder
 
 
 def look_at(path: Path) -> dict[str, Any]:

@@ -54,14 +54,15 @@ def test_damage_in_the_middle_is_found_by_decoding_all(make_ucf101, tmp_path):
 @pytest.mark.skipif(awkward.FFMPEG is None, reason="the ffmpeg program is not on the PATH")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", awkward.FAITHFUL)
+@pytest.mark.filterwarnings("ignore:.*seeking does not work in this file")
 def test_an_awkward_file_is_no_fault(tmp_path, name):
     path = awkward.make(name, tmp_path)
     for look in (look_at, decode_all):
         found = look(path)
         assert not found.get("reason")
         assert not found.get("damage")
-        # A list of edits hides the beginning of a file from players, and labkit counts it.
-        assert found["seconds"] == pytest.approx(VideoReader(path).info.duration, abs=1.6)
+        if name != "edit_list.mp4":  # its list of edits hides the beginning from players, and labkit counts it
+            assert found["seconds"] == pytest.approx(VideoReader(path).info.duration, abs=0.5)
 
 
 def test_a_kinetics_video_shorter_or_longer_than_its_name_says_is_listed(tmp_path, write_numbered):
@@ -80,7 +81,7 @@ def test_a_kinetics_video_shorter_or_longer_than_its_name_says_is_listed(tmp_pat
 
 
 def test_an_address_and_a_wrong_folder_are_answered_with_what_to_do(tmp_path):
-    with pytest.raises(ValueError, match="download the files yourself from https://www"):
+    with pytest.raises(ValueError, match="labkit downloads no dataset"):
         verify("ucf101", "https://example.org/UCF101")
     with pytest.raises(LayoutError, match=r"(?s)is not a folder.*trainlist01\.txt"):
         verify("ucf101", tmp_path / "nothing")
