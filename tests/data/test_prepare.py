@@ -324,7 +324,9 @@ def test_what_is_given_is_checked_before_any_work(source, tmp_path):
     refused("ucf101", source, ready, ValueError, "an even number of at least 16 pixels", short_side=25)
     refused("ucf101", source, source / "ready", ValueError, "lie in each other")
     refused("ucf101", source, tmp_path, ValueError, "lie in each other")
-    refused("ucf101", tmp_path / "nothing", ready, LayoutError, r"(?s)is neither a folder nor an archive.*trainlist01\.txt")
+    refused(
+        "ucf101", tmp_path / "nothing", ready, LayoutError, r"(?s)is neither a folder nor an archive.*trainlist01\.txt"
+    )
     address = "https://www.crcv.ucf.edu/data/UCF101/UCF101.rar"
     refused("ucf101", address, ready, LayoutError, "is a URL; labkit downloads no dataset")  # type: ignore[arg-type]
     assert not ready.exists()
