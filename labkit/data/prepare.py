@@ -25,7 +25,7 @@ from labkit.data.journal import Journal
 from labkit.data.layouts import LayoutError
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line, write_lines
-from labkit.data.sources import Item, Sources, check_room
+from labkit.data.sources import GROWTH, Item, Sources, check_room
 from labkit.data.transcode import CRF, GOP, Task, prepare_video
 from labkit.data.verify import all_listed
 from labkit.data.videos_below import OTHER_SUFFIXES
@@ -124,7 +124,7 @@ class _Work:
             if item.file.is_file():  # else a call before this one has copied it
                 write_atomically(place(self.folder, name), partial(shutil.copyfile, item.file))
         todo = [name for name, item in self.videos.items() if not _done(item, self.journal, self.folder)]
-        check_room(self.folder, sum(self.videos[name].size for name in todo), "the prepared videos may take")
+        check_room(self.folder, GROWTH * sum(self.videos[name].size for name in todo), "the prepared videos may take")
         tasks = [Task(self.videos[name].file, place(self.folder, name), self.side) for name in todo]
         for position, outcome in map_files(
             prepare_video, tasks, label="preparing videos", workers=workers, progress=progress
