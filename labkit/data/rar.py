@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.atomic import remove_left_behind, temporary_prefix
-from labkit.data.archives import RATIO, ArchiveError, most_bytes
+from labkit.data.archive_limits import RATIO, ArchiveError, most_bytes
 from labkit.data.video_file import shown
 
 SPARE = 64 << 20  # bytes of the disk that stay free
