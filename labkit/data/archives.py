@@ -214,7 +214,7 @@ def _tar_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[byte
                 raise _odd(archive, one.name)
             if one.isreg():
                 yield one.name, one.size, lambda one=one: opened.extractfile(one)  # type: ignore[misc]
-            opened.members.clear()  # tarfile would keep them all in memory
+            opened.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all in memory
 
 
 def _odd(archive: Path, name: str) -> ArchiveError:

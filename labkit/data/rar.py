@@ -79,7 +79,7 @@ def unpacked(archive: Path, beside: Path) -> Iterator[Iterator[tuple[str, Path]]
             if said is None:
                 break
         else:
-            raise _failed(archive, program, said)
+            raise _failed(archive, program, said or "")
         yield _plain_files(archive, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
