@@ -120,9 +120,11 @@ class Sources:
             if item.name in self.items or _is_there(item):
                 continue
             if is_archive(item.file):
+                if one.nested:
+                    continue  # it lies too deep
                 step = self._journal.archives.get(item.name)
                 known = step is not None and step["origin"] == item.origin
-                if not known or one.nested or self._is_needed(self._look(_archive(item, nested=True)), done):
+                if not known or self._is_needed(self._look(_archive(item, nested=True)), done):
                     return True
             elif (item.is_video or item.is_list) and not done(item):
                 return True

@@ -295,6 +295,20 @@ def test_a_changed_archive_and_a_removed_file_are_made_again(source, videos, tmp
     assert read_index(tmp_path / "ready").table["frames"].max() == 30
 
 
+def test_archives_in_an_archive_are_unpacked_one_level_deep_and_deeper_ones_are_listed(tmp_path, videos, monkeypatch):
+    content = next(iter(videos.values()))
+    deepest = zipped(tmp_path / "c.zip", {"wave/c.avi": content}).read_bytes()
+    inner = zipped(tmp_path / "b.zip", {"wave/a.avi": content, "wave/c.zip": deepest}).read_bytes()
+    (tmp_path / "downloads").mkdir()
+    zipped(tmp_path / "downloads" / "a.zip", {"jump/b.avi": content, "wave.zip": inner})
+    found = made("folder", tmp_path / "downloads", tmp_path / "ready")
+    assert found.videos == 2
+    assert [(line.path, line.what) for line in found.lines if line.is_fault] == [("wave/c.zip", "unreadable")]
+    monkeypatch.setattr(sources, "unpack", lambda *_, **__: pytest.fail("unpacked again"))
+    again = made("folder", tmp_path / "downloads", tmp_path / "ready")
+    assert (again.made, again.lines) == (0, found.lines)
+
+
 def test_corrected_lists_replace_the_old_ones(source, tmp_path):
     made("ucf101", source, tmp_path / "ready")
     corrected = LISTS | {"ucfTrainTestlist/testlist01.txt": "Diving/v_Diving_g01_c01.avi\n"}
