@@ -6,6 +6,7 @@ that every machine gets the same files.
 """
 
 import lzma
+import os
 import re
 import tarfile
 import unicodedata
@@ -86,7 +87,7 @@ def contents(archive: Path) -> Contents:
 
 
 def unpack(archive: Path, folder: Path, *, on_file: Callable[[Member], object] = lambda _: None) -> Contents:
-    """Unpack the files of an archive into `folder`. Files that are there with the right size are not written again.
+    """Unpack the files of an archive into `folder`. Files that an earlier call unpacked are not written again.
 
     Each file appears whole or not at all. `on_file` hears of each. A damaged file of a sound zip is left out, with its
     reason. Raises `ArchiveError` as `contents` does, and `OSError` where the disk is too small.
@@ -104,7 +105,7 @@ def unpack(archive: Path, folder: Path, *, on_file: Callable[[Member], object] =
     with _reading(archive):
         for name, size, opened in _entries(archive):
             if member := chosen.add(name, size):
-                if problem := _write(member, opened, folder):
+                if problem := _write(member, opened, folder, archive.stat().st_mtime_ns):
                     chosen.drop(member, problem)
                 on_file(member)
     return Contents(chosen.members, chosen.left_out)
@@ -222,10 +223,13 @@ def _odd(archive: Path, name: str) -> ArchiveError:
     return ArchiveError(archive, f"{why}; if you trust it, unpack it yourself and give the folder")
 
 
-def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path) -> str:
-    """Write one member under a temporary name and rename it. Returns the reason where a zip's member is damaged."""
+def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path, time: int) -> str:
+    """Write one member under a temporary name and rename it. Returns the reason where a zip's member is damaged.
+
+    It gets the archive's time of change, in ns: by this and its size it is known again.
+    """
     target = place(folder, member.name)
-    if target.is_file() and target.stat().st_size == member.size:
+    if target.is_file() and (about := target.stat()).st_size == member.size and about.st_mtime_ns == time:
         return ""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder / ".unpacking"  # one is enough: a folder is unpacked into by one process
@@ -238,6 +242,7 @@ def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path) -> str
             if left:
                 raise EOFError("it ends early")
             source.read(1)  # a zip compares the checksum at the end
+        os.utime(temporary, ns=(time, time))
         temporary.replace(target)
         return ""
     except DAMAGE as error:

@@ -132,6 +132,8 @@ class _Work:
             prepare_video, tasks, label="preparing videos", workers=workers, progress=progress
         ):
             item = self.videos[todo[position]]
+            if "reason" in outcome:  # an earlier state of the source may have been readable
+                place(self.folder, todo[position]).unlink(missing_ok=True)
             self.journal.note({"video": item.name, "origin": item.origin, "path": todo[position], **outcome})
         return len(todo)
 
@@ -156,7 +158,8 @@ def _done(item: Item, journal: Journal, folder: Path) -> bool:
 
 def _finished(name: str, work: _Work, made: int) -> Prepared:
     """Write the index and the report, and remove the unpacked files."""
-    rows, lines = [], list(work.lines)
+    rows: list[dict[str, Any]] = []
+    lines = list(work.lines)
     for path, outcome in work.outcomes():
         if "reason" in outcome:
             lines.append(Line(outcome["video"], outcome["reason"], "unreadable"))
@@ -167,6 +170,7 @@ def _finished(name: str, work: _Work, made: int) -> Prepared:
                 Line(outcome["video"], f"only its first {outcome['frames']} frames: {outcome['damage']}", "damaged")
             )
     if not rows:
+        write_lines(work.folder / REPORT, lines)
         raise LayoutError(f"there is no video that can be read; {work.folder / REPORT} says why")
     write_index(work.folder, pd.DataFrame(rows, columns=list(FACTS)))
     missing, problem = _missing(name, work.folder)

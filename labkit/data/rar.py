@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def names(archive: Path) -> list[str]:
             errors="surrogateescape",
             check=False,
         )
-        found = [match[1] for line in done.stdout.splitlines() if (match := re.fullmatch(tool.line, line))]
+        found = [match[1] for line in re.split(r"\r?\n", done.stdout) if (match := re.fullmatch(tool.line, line))]
         if done.returncode == 0 and found:
             folders = {parent for name in found for parent in _above(name)}
             return [name for name in found if not name.endswith(("/", "\\")) and name.replace("\\", "/") not in folders]
@@ -120,7 +120,11 @@ def _unpack(archive: Path, command: list[str], folder: Path) -> str | None:
 
 
 def _check_size(archive: Path, folder: Path, limit: int) -> None:
-    size = sum((Path(where) / name).lstat().st_size for where, _, files in os.walk(folder) for name in files)
+    size = 0
+    for where, _, files in os.walk(folder):
+        for name in files:
+            with suppress(FileNotFoundError):  # the program has just renamed it
+                size += (Path(where) / name).lstat().st_size
     if size > limit:
         raise ArchiveError(archive, f"it unpacks to more than {RATIO} times its size, as no archive of videos does")
     if shutil.disk_usage(folder).free < SPARE:

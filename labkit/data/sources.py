@@ -116,14 +116,16 @@ class Sources:
 
     def _is_needed(self, one: _Archive, done: Callable[[Item], bool]) -> bool:
         """Whether a file of the archive is wanted and lies nowhere yet."""
+        step = self._journal.archives.get(one.name)
+        unpacked = step is not None and step["origin"] == one.origin
         for item in self._listed(one):
-            if item.name in self.items or _is_there(item):
+            if item.name in self.items or (unpacked and _is_there(item)):
                 continue
             if is_archive(item.file):
                 if one.nested:
                     continue  # it lies too deep
-                step = self._journal.archives.get(item.name)
-                known = step is not None and step["origin"] == item.origin
+                inner = self._journal.archives.get(item.name)
+                known = inner is not None and inner["origin"] == item.origin
                 if not known or self._is_needed(self._look(_archive(item, nested=True)), done):
                     return True
             elif (item.is_video or item.is_list) and not done(item):

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from labkit.atomic import write_atomically
+from labkit.atomic import temporary_prefix, write_atomically
 from labkit.data.encode import encoder
 from labkit.data.frame_cache import reduced
 from labkit.data.video_file import VideoError, named, open_video
@@ -49,7 +50,7 @@ def prepare_video(task: Task) -> dict[str, Any]:
     try:
         index = build_index(source)
         if short_side is None or _is_small(source, index, short_side):
-            write_atomically(target, lambda temporary: _link(source, temporary))
+            _keep(source, target)
             made, how = index, "kept"
         else:
             made, how = _encode(source, target, index, short_side), "encoded"
@@ -91,13 +92,19 @@ def _is_small(source: Path, index: VideoIndex, short_side: int) -> bool:
     return alone and in_order and len(starts) > 0 and starts[0] == 0 and int(gaps.max()) <= GOP
 
 
-def _link(source: Path, temporary: Path) -> None:
-    """The same file under another name where the disk can do that, else a copy."""
-    temporary.unlink()
+def _keep(source: Path, target: Path) -> None:
+    """The same file under another name where the disk can do that, else a copy. The source's rights stay as they are."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{temporary_prefix(target.name)}link{target.suffix}")
     try:
         os.link(source.resolve(), temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
+    except OSError:  # another disk, or one without links
+        write_atomically(target, partial(shutil.copyfile, source))
+        return
+    try:
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)  # a rename leaves it where both names are the same file already
 
 
 def _encode(source: Path, target: Path, index: VideoIndex, short_side: int) -> VideoIndex:

@@ -287,6 +287,14 @@ def test_a_file_that_is_there_is_not_written_again(tmp_path):
     assert (tmp_path / "out" / "a.avi").stat() == before
 
 
+def test_files_of_an_older_archive_of_the_same_sizes_are_written_again(tmp_path):
+    unpack(zipped(tmp_path / "a.zip", {"a.avi": b"old"}), tmp_path / "out")
+    archive = zipped(tmp_path / "a.zip", {"a.avi": b"new"})
+    os.utime(archive, ns=(archive.stat().st_mtime_ns + 10**9,) * 2)
+    unpack(archive, tmp_path / "out")
+    assert snapshot(tmp_path / "out") == {"a.avi": b"new"}
+
+
 def test_of_a_rar_in_volumes_the_first_counts():
     assert [
         is_archive(Path(name)) for name in ("a.rar", "a.part1.rar", "a.part01.rar", "a.part2.rar", "a.part10.rar")

@@ -309,6 +309,42 @@ def test_archives_in_an_archive_are_unpacked_one_level_deep_and_deeper_ones_are_
     assert (again.made, again.lines) == (0, found.lines)
 
 
+def test_keeping_a_video_changes_nothing_about_its_source(tmp_path, videos):
+    source = tmp_path / "set" / "wave" / "a.avi"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(next(iter(videos.values())))
+    source.chmod(0o400)
+    before = source.stat()
+    for _ in range(2):
+        prepare_video(Task(source, tmp_path / "ready" / "a.avi", None))
+    after = source.stat()
+    assert (after.st_mode, after.st_mtime_ns, after.st_size) == (before.st_mode, before.st_mtime_ns, before.st_size)
+    assert [path.name for path in (tmp_path / "ready").iterdir()] == ["a.avi"]
+
+
+def test_a_source_that_broke_leaves_no_old_video_behind(tmp_path, videos):
+    for name in ("a.avi", "b.avi"):
+        (tmp_path / "set" / "wave" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / "wave" / name).write_bytes(next(iter(videos.values())))
+    made("folder", tmp_path / "set", tmp_path / "ready")
+    (tmp_path / "set" / "wave" / "b.avi").write_bytes(b"nonsense")
+    assert made("folder", tmp_path / "set", tmp_path / "ready").videos == 1
+    assert [path.name for path in (tmp_path / "ready" / "wave").iterdir()] == ["a.mp4"]
+
+
+def test_where_no_video_can_be_read_the_report_says_why(tmp_path):
+    (tmp_path / "set" / "wave").mkdir(parents=True)
+    (tmp_path / "set" / "wave" / "a.avi").write_bytes(b"nonsense")
+    refused(
+        "folder",
+        tmp_path / "set",
+        tmp_path / "ready",
+        LayoutError,
+        r"no video that can be read; .*report\.csv says why",
+    )
+    assert "wave/a.avi" in (tmp_path / "ready" / "report.csv").read_text()
+
+
 def test_corrected_lists_replace_the_old_ones(source, tmp_path):
     made("ucf101", source, tmp_path / "ready")
     corrected = LISTS | {"ucfTrainTestlist/testlist01.txt": "Diving/v_Diving_g01_c01.avi\n"}
