@@ -2,20 +2,23 @@
 
 A file is read again only when its size or time of change differs. Files that cannot be read stay in the index with the
 reason. Where the reason lies in the system (rights, memory), they are tried again next time.
+
+A prepared dataset carries its own index, the file `index.arrow` in its folder (`write_index`, `read_index`).
 """
 
 import hashlib
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from labkit.atomic import write_atomically
 from labkit.cache import cache_folder
+from labkit.data.arrow_file import ArrowFileError, map_tables, write_tables
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -34,6 +37,55 @@ COLUMNS = {
     "damage": "str",  # empty, or where and why reading stops
     "reason": "str",  # empty, or why the file cannot be read at all
 }
+
+CARRIED = "index.arrow"  # the name of the index in the folder of a prepared dataset
+CARRIED_FORMAT = 1
+# A carried index has these columns of a file at least. What a shard or a listing knows besides (label, video, start, end,
+# subset, shard, offset, size) may stand beside them.
+FACTS = {name: kind for name, kind in COLUMNS.items() if name not in ("modified", "reason")} | {"exact": "bool"}
+
+
+class CarriedIndex(NamedTuple):
+    """The index that a prepared dataset carries: a row a video, and what was noted beside them (classes, say)."""
+
+    table: pd.DataFrame
+    about: dict[str, Any]
+
+
+def write_index(folder: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = None) -> Path:
+    """Write the index of a prepared dataset, `folder/index.arrow`: the columns `FACTS`, and any others as they are.
+
+    `path` is below the folder, with forward slashes; `frames` are those that can be read, counted by decoding where
+    `exact` is true, else an estimate of the header; `bytes` is the size of the file. `about` is noted beside the table,
+    as JSON. Raises `ValueError` for a table without one of the columns or with a path that leads out of the folder,
+    and `OSError`.
+    """
+    lacking = [name for name in FACTS if name not in table]
+    if lacking:
+        raise ValueError(f"the table has no column {lacking[0]!r}; an index has {', '.join(FACTS)}")
+    for path in table["path"]:
+        if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+            raise ValueError(f"{path!r} does not stay in the dataset's folder, with forward slashes")
+    noted = {"format": CARRIED_FORMAT, **(about or {})}
+    return write_tables(folder / CARRIED, [table.astype(FACTS).reset_index(drop=True)], noted)
+
+
+def read_index(folder: Path) -> CarriedIndex | None:
+    """The index that the dataset in this folder carries; None where it carries none.
+
+    Raises `ArrowFileError`, a `ValueError`, for a broken index and for one of another format.
+    """
+    try:
+        found = map_tables(folder / CARRIED, FACTS)
+    except FileNotFoundError:
+        return None
+    if found.about.get("format") != CARRIED_FORMAT:
+        raise ArrowFileError(f"{folder / CARRIED} has another format than this labkit's: make it again")
+    table = found.batches[0].to_pandas()
+    try:
+        return CarriedIndex(table.astype(FACTS), found.about)
+    except (ValueError, TypeError) as error:
+        raise ArrowFileError(f"{folder / CARRIED} has columns of other kinds ({error})") from None
 
 
 def index_videos(
