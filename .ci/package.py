@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 CARRIED = (
     "labkit/py.typed",
+    "labkit/data/labels/",
     "labkit/notebooks/course.toml",
     "labkit/notebooks/quiz/",
     "labkit/docs/findings.json",

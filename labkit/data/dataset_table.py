@@ -34,7 +34,7 @@ def readable(
     facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = spans(entries, facts)
     unreadable = facts["reason"] != ""
-    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where in listing.missing]
+    lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, _ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
     lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
     lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]

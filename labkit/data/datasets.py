@@ -82,7 +82,7 @@ def open_dataset(
     folder = dataset_folder(name, kind, root)
     listing = _only(kind.layout(folder, subset, split, val), classes)
     _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
-    rule = _by_label(kind.flip() if flip is None else flip, listing.classes, given=flip is not None)
+    rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)
     table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
@@ -137,7 +137,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
         raise ValueError(f"classes must name at least one class, each once, not {chosen}")
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
-    missing = [(path, where) for path, where in listing.missing if path.parent.name in chosen]
+    missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]
     return replace(listing, classes=chosen, entries=entries, missing=missing)
 
 

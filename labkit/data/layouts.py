@@ -1,15 +1,21 @@
 """The layouts of datasets on disk: folders and split files in, a list of (video, label) out.
 
 Every layout is a function `(root, subset, split, val) -> Listing`. The error for a root that does not fit shows the
-expected tree; the error for a bad line of a split file names the file and the line. No path leaves the root.
+expected tree; the error for a bad line of a split file names the file and the line. No path leaves the root. Files whose
+names differ a little from the lists are found by `labkit.data.matching`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
+from labkit.data.label_lists import labels
+from labkit.data.matching import Found, match, matched, normal_form
 from labkit.data.splits import Source, Subset, Validation, held_out, source_of, subset_of
+from labkit.data.videos_below import visible_folders
 
 UCF101_TREE = """\
     ROOT/
@@ -30,18 +36,33 @@ HMDB51_TREE = """\
         brush_hair_test_split1.txt    April_09_brush_hair_u_nm_np1_ba_goo_0.avi 1    (1 train, 2 test, 0 unused)"""
 
 
+_UCF_LISTS = ("ucfTrainTestlist", "splits", ".")
+
+
 class LayoutError(ValueError):
     """An error for a folder or split file that does not fit the dataset's layout; the message says what was expected."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One video of a listing, or a part of one: its file, its label and a name that is the same wherever the dataset lies."""
+    """One video of a listing, or a part of one: its file, its label and a name that is the same wherever the dataset lies.
+
+    The name of a part ends in `#` and its number in the file, so that `video.rpartition("#")[0]` names the file.
+    """
 
     path: Path
     label: int
     video: str
     span: tuple[float, float] | None = None  # the seconds of the part that has this label; None, the whole video
+    may_be_cut: bool = False  # the file may hold this part alone; then all of it counts
+
+
+class Missing(NamedTuple):
+    """A video that a list names, but that is not there."""
+
+    path: Path  # where it was looked for
+    listed_in: str  # the list that names it
+    label: int
 
 
 @dataclass(frozen=True)
@@ -50,24 +71,29 @@ class Listing:
 
     classes: tuple[str, ...]
     entries: list[Entry]
-    missing: list[tuple[Path, str]]  # (path, the split file that names it)
+    missing: list[Missing]
     note: str = ""
     passed: list[tuple[Path, str]] = field(default_factory=list)  # files and folders that are not videos, and why
     lost: tuple[str, ...] = ()  # folders without a video: they would be classes
+    has_gaps: bool = False  # whether missing videos are usual (they were taken off the web), and so never an error
 
 
 def ucf101(root: Path, subset: Subset, split: int, val: Validation = "test") -> Listing:
     """UCF-101's own layout: class folders, `classInd.txt`, `trainlistNN.txt`, `testlistNN.txt`.
 
     UCF-101 has no validation list: `val` reads `vallistNN.txt` where a dataset in this layout brings one (`valid`,
-    `validation` and `dev` will do). Otherwise it means the test list, as in the papers; with `val="split"` a fifth of
-    the training groups of each class (`g08` is one: one person, one place), which `train` then lacks.
+    `validate`, `validation` and `dev` will do). Otherwise it means the test list, as in the papers; with `val="split"` a
+    fifth of the training groups of each class (`g08` is one: one person, one place), which `train` then lacks.
+    Without `classInd.txt` the classes are UCF-101's 101.
     """
-    lists = _first_folder(root, ("ucfTrainTestlist", "splits", "."), holding="classInd.txt")
+    lists = _first_folder(root, _UCF_LISTS, holding="classInd.txt") or _first_folder(
+        root, _UCF_LISTS, holding="*list[0-9]*.txt"
+    )
     if lists is None:
         raise wrong(root, "UCF-101", "no classInd.txt", UCF101_TREE)
-    classes = _class_index(lists / "classInd.txt")
     own = _own_lists(lists, split)
+    class_list = lists / "classInd.txt"
+    classes = _class_index(class_list) if class_list.is_file() else labels("ucf101")
     source = source_of(subset, {of: f"the {of} list ({file.name})" for of, file in own.items()}, val, "list")
     wanted = own.get(source.subset)
     if wanted is None:
@@ -78,8 +104,10 @@ def ucf101(root: Path, subset: Subset, split: int, val: Validation = "test") -> 
     videos = _first_folder(root, ("videos", "UCF-101", "UCF101", "."), holding_any=classes)
     if videos is None:
         raise wrong(root, "UCF-101", "no folder of any class", UCF101_TREE)
-    entries = part(list(_listed(wanted, videos, classes)), source, subset, split, group=_ucf_group)
-    return _present(classes, entries, wanted, source.note)
+    listed = {of: list(_listed(own[of], videos, classes)) for of in (source.subset, *own)}  # this one's faults first
+    entries = part(listed[source.subset], source, subset, split, group=_ucf_group)
+    found = match(videos, (entry.video for each in listed.values() for entry in each))
+    return present(classes, entries, found, wanted, source.note)
 
 
 def _own_lists(lists: Path, split: int) -> dict[Subset, Path]:
@@ -97,13 +125,13 @@ def _own_lists(lists: Path, split: int) -> dict[Subset, Path]:
 
 def _listed(file: Path, videos: Path, classes: tuple[str, ...]) -> Iterator[Entry]:
     """The entries that a list in UCF-101's form names."""
-    numbers = {name: label for label, name in enumerate(classes)}
+    numbers = class_numbers(classes)
     for where, fields in _lines(file, fields=(1, 2)):
-        name = _inside(where, fields[0].replace("\\", "/"))
+        name = inside(where, fields[0])
         class_name = name.split("/")[0]
-        if class_name not in numbers:
+        label = numbers.get(class_name, numbers.get(normal_form(class_name)))
+        if label is None:
             raise LayoutError(f"{where}: class {class_name!r} is not among the {len(classes)} of classInd.txt")
-        label = numbers[class_name]
         if len(fields) == 2 and fields[1] != str(label + 1):
             raise LayoutError(f"{where}: label {fields[1]}, but classInd.txt gives {class_name} the number {label + 1}")
         yield Entry(videos / name, label, name)
@@ -126,22 +154,23 @@ def hmdb51(root: Path, subset: Subset, split: int, val: Validation = "test") -> 
     if lists is None:
         raise wrong(root, "HMDB-51", f"no {pattern}", HMDB51_TREE)
     files = sorted(lists.glob(pattern))
-    classes = tuple(_inside(str(file), file.name.removesuffix(f"_test_split{split}.txt")) for file in files)
+    classes = tuple(inside(str(file), file.name.removesuffix(f"_test_split{split}.txt")) for file in files)
     videos = _first_folder(root, ("videos", "hmdb51_org", "hmdb51", "."), holding_any=classes)
     if videos is None:
         raise wrong(root, "HMDB-51", "no folder of any class", HMDB51_TREE)
     source = source_of(subset, {"train": "the training list", "test": "the test list"}, val, "list")
     mark = "1" if source.subset == "train" else "2"
-    entries = []
+    entries, names = [], []
     for label, file in enumerate(files):
         for where, (name, use) in _lines(file, fields=(2,)):
             if use not in ("0", "1", "2"):
                 raise LayoutError(f"{where}: {use!r} is not 0 (unused), 1 (train) or 2 (test)")
+            video = f"{classes[label]}/{inside(where, name)}"
+            names.append(video)
             if use == mark:
-                inside = _inside(where, name)
-                entries.append(Entry(videos / classes[label] / inside, label, f"{classes[label]}/{inside}"))
+                entries.append(Entry(videos / video, label, video))
     entries = part(entries, source, subset, split, group=_movie)
-    return _present(classes, entries, lists / pattern, source.note)
+    return present(classes, entries, match(videos, names), lists / pattern, source.note)
 
 
 def _movie(video: str) -> str:
@@ -163,25 +192,40 @@ def part(
     return [entry for entry in entries if (group(entry.video) in held[entry.label]) == (subset == "val")]
 
 
-def _inside(where: str, name: str) -> str:
-    """`name`, if it stays below the folder that it is looked for in. Raises `LayoutError` with the place of the line."""
-    if ".." in re.split(r"[\\/]", name) or name.startswith(("/", "\\")) or Path(name).drive:
+def inside(where: str, name: str) -> str:
+    """`name` with forward slashes, if it stays below the folder that it is looked for in; else `LayoutError`, with `where`."""
+    if ".." in re.split(r"[\\/]", name) or re.match(r"[\\/]|[A-Za-z]:[\\/]", name) or Path(name).drive:
         raise LayoutError(f"{where}: {name!r} leads out of the dataset's folder")
-    return name
+    return name.replace("\\", "/")
 
 
-def _present(classes: tuple[str, ...], entries: list[Entry], listed_in: Path, note: str) -> Listing:
-    """Part the entries into those whose file is there and those whose is not; one listing per folder, not one per file."""
-    inside: dict[Path, set[str]] = {}
-    for parent in {entry.path.parent for entry in entries}:
-        inside[parent] = {file.name for file in parent.iterdir()} if parent.is_dir() else set()
-    there = [entry for entry in entries if entry.path.name in inside[entry.path.parent]]
-    missing = [(entry.path, listed_in.name) for entry in entries if entry.path.name not in inside[entry.path.parent]]
+def class_numbers(classes: Iterable[str]) -> dict[str, int]:
+    """The label of each class, by its name and by the normal form of its name, where no other class has the same."""
+    names = list(classes)
+    forms = Counter(map(normal_form, names))
+    unique = {form: label for label, name in enumerate(names) if forms[form := normal_form(name)] == 1}
+    return unique | {name: label for label, name in enumerate(names)}
+
+
+def present(
+    classes: tuple[str, ...], entries: list[Entry], found: Mapping[str, Found], listed_in: Path, note: str
+) -> Listing:
+    """The entries whose video was found, with the path it was found at, and the missing ones."""
+    there = [
+        entry if not (file := found[entry.video]).how else replace(entry, path=file.path)
+        for entry in entries
+        if entry.video in found
+    ]
+    missing = [Missing(entry.path, listed_in.name, entry.label) for entry in entries if entry.video not in found]
     if entries and not there:
-        raise LayoutError(
-            f"all {len(entries)} videos that {listed_in} names are missing; the first is {entries[0].path}"
-        )
-    return Listing(classes, there, missing, note)
+        raise all_missing(len(entries), listed_in, entries[0].path)
+    notes = (note, matched(found[entry.video] for entry in there))
+    return Listing(classes, there, missing, "\n".join(filter(None, notes)))
+
+
+def all_missing(count: int, listed_in: Path, first: Path) -> LayoutError:
+    """The error for a list none of whose videos is there."""
+    return LayoutError(f"all {count:,} videos that {listed_in} names are missing; the first is {first}")
 
 
 def _class_index(path: Path) -> tuple[str, ...]:
@@ -191,7 +235,7 @@ def _class_index(path: Path) -> tuple[str, ...]:
             raise LayoutError(f"{where}: expected number {len(names) + 1}, found {number!r}")
         if name in names:
             raise LayoutError(f"{where}: class {name!r} is there twice")
-        names.append(_inside(where, name))
+        names.append(inside(where, name))
     if not names:
         raise LayoutError(f"{path} names no class")
     return tuple(names)
@@ -210,12 +254,13 @@ def _lines(path: Path, *, fields: tuple[int, ...]) -> Iterator[tuple[str, list[s
 def _first_folder(
     root: Path, names: Iterable[str], *, holding: str = "", holding_any: Iterable[str] = ()
 ) -> Path | None:
-    """The first of `root`'s folders that holds a file like `holding`, or a folder of one of the names."""
-    wanted = tuple(holding_any)
+    """The first of `root`'s folders that holds a file like `holding`, or a folder of one of the names, in any spelling."""
+    wanted = set(map(normal_form, holding_any))
     for name in names:
         folder = root / name
         if folder.is_dir() and (
-            (holding and any(folder.glob(holding))) or any((folder / child).is_dir() for child in wanted)
+            (holding and any(folder.glob(holding)))
+            or (wanted and any(normal_form(child.name) in wanted for child in visible_folders(folder)))
         ):
             return folder
     return None

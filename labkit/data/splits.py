@@ -9,7 +9,7 @@ Validation = Literal["test", "split"]  # the meaning of `val` for a dataset with
 
 SUBSET_NAMES: Mapping[Subset, tuple[str, ...]] = {  # as people call them, in any case
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
+    "val": ("val", "valid", "validate", "validation", "dev"),
     "test": ("test", "testing"),
 }
 

@@ -247,7 +247,9 @@ def test_clips_are_mirrored_only_where_the_rule_allows(tmp_path, monkeypatch):
 
 def test_a_class_whose_mirror_image_is_left_out_is_never_flipped(tiny_ucf101, monkeypatch):
     rule = {"clap": "jump", "jump": "clap", "wave": "wave"}
-    monkeypatch.setitem(dataset_kinds.KINDS, "ucf101", dataset_kinds.Kind(layouts.ucf101, "", flip=lambda: rule))
+    monkeypatch.setitem(
+        dataset_kinds.KINDS, "ucf101", dataset_kinds.Kind(layouts.ucf101, "", flip=lambda classes: rule)
+    )
     ds = open_dataset("ucf101", tiny_ucf101, spec=SPEC, classes=["wave", "clap"], progress=False)
     assert ds.flip == {0: 0}
     always = ds.with_transform(TrainTransform(SPEC, flip=1.0))

@@ -133,7 +133,7 @@ def test_what_is_held_out_does_not_depend_on_which_files_are_there(ucf):
     gone = layouts.ucf101(ucf, "train", 1, "split").entries[0]
     gone.path.unlink()
     assert names(layouts.ucf101(ucf, "val", 1, "split")) == before
-    assert layouts.ucf101(ucf, "train", 1, "split").missing == [(gone.path, "trainlist01.txt")]
+    assert layouts.ucf101(ucf, "train", 1, "split").missing == [(gone.path, "trainlist01.txt", gone.label)]
 
 
 def test_a_class_of_one_group_stays_in_training(ucf):
@@ -146,7 +146,7 @@ def test_videos_that_a_list_names_but_that_are_absent_are_listed(ucf):
     (ucf / "Biking" / "v_Biking_g02_c01.avi").unlink()
     train = layouts.ucf101(ucf, "train", 1)
     assert len(train.entries) == 3
-    assert train.missing == [(ucf / "Biking" / "v_Biking_g02_c01.avi", "trainlist01.txt")]
+    assert train.missing == [(ucf / "Biking" / "v_Biking_g02_c01.avi", "trainlist01.txt", 1)]
 
 
 def test_a_list_none_of_whose_videos_is_there_is_an_error(ucf):
