@@ -14,6 +14,7 @@ from labkit.data.layouts import Entry, Listing
 from labkit.data.splits import shuffled
 from labkit.data.video import VideoError
 from labkit.data.video_file import is_text, shown
+from labkit.names import choose
 
 REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (not a video)
 TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
@@ -64,6 +65,14 @@ def spans(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.int
         stop = np.nan_to_num(np.ceil(seconds[:, 1] * fps - 1e-6), nan=0, posinf=np.iinfo(np.int64).max // 2)
     end = np.clip(stop, start + 1, frames.clip(min=1)).astype(np.int64)
     return np.where(whole, 0, start), np.where(whole, frames, end)
+
+
+def chosen_classes(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The classes that a user chose. Raises `ValueError` for an unknown one, for the same one twice, and for none."""
+    chosen = tuple(choose(name, known, "class") for name in classes)
+    if len(set(chosen)) != len(chosen) or not chosen:
+        raise ValueError(f"classes must name at least one class, each once, not {chosen}")
+    return chosen
 
 
 def limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from labkit.counting import counted
 from labkit.data import layouts, two_streams
 from labkit.data.clips import Leftover
 from labkit.data.dataset_kinds import KINDS, Flip, dataset_folder
-from labkit.data.dataset_table import limited, readable
+from labkit.data.dataset_table import chosen_classes, limited, readable
 from labkit.data.flow import FlowSettings, Method
 from labkit.data.layouts import Listing
+from labkit.data.shard_set import shard_set
 from labkit.data.splits import Subset, Validation
 from labkit.data.video_dataset import (
     OnError,
@@ -54,7 +55,9 @@ def open_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> VideoDataset:
-    """Open `motion`, `ucf101`, `hmdb51` or `folder` (any `folder/class/video` tree) at `root`.
+    """Open `motion`, `ucf101`, `hmdb51`, `folder` (any `folder/class/video` tree) or `shards` at `root`.
+
+    `shards` are read from a folder or an fsspec address; they keep the rules of their dataset.
 
     `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
     without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
@@ -79,15 +82,23 @@ def open_dataset(
     choose(on_error, get_args(OnError), "on_error")
     check_settings(sampling, k, seed, limit)
     flow = _flow_settings(flow, spec, flow_spec)
-    folder = dataset_folder(name, kind, root)
-    listing = _only(kind.layout(folder, subset, split, val), classes)
-    _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
-    rule = _by_label(kind.flip(listing.classes) if flip is None else flip, listing.classes, given=flip is not None)
+    if name == "shards":
+        found = shard_set(root, subset, val=val, classes=classes, on_error=on_error)
+        kind, names, note = KINDS[choose(found.kind, tuple(KINDS), "dataset")], found.classes, found.note
+    else:
+        folder = dataset_folder(name, kind, root)
+        listing = _only(kind.layout(folder, subset, split, val), classes)
+        _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
+        names, note = listing.classes, listing.note
+    rule = _by_label(kind.flip(names) if flip is None else flip, names, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)
-    table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
+    if name == "shards":
+        table, report = found.table, found.report
+    else:
+        table, report = readable(listing, folder, on_error, workers=workers, progress=progress)
     dataset = VideoDataset(
         table if limit is None else limited(table, limit, seed),
-        [name if is_text(name) else shown(name) for name in listing.classes],
+        [name if is_text(name) else shown(name) for name in names],
         spec,
         sampling=sampling,
         k=k,
@@ -99,7 +110,7 @@ def open_dataset(
         report=report,
         on_error=on_error,
         name=f"{name} {subset}",
-        note=listing.note,
+        note=note,
     )
     dataset = dataset.cached(workers=workers, progress=progress) if cached else dataset
     return dataset if flow is None else dataset.with_flow(flow, spec=flow_spec, workers=workers, progress=progress)
@@ -132,9 +143,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
     """The listing with these classes alone, numbered in this order."""
     if classes is None:
         return listing
-    chosen = tuple(choose(name, listing.classes, "class") for name in classes)
-    if len(set(chosen)) != len(chosen) or not chosen:
-        raise ValueError(f"classes must name at least one class, each once, not {chosen}")
+    chosen = chosen_classes(classes, listing.classes)
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
     missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from labkit.atomic import remove_left_behind, write_atomically
 from labkit.cache import cache_folder
 from labkit.counting import counted
+from labkit.data.pieces import Piece, located, state_of
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -225,12 +226,14 @@ def check_length(path: str, reader: VideoReader, frames: int) -> None:
 
 def _key(rows: dict[str, Place]) -> str:
     """Changes with the files (name, size, time of change) and with the size of the frames."""
-    files = [(path, *_state(Path(path)), *place[:4]) for path, place in rows.items()]
+    files = [(path, *_state(located(path)), *place[:4]) for path, place in rows.items()]
     return hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:20]
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: Path | Piece) -> tuple[int, int | str]:
     try:
+        if isinstance(path, Piece):
+            return state_of(path.shard)
         about = path.stat()
     except OSError:
         return -1, -1

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from labkit.data.videos_below import VIDEO_SUFFIXES
 from labkit.names import did_you_mean
@@ -123,6 +123,11 @@ def file_system(address: str) -> tuple[Any, str]:
     return system, path
 
 
+def opened(source: Path | Piece) -> "BinaryIO | Window":
+    """A file, or a piece of a shard, opened for reading its bytes. Raises `OSError` and `AddressError`."""
+    return Window(source.shard, source.offset, source.size) if isinstance(source, Piece) else source.open("rb")
+
+
 def read_range(shard: str, start: int, stop: int) -> bytes:
     """The bytes from `start` to `stop` of a shard. Raises `OSError` where the shard has not all of them."""
     with Window(shard, start, stop - start) as window:
@@ -157,6 +162,12 @@ class Window(io.RawIOBase):
             raise OSError(f"{self._shard} ends at byte {self._offset + self._at + len(data)}: it is cut short")
         self._at += count
         return data
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the range goes, and return the number of bytes."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def _from_file(self, count: int) -> bytes:
         assert self._file is not None

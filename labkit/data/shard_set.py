@@ -5,6 +5,7 @@ import os
 import re
 import tarfile
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from labkit.cache import cache_folder
 from labkit.counting import counted
 from labkit.data.arrow_file import ArrowFileError
 from labkit.data.dataset_index import CARRIED, CarriedIndex, read_index
-from labkit.data.dataset_table import REPORT, TABLE
+from labkit.data.dataset_table import REPORT, TABLE, chosen_classes
 from labkit.data.pieces import file_system, local_path, read_range, state_of
 from labkit.data.shard_writer import ShardError
 from labkit.data.shards import read_whole
@@ -37,15 +38,29 @@ class ShardSet(NamedTuple):
     note: str
 
 
-def shard_set(home: str | Path, subset: Subset, *, val: Validation = "test", on_error: str = "skip") -> ShardSet:
+def shard_set(
+    home: str | Path | None,
+    subset: Subset,
+    *,
+    val: Validation = "test",
+    classes: Sequence[str] | None = None,
+    on_error: str = "skip",
+) -> ShardSet:
     """Open the subset of a dataset in shards, in a folder or at an fsspec address.
+
+    `classes` keeps only these, numbered in this order.
 
     No video is touched: the size of each shard is compared with the index. Videos behind the end of a cut shard, and
     those of a missing shard, are left out with a warning and a line in the report each, or raise `VideoError`, as
     `on_error` says. Raises `ShardError` where there is no index, where it does not fit the shards, and for a subset that
-    it does not have.
+    it does not have; `ValueError` for an unknown class.
     """
-    address = str(Path(home).expanduser() if isinstance(home, Path) else home).rstrip("/")
+    if home is None or str(home) == "":
+        raise ShardError("give the folder or the address of the shards as root")
+    path = local_path(str(home))
+    address = str(home).rstrip("/") if path is None else str(path.expanduser())
+    if path is not None and not Path(address).is_dir():
+        raise ShardError(f"{address} is not a folder; shards lie in a folder, or at an fsspec address")
     found = _index(address)
     _check(found, address)
     own: dict[Subset, str] = {each: f"its {each} shards" for each in sorted(set(found.table["subset"]))}
@@ -53,6 +68,9 @@ def shard_set(home: str | Path, subset: Subset, *, val: Validation = "test", on_
     if source.divided or source.subset not in own:
         raise ShardError(f"{address} has no shards of the subset {subset!r}; it has {', '.join(own)}")
     table = found.table[found.table["subset"] == source.subset].reset_index(drop=True)
+    names = tuple(found.about["classes"])
+    if classes is not None:
+        names, table = _only(names, table, classes)
     table["path"] = address + "/" + table["path"]
     lost = _lost(address, found, table)
     lines = [[path, reason, "unreadable"] for path, reason in zip(table["path"], lost, strict=True) if reason]
@@ -60,8 +78,14 @@ def shard_set(home: str | Path, subset: Subset, *, val: Validation = "test", on_
         _say(lines, on_error, len(table))
     keep = [not reason for reason in lost]
     report = pd.DataFrame(lines + found.about.get("report", []), columns=REPORT, dtype=str)
-    classes = tuple(found.about["classes"])
-    return ShardSet(found.about["kind"], classes, table.loc[keep, TABLE].reset_index(drop=True), report, source.note)
+    return ShardSet(found.about["kind"], names, table.loc[keep, TABLE].reset_index(drop=True), report, source.note)
+
+
+def _only(names: tuple[str, ...], table: pd.DataFrame, classes: Sequence[str]) -> tuple[tuple[str, ...], pd.DataFrame]:
+    chosen = chosen_classes(classes, names)
+    number = {names.index(name): label for label, name in enumerate(chosen)}
+    kept = table[table["label"].isin(list(number))].reset_index(drop=True)
+    return chosen, kept.assign(label=kept["label"].map(number).astype("int64"))
 
 
 def again(home: str) -> str:
@@ -154,7 +178,7 @@ def _is_member(home: str, row: Any) -> bool:
         info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except (OSError, tarfile.TarError):
         return False
-    return info.size == row["size"]
+    return info.size == row["size"] and PurePosixPath(info.name).name == PurePosixPath(row["path"]).name
 
 
 def _say(lines: list[list[str]], on_error: str, videos: int) -> None:

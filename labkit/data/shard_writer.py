@@ -117,14 +117,14 @@ def _shards(rows: Iterable[Row], classes: Sequence[str], size: int) -> Iterator[
     for file, row in rows:
         subset, number = row["subset"], videos.get(row["subset"], 0)
         new = _parts(f"{number:08d}", file, row, classes)
-        bytes_ = sum(part.size for part in new)
-        if parts and (subset != current or filled + bytes_ > size):
+        room = sum(tarfile.BLOCKSIZE + -(-part.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE for part in new)
+        if parts and (subset != current or filled + room > size):
             yield f"{current}-{shards.get(current, 0):06d}.tar", parts
             shards[current] = shards.get(current, 0) + 1
             parts, filled = [], 0
         current, videos[subset] = subset, number + 1
         parts.extend(new)
-        filled += bytes_
+        filled += room
     if parts:
         yield f"{current}-{shards.get(current, 0):06d}.tar", parts
 

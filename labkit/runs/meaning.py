@@ -65,7 +65,10 @@ def _pretrained(value: str) -> None:
 
 
 def _folder(value: str) -> None:
-    if not Path(value).expanduser().is_dir():
+    from labkit.data.pieces import local_path
+
+    path = local_path(value)  # None for shards at an fsspec address
+    if path is not None and not path.expanduser().is_dir():
         raise FileNotFoundError(f"there is no folder {value!r}")
 
 
