@@ -134,6 +134,19 @@ def read_range(shard: str, start: int, stop: int) -> bytes:
         return window.read()
 
 
+@lru_cache(maxsize=4)
+def _small_piece(shard: str, start: int, stop: int) -> bytes:
+    """The bytes of a small piece. Kept for a moment: the first read of a video opens it to index it, and then again."""
+    return _requested(*file_system(shard), start, stop)
+
+
+def _requested(system: Any, path: str, start: int, stop: int) -> bytes:
+    data: bytes = system.cat_file(path, start, stop)
+    if len(data) > stop - start:
+        raise OSError(f"{path}: its server gives no byte ranges; fetch the shards to a disk first")
+    return data
+
+
 class Window(io.RawIOBase):
     """A range of bytes of a shard, as a file that can be sought: `size` bytes from byte `offset`.
 
@@ -199,10 +212,10 @@ class Window(io.RawIOBase):
         return self._blocks[number]
 
     def _request(self, start: int, stop: int) -> bytes:
-        data: bytes = self._system.cat_file(self._path, self._offset + start, self._offset + stop)
-        if len(data) > stop - start:
-            raise OSError(f"{self._shard}: its server gives no byte ranges; fetch the shards to a disk first")
-        return data
+        begin, end = self._offset + start, self._offset + stop
+        if self._size <= WHOLE:
+            return _small_piece(self._shard, begin, end)
+        return _requested(self._system, self._path, begin, end)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte of the range, counted as in any file."""

@@ -31,10 +31,12 @@ def memory(monkeypatch):
         return whole(self, path, start, end, **more)
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", counted)
+    pieces._small_piece.cache_clear()
     yield store, asked
     for name in store.find(""):
         store.rm(name)
     pieces._remote_state.cache_clear()
+    pieces._small_piece.cache_clear()
 
 
 def stored(store: AbstractFileSystem, path: Path, home: str = "memory://bucket") -> Piece:
@@ -96,11 +98,12 @@ def test_a_small_piece_takes_one_request_a_clip(tmp_path, memory):
     store, asked = memory
     piece = stored(store, noise(tmp_path / "video.mp4", 60, 64))
     assert piece.size <= pieces.WHOLE
-    VideoReader(piece).close()  # makes the index
-    asked.clear()
-    with VideoReader(piece) as reader:
-        reader.frames(20, 36)
-    assert asked == [(piece.offset, piece.offset + piece.size)]
+    for first in (20, 24):  # in the first pass, which makes the index too, and in a later one
+        with VideoReader(piece) as reader:
+            reader.frames(first, first + 16)
+        assert asked == [(piece.offset, piece.offset + piece.size)]
+        asked.clear()
+        pieces._small_piece.cache_clear()  # as other clips in between do
 
 
 def test_a_large_piece_takes_at_most_four_requests_a_clip_and_a_part_of_its_bytes(tmp_path, memory):

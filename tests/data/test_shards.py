@@ -61,6 +61,7 @@ def store(shards):
     yield "memory://bucket/tiny"
     memory.rm("/bucket", recursive=True)
     pieces._remote_state.cache_clear()
+    pieces._small_piece.cache_clear()
 
 
 def tars(folder: Path) -> dict[str, bytes]:
