@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labkit.data import class_folders, layouts
+from labkit.data import class_folders, kinetics, layouts
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 
@@ -114,6 +114,21 @@ KINDS = {
         videos=6_766,
         short_side=240,
     ),
+    **{
+        f"kinetics{version}": Kind(
+            kinetics.kinetics(version),
+            kinetics.KINETICS_TREE,
+            title=f"Kinetics-{version}",
+            source="https://github.com/cvdfoundation/kinetics-dataset",
+            licence="the lists CC BY 4.0; the videos belong to those who put them on YouTube",
+            size=f"about {size} GB as published, 340×256 about a third",
+            classes=version,
+            videos=videos,
+            short_side=256,
+            counting="headers",
+        )
+        for version, videos, size in ((400, 306_245, 450), (600, 495_547, 780), (700, 650_317, 700))
+    },
     "folder": Kind(
         class_folders.folder,
         class_folders.FOLDER_TREE,

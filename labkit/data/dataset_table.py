@@ -28,25 +28,30 @@ def readable(
     Raises `VideoError` where no video can be read, and where one cannot while `on_error` is "raise".
     """
     entries = [entry for entry in listing.entries if is_text(entry.path)]
-    paths = [entry.path for entry in entries]
-    facts = index_videos(paths, root, workers=workers, progress=progress)
-    facts["path"] = [str(path) for path in paths]
+    files = dict.fromkeys(entry.path for entry in entries)  # several parts may lie in one file
+    number = {path: i for i, path in enumerate(files)}
+    facts = index_videos(list(files), root, workers=workers, progress=progress)
+    facts = facts.iloc[[number[entry.path] for entry in entries]].reset_index(drop=True)
+    facts["path"] = [str(entry.path) for entry in entries]
     facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
     facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = spans(entries, facts)
+    facts["reason"] = facts["reason"].where(facts["reason"] != "", outside(entries, facts))
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, _ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
     lines += [(shown(path), "its name is not UTF-8, so no table can hold it: rename it", "unreadable") for path in odd]
-    lines += [(*line, "unreadable") for line in facts.loc[unreadable, ["path", "reason"]].itertuples(index=False)]
+    reasons = facts.loc[unreadable, ["path", "reason"]].drop_duplicates()
+    lines += [(*line, "unreadable") for line in reasons.itertuples(index=False)]
     passed = [(shown(path), reason, "passed over") for path, reason in listing.passed]
     report = pd.DataFrame(lines + passed, columns=REPORT, dtype=str)
     if lines:
         first = f"{shown(lines[0][0])}: {lines[0][1]}"
-        named = counted(len(listing.entries) + len(listing.missing), "video")
+        named = counted(len(files) + len(odd) + len(listing.missing), "video")
         found = f"{len(lines)} of {named} cannot be read; the first is {first}"
-        if on_error == "raise" or unreadable.all():
-            raise VideoError(lines[0][0], f"{lines[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
+        faults = [line for line in lines if not (listing.has_gaps and line[2] == "missing")]
+        if faults and (on_error == "raise" or unreadable.all()):
+            raise VideoError(faults[0][0], f"{faults[0][1]} ({len(lines)} of the dataset's videos cannot be read)")
         warnings.warn(f"{found}. They are left out; .report lists them all.", stacklevel=3)
     return facts.loc[~unreadable, TABLE].reset_index(drop=True), report
 
@@ -57,8 +62,7 @@ def spans(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.int
     A part that has less than a frame in its file gets the nearest frame; the file's length decides where a part ends.
     """
     frames, fps = facts["frames"].to_numpy(np.int64), facts["fps"].to_numpy(np.float64)
-    seconds = np.array([entry.span or (0.0, np.inf) for entry in entries]).reshape(-1, 2)
-    whole = np.array([entry.span is None for entry in entries], dtype=bool)
+    seconds, whole = _seconds(entries, facts)
     last = np.maximum(frames - 1, 0)
     start = np.clip(np.floor(seconds[:, 0] * fps + 1e-6), 0, last).astype(np.int64)
     with np.errstate(invalid="ignore"):  # a file without a rate, up to its end
@@ -73,6 +77,29 @@ def chosen_classes(classes: Sequence[str], known: Sequence[str]) -> tuple[str, .
     if len(set(chosen)) != len(chosen) or not chosen:
         raise ValueError(f"classes must name at least one class, each once, not {chosen}")
     return chosen
+
+
+def outside(entries: Sequence[Entry], facts: pd.DataFrame) -> list[str]:
+    """For each entry the reason why its part is not in its file, which ends a second or more before; "" for the others."""
+    seconds, whole = _seconds(entries, facts)
+    rate = facts["fps"].to_numpy(np.float64)
+    length = np.divide(facts["frames"].to_numpy(np.float64), rate, out=np.full(len(rate), np.inf), where=rate > 0)
+    beyond = ~whole & (seconds[:, 0] >= length + 1)
+    return [
+        f"the part from {start:g} to {end:g} s is not in the video, which has {known:.1f} s" if out else ""
+        for (start, end), known, out in zip(seconds.tolist(), length.tolist(), beyond.tolist(), strict=True)
+    ]
+
+
+def _seconds(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Start and end of each entry in seconds, `(entries, 2)`, and whether all of its file counts, `(entries,)`."""
+    seconds = np.array([entry.span or (0.0, np.inf) for entry in entries], dtype=np.float64).reshape(-1, 2)
+    whole = np.array([entry.span is None for entry in entries], dtype=bool)
+    may_be_cut = np.array([entry.may_be_cut for entry in entries], dtype=bool)
+    length = seconds[:, 1] - seconds[:, 0] + 1  # cutting may add a second
+    with np.errstate(invalid="ignore"):
+        cut = facts["frames"].to_numpy(np.float64) <= length * facts["fps"].to_numpy(np.float64)
+    return seconds, whole | (may_be_cut & cut)
 
 
 def limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Frames to a video file: H.264 in MP4, which every player, browser and decoder reads."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,15 +40,37 @@ def write_video(
     if fps <= 0:
         raise ValueError(f"fps must be above 0, not {fps}")
     quality = {"crf": str(crf)} if qp is None else {"qp": str(qp)}
-    options = quality | {"g": str(gop), "bf": "0", "preset": preset, "threads": "1"}
 
     def write(temporary: Path) -> None:
-        with av.open(str(temporary), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000), options=options)
-            stream.height, stream.width = frames.shape[1:3]
-            stream.pix_fmt = "yuv420p"
+        options = quality | {"g": str(gop), "preset": preset}
+        with encoder(temporary, frames.shape[1], frames.shape[2], fps, options) as add:
             for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-            container.mux(stream.encode())
+                add(frame)
 
     return write_atomically(path, write)
+
+
+@contextmanager
+def encoder(
+    path: Path, height: int, width: int, fps: float, options: dict[str, str], *, tick: Fraction | None = None
+) -> Iterator[Callable[..., None]]:
+    """Encode frames one by one into the MP4 file `path`: H.264, yuv420p, no B-frames, one thread.
+
+    Inside the block, call `add(frame)` with uint8 RGB `(height, width, 3)`. Where the rate varies, give `tick`, the
+    seconds of a unit of time, and call `add(frame, when)` with the frame's time in units. `options` are x264's.
+    """
+    with av.open(str(path), "w", format="mp4") as container:
+        rate = Fraction(fps).limit_denominator(100_000)
+        stream = container.add_stream("libx264", rate=rate, options=options | {"bf": "0", "threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        if tick is not None:
+            stream.codec_context.time_base = tick
+
+        def add(frame: np.ndarray, when: int | None = None) -> None:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            if tick is not None:
+                picture.pts, picture.time_base = when, tick
+            container.mux(stream.encode(picture))
+
+        yield add
+        container.mux(stream.encode())

@@ -223,6 +223,12 @@ def present(
     return Listing(classes, there, missing, "\n".join(filter(None, notes)))
 
 
+def one_split(title: str, split: int) -> None:
+    """Raise `LayoutError` for a split other than 1, for a dataset that has one split alone."""
+    if split != 1:
+        raise LayoutError(f"{title} has one split, so split is 1, not {split}")
+
+
 def all_missing(count: int, listed_in: Path, first: Path) -> LayoutError:
     """The error for a list none of whose videos is there."""
     return LayoutError(f"all {count:,} videos that {listed_in} names are missing; the first is {first}")

@@ -74,6 +74,14 @@ def match(base: Path, names: Iterable[str]) -> dict[str, Found]:
     return found
 
 
+def by_stem(videos: Iterable[Path]) -> dict[str, list[Path]]:
+    """Videos by their names without suffix, for datasets whose file names are unique wherever they lie."""
+    found: dict[str, list[Path]] = {}
+    for video in videos:
+        found.setdefault(stem(video.name), []).append(video)
+    return found
+
+
 def matched(found: Iterable[Found]) -> str:
     """A sentence on the files that were not found by the name itself: `matched 3 by spelling`. Empty if there is none."""
     counts = Counter(one.how for one in found)

@@ -28,11 +28,24 @@ OTHER_SUFFIXES = {
 }
 
 
+NO_VIDEO = "there is no video in this folder"
+
+
 class Below(NamedTuple):
     """The videos and other files below a folder."""
 
     videos: list[Path]  # sorted
     passed: list[tuple[Path, str]]  # other files, and why they are not videos; folders without any video too
+
+    @property
+    def lists(self) -> list[Path]:
+        """The text files among the others: a dataset's lists may lie in any folder."""
+        return [path for path, why in self.passed if why == "text"]
+
+    @property
+    def beside_lists(self) -> list[tuple[Path, str]]:
+        """The others without text files and without folders, as a report on a dataset with lists shows them."""
+        return [(path, why) for path, why in self.passed if why not in ("text", NO_VIDEO)]
 
 
 def videos_below(folder: Path) -> Below:
@@ -67,7 +80,7 @@ def _below(folder: Path, seen: set[Path]) -> Below:
             found.passed.append((path, reason))
         else:
             found.videos.append(path)
-    return found if found.videos else Below([], [(folder, "there is no video in this folder"), *found.passed])
+    return found if found.videos else Below([], [(folder, NO_VIDEO), *found.passed])
 
 
 def _once(folder: Path, seen: set[Path]) -> Below:
