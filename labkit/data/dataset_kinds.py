@@ -6,12 +6,13 @@ from. `docs/datasets.md` shows how to add a row. This module loads no torch: the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labkit.data import class_folders, kinetics, layouts
+from labkit.data import activitynet, class_folders, csv_list, kinetics, layouts, something
 from labkit.data.layouts import Listing
 from labkit.data.splits import Subset, Validation
 
@@ -45,6 +46,7 @@ class Kind:
     # The number of frames comes from decoding each file once (exact), or from its header (quick, may be an estimate).
     counting: Literal["decoded", "headers"] = "decoded"
     flip: Callable[[Sequence[str]], Flip | Mapping[str, str]] = lambda classes: "safe"
+    root_is: Literal["folder", "folder or file"] = "folder"
     generate: Callable[[], Path] | None = None  # makes the dataset where no root is given
     augment: Callable[[ClipSpec], TrainTransform] = _crop_and_flip
 
@@ -77,6 +79,35 @@ SHARDS_TREE = """\
 
 def _no_layout(root: Path, *_: object) -> Listing:
     raise layouts.LayoutError(f"{root}: shards are opened by their index; no file there is a single video")
+
+
+_SIDES = {
+    "left",
+    "right",
+    "clockwise",
+    "counterclockwise",
+    "anticlockwise",
+    "leftward",
+    "rightward",
+    "leftwards",
+    "rightwards",
+}
+
+
+def sides(classes: Sequence[str]) -> Flip | Mapping[str, str]:
+    """The flip rule of classes that people named: one with a word such as "left" or "clockwise" is never mirrored.
+
+    A mirror image of "Pushing something from left to right" shows another action. It could get the label of that action,
+    where the list of classes holds it ("from right to left"). labkit forbids the flip instead, for two reasons: a list
+    need not hold both, and published recipes for Something-Something flip nothing. `open_dataset(..., flip={...})` maps
+    labels.
+    """
+    words = {
+        name: re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name.replace("counter-", "counter").replace("anti-", "anti"))
+        for name in classes
+    }
+    sided = {name for name, found in words.items() if {word.lower() for word in found} & _SIDES}
+    return {name: name for name in classes if name not in sided} if sided else "safe"
 
 
 KINDS = {
@@ -129,11 +160,45 @@ KINDS = {
         )
         for version, videos, size in ((400, 306_245, 450), (600, 495_547, 780), (700, 650_317, 700))
     },
+    "activitynet": Kind(
+        activitynet.activitynet,
+        activitynet.ACTIVITYNET_TREE,
+        title="ActivityNet 1.3",
+        source="http://activity-net.org/download.html (the files by a request form there)",
+        licence="the annotations are free; the videos belong to those who put them on YouTube",
+        size="some hundred GB: 849 hours",
+        classes=200,
+        videos=19_994,
+        short_side=256,
+        counting="headers",
+    ),
+    "something": Kind(
+        something.something,
+        something.SOMETHING_TREE,
+        title="Something-Something v2",
+        source="https://www.qualcomm.com/developer/software/something-something-v-2-dataset",
+        licence="for research; a person accepts it on that page",
+        size="20 GB",
+        classes=174,
+        videos=220_847,
+        short_side=240,
+        counting="headers",
+        flip=sides,
+    ),
     "folder": Kind(
         class_folders.folder,
         class_folders.FOLDER_TREE,
         title="your own folders",
         source="your own videos, a folder for each class",
+        flip=sides,
+    ),
+    "csv": Kind(
+        csv_list.csv_list,
+        csv_list.CSV_TREE,
+        title="your own list",
+        source="your own videos, and a CSV file with the columns path and label",
+        flip=sides,
+        root_is="folder or file",
     ),
     "shards": Kind(
         _no_layout,  # `labkit.data.shard_set` opens them
@@ -145,12 +210,26 @@ KINDS = {
 
 
 def dataset_folder(name: str, kind: Kind, root: str | Path | None) -> Path:
-    """The folder of the dataset `name`, generated where no root is given. Raises `layouts.LayoutError`, with the tree."""
+    """The root of the dataset `name`, generated where none is given: a folder, or a file where the kind allows that.
+
+    Raises `layouts.LayoutError`, with the tree.
+    """
     if root is None or str(root) == "":
         if kind.generate is None:
             raise layouts.LayoutError(f"{name} is not generated: give the folder it lies in as root.\n{kind.tree}")
         return kind.generate()
     folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise layouts.LayoutError(f"{folder} is not a folder. For {name} the root is laid out like this:\n{kind.tree}")
+    refuse_url(str(root))
+    if not (folder.is_dir() or (kind.root_is == "folder or file" and folder.is_file())):
+        raise layouts.LayoutError(
+            f"{folder} is not a {kind.root_is}. For {name} the root is laid out like this:\n{kind.tree}"
+        )
     return folder
+
+
+def refuse_url(root: str) -> None:
+    """Raise `layouts.LayoutError` for an address on the web in the place of a folder."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/|www\.|youtu(\.be|be\.com)/", root) and not Path(root).exists():
+        raise layouts.LayoutError(
+            f"{root} is a URL; labkit downloads no dataset: give a folder on this machine as root"
+        )

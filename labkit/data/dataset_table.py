@@ -47,7 +47,7 @@ def readable(
     report = pd.DataFrame(lines + passed, columns=REPORT, dtype=str)
     if lines:
         first = f"{shown(lines[0][0])}: {lines[0][1]}"
-        named = counted(len(files) + len(odd) + len(listing.missing), "video")
+        named = counted(len(listing.entries) + len(listing.missing), "video")
         found = f"{len(lines)} of {named} cannot be read; the first is {first}"
         faults = [line for line in lines if not (listing.has_gaps and line[2] == "missing")]
         if faults and (on_error == "raise" or unreadable.all()):

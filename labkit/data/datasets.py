@@ -86,8 +86,9 @@ def open_dataset(
         found = shard_set(root, subset, val=val, classes=classes, on_error=on_error)
         kind, names, note = KINDS[choose(found.kind, tuple(KINDS), "dataset")], found.classes, found.note
     else:
-        folder = dataset_folder(name, kind, root)
-        listing = _only(kind.layout(folder, subset, split, val), classes)
+        given = dataset_folder(name, kind, root)
+        folder = given.parent if given.is_file() else given
+        listing = _only(kind.layout(given, subset, split, val), classes)
         _check_listing(listing, folder, f"the subset {subset!r}, split {split}")
         names, note = listing.classes, listing.note
     rule = _by_label(kind.flip(names) if flip is None else flip, names, given=flip is not None)

@@ -62,7 +62,9 @@ def kinetics(version: int) -> Callable[[Path, Subset, int, Validation], Listing]
         classes, about = _classes(version, lists)
         listed, twice = _entries(root, lines, class_numbers(classes))
         listed = part(listed, source, subset, split, group=str)
-        entries, missing, several = _find(listed, below.videos, source.subset, lines[0].where.rpartition(", line ")[0])
+        entries, missing, several = _find(
+            listed, below.videos, source.subset, Path(lines[0].where.rpartition(", line ")[0])
+        )
         notes = "\n".join(filter(None, (source.note, about, twice, several)))
         return Listing(classes, entries, missing, notes, below.beside_lists, has_gaps=True)
 
@@ -116,7 +118,7 @@ def _classes(version: int, lists: Mapping[Subset, list[Line]]) -> tuple[tuple[st
 
 
 def _entries(root: Path, lines: Sequence[Line], numbers: Mapping[str, int]) -> tuple[list[Entry], str]:
-    """An entry for each line, with the usual name of its file; and a note on lines that stand there twice."""
+    """An entry for each line, with the root for its path; and a note on lines that stand there twice."""
     found: dict[str, Entry] = {}
     for line in lines:
         label = numbers.get(line.label, -1)
@@ -126,12 +128,14 @@ def _entries(root: Path, lines: Sequence[Line], numbers: Mapping[str, int]) -> t
         if line.span:
             name = f"{name}_{line.span[0]:06.0f}_{line.span[1]:06.0f}"
         if name not in found:
-            found[name] = Entry(root / f"{name}.mp4", label, name, line.span)
+            found[name] = Entry(root, label, name, line.span)
     twice = len(lines) - len(found)
     return list(found.values()), f"listed twice, used once: {counted(twice, 'video')}" if twice else ""
 
 
-def _find(listed: list[Entry], videos: list[Path], subset: Subset, file: str) -> tuple[list[Entry], list[Missing], str]:
+def _find(
+    listed: list[Entry], videos: list[Path], subset: Subset, file: Path
+) -> tuple[list[Entry], list[Missing], str]:
     """The entries whose file is there, the missing ones, and a note on videos that lie there more than once."""
     files = by_stem(videos)
     for name in list(files):
@@ -142,14 +146,14 @@ def _find(listed: list[Entry], videos: list[Path], subset: Subset, file: str) ->
         cut = files.get(entry.video)
         there = cut or files.get(entry.video.rsplit("_", 2)[0] if entry.span else entry.video)
         if not there:
-            missing.append(Missing(entry.path, Path(file).name, entry.label))
+            missing.append(Missing(entry.path / f"{entry.video}.mp4", file.name, entry.label))
             continue
         several += len(there) > 1
         path = there[0] if len(there) == 1 else min(there, key=lambda path: _likely(path, subset))
         span = None if cut else entry.span
         entries.append(Entry(path, entry.label, entry.video, span, may_be_cut=span is not None))
     if listed and not entries:
-        raise all_missing(len(listed), Path(file), listed[0].path)
+        raise all_missing(len(listed), file, missing[0].path)
     return entries, missing, f"there more than once, one of them used: {counted(several, 'video')}" if several else ""
 
 

@@ -12,11 +12,12 @@ SUBSET_NAMES: Mapping[Subset, tuple[str, ...]] = {  # as people call them, in an
     "val": ("val", "valid", "validate", "validation", "dev"),
     "test": ("test", "testing"),
 }
+_SUBSETS = {name: subset for subset, names in SUBSET_NAMES.items() for name in names}
 
 
 def subset_of(name: str) -> Subset | None:
     """The subset that a folder or list of this name holds; None for any other name."""
-    return next((subset for subset, names in SUBSET_NAMES.items() if name.lower() in names), None)
+    return _SUBSETS.get(name.lower())
 
 
 class Source(NamedTuple):
