@@ -78,7 +78,9 @@ def shard_set(
         _say(lines, on_error, len(table))
     keep = [not reason for reason in lost]
     report = pd.DataFrame(lines + found.about.get("report", []), columns=REPORT, dtype=str)
-    return ShardSet(found.about["kind"], names, table.loc[keep, TABLE].reset_index(drop=True), report, source.note)
+    return ShardSet(
+        found.about["kind"], names, table[keep].reindex(columns=TABLE).reset_index(drop=True), report, source.note
+    )
 
 
 def _only(names: tuple[str, ...], table: pd.DataFrame, classes: Sequence[str]) -> tuple[tuple[str, ...], pd.DataFrame]:

@@ -17,6 +17,7 @@ import torch
 from labkit.clip import ClipSpec
 from labkit.data import pieces, shard_writer
 from labkit.data.datasets import open_dataset
+from labkit.data.packing import pack
 from labkit.data.shards import ShardError, index_shards, rows_of, write_shards
 from labkit.data.video import VideoError
 from labkit.training.batches import EpochBatches, make_loader
@@ -333,3 +334,23 @@ def test_an_index_that_names_files_elsewhere_is_refused(own):
         write_index(own, table, {**found.about, "shards": {shard: 5}})
         with pytest.raises(ShardError, match="names a file that is not a shard beside it"):
             opened(own, name="shards")
+
+
+# ---------------------------------------------------------------------- a whole dataset
+
+
+def test_a_dataset_is_packed_with_the_subsets_that_it_has_of_its_own(tiny_ucf101, write_numbered, tmp_path):
+    pack("ucf101", tiny_ucf101, tmp_path / "ucf", size=FOUR_VIDEOS, progress=False)
+    assert {path.name.split("-")[0] for path in (tmp_path / "ucf").glob("*.tar")} == {"train", "test"}
+    assert same_clips(opened(tmp_path / "ucf", "test", name="shards"), opened(tiny_ucf101, "test"))
+    for name in ("train/a/1.mp4", "train/b/2.mp4", "val/a/3.mp4", "val/b/4.mp4"):
+        write_numbered(tmp_path / "set" / name, frames=3)
+    pack("folder", tmp_path / "set", tmp_path / "out", progress=False)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.tar")) == ["train-000000.tar", "val-000000.tar"]
+
+
+def test_shards_inside_the_dataset_and_shards_of_shards_are_refused(tiny_ucf101, shards, tmp_path):
+    with pytest.raises(ShardError, match="lies in the dataset's folder"):
+        pack("ucf101", tiny_ucf101, tiny_ucf101 / "shards", progress=False)
+    with pytest.raises(ShardError, match="these are shards already"):
+        pack("shards", shards, tmp_path, progress=False)
