@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.data.videos_below import VIDEO_SUFFIXES
 from labkit.names import did_you_mean
@@ -123,7 +123,7 @@ def file_system(address: str) -> tuple[Any, str]:
     return system, path
 
 
-def opened(source: Path | Piece) -> "BinaryIO | Window":
+def opened(source: Path | Piece) -> "io.BufferedReader | Window":
     """A file, or a piece of a shard, opened for reading its bytes. Raises `OSError` and `AddressError`."""
     return Window(source.shard, source.offset, source.size) if isinstance(source, Piece) else source.open("rb")
 
@@ -164,7 +164,10 @@ class Window(io.RawIOBase):
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._length = size if size <= WHOLE else BLOCK
         self._next, self._run = -1, 1  # the block that would follow the last request, and blocks of the next request
-        self._system, self._path = (None, "") if path is not None else file_system(shard)
+        self._system: Any = None
+        self._path = ""
+        if path is None:
+            self._system, self._path = file_system(shard)
 
     def read(self, count: int | None = -1) -> bytes:
         """Up to `count` bytes, fewer at the end. Raises `OSError` where the shard ends before the range does."""
@@ -237,6 +240,7 @@ class Window(io.RawIOBase):
 
     def close(self) -> None:
         """Give the file back."""
-        if getattr(self, "_file", None) is not None:
-            self._file.close()
+        file = getattr(self, "_file", None)  # absent where opening failed
+        if file is not None:
+            file.close()
         super().close()

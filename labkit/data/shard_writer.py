@@ -12,6 +12,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from labkit.atomic import write_atomically
+from labkit.data.dataset_index import CARRIED
 from labkit.data.splits import Subset, subset_of
 from labkit.data.tar_members import members_of
 from labkit.locks import close_locked, open_locked
@@ -73,12 +75,13 @@ def write_tars(
     """
     about = json.dumps({"kind": kind, "classes": list(classes)}, ensure_ascii=False, indent=1)
     with _alone(folder):
-        write_atomically(folder / DATASET, lambda temporary: temporary.write_text(about + "\n", encoding="utf-8"))
+        write_atomically(folder / DATASET, lambda temporary: temporary.write_bytes(f"{about}\n".encode()))
         shards = []
         with tqdm(desc="writing shards", unit="video", delay=1, disable=not progress) as bar:
             for name, parts in _shards(rows, classes, size):
                 if not _is_there(folder / name, parts):
-                    write_atomically(folder / name, lambda temporary, parts=parts: _write(temporary, parts))
+                    (folder / CARRIED).unlink(missing_ok=True)  # it would not fit
+                    write_atomically(folder / name, partial(_write, parts=parts))
                 shards.append(folder / name)
                 bar.update(len(parts) // 3)
         others = sorted({path.name for path in folder.glob("[!.]*.tar")} - {path.name for path in shards})
@@ -167,15 +170,11 @@ def _write(temporary: Path, parts: Sequence[Part]) -> None:
             info.size, info.mode = part.size, 0o644
             if isinstance(part.content, Path):
                 with part.content.open("rb") as file:
-                    _check_size(part, os.fstat(file.fileno()).st_size)
+                    if os.fstat(file.fileno()).st_size != part.size:
+                        raise ShardError(f"{part.content} changed while the shards were written: start again")
                     tar.addfile(info, file)
             else:
                 tar.addfile(info, io.BytesIO(part.content))
-
-
-def _check_size(part: Part, size: int) -> None:
-    if size != part.size:
-        raise ShardError(f"{part.content} changed while the shards were written: start again")
 
 
 def subset_in(shard: str) -> Subset:

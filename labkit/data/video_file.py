@@ -101,7 +101,7 @@ def _container(path: Path | Piece) -> InputContainer:
     if isinstance(path, Piece):
         window = Window(path.shard, path.offset, path.size, name=path.name)
         # Without protocols ffmpeg cannot follow a list of other files.
-        return av.open(window, metadata_errors="replace", options={"protocol_whitelist": "none"})
+        return av.open(window, "r", metadata_errors="replace", options={"protocol_whitelist": "none"})
     # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
     return av.open(str(path.absolute()), metadata_errors="replace")
 

@@ -231,6 +231,22 @@ def test_a_killed_writer_goes_on_to_the_same_bytes(tiny_ucf101, shards, tmp_path
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+def test_a_full_disk_names_the_shard_and_leaves_whole_shards_to_go_on_from(tiny_ucf101, shards, tmp_path, monkeypatch):
+    real = shard_writer._write
+
+    def full(temporary, parts):
+        real(temporary, parts)
+        if "train-000001" in temporary.name:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shard_writer, "_write", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*train-000001\.tar'"):
+        write(tiny_ucf101, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dataset.json", "train-000000.tar"]
+    monkeypatch.setattr(shard_writer, "_write", real)
+    assert tars(write(tiny_ucf101, tmp_path / "out")) == tars(shards)
+
+
 def test_a_second_writer_in_the_same_folder_is_refused(tiny_ucf101, tmp_path):
     with shard_writer._alone(tmp_path / "out"), pytest.raises(ShardError, match="another process writes shards there"):
         write(tiny_ucf101, tmp_path / "out")
