@@ -1,13 +1,40 @@
-"""Commands for the data: one video file, the embedded dataset, a dataset of your own."""
+"""Commands for the data: one video file, the embedded dataset, real datasets, and the cache."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labkit.cli.app import console, group, plainly
+from labkit.cli.app import console, group, plainly, say
+from labkit.data.dataset_kinds import KINDS
 
-data_app = group("data", "Make the embedded dataset, check a dataset of your own, or compute its optical flow.")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labkit.data.kept_files import Named
+    from labkit.data.report_lines import Line
+
+SHOWN = 20  # faults that a command prints
+
+
+def _where_from() -> str:
+    """A list of the datasets: where each comes from, its licence and its size."""
+    lines = []
+    for name, kind in KINDS.items():
+        facts = (kind.source, kind.licence and f"licence: {kind.licence}", kind.size and f"size: {kind.size}")
+        lines.append(f"- `{name}`, {kind.title}: {'; '.join(filter(None, facts))}")
+    return "\n".join(lines)
+
+
+data_app = group(
+    "data",
+    "Make the embedded dataset, prepare and check real ones, compute optical flow, clear the cache.\n\n"
+    "labkit downloads no dataset: some have a licence that a person must accept. Get the files from the dataset's own "
+    "page, then type `labkit data prepare`:\n\n" + _where_from(),
+)
+cache_app = group("cache", "List what labkit keeps in its cache folder, or remove it.", otherwise="list")
+data_app.add_typer(cache_app)
+NAMES = ", ".join(f"`{name}`" for name in KINDS)
 
 
 @plainly
@@ -48,7 +75,7 @@ def data_motion(
 @data_app.command("check")
 @plainly
 def data_check(
-    name: Annotated[str, typer.Argument(help="The kind of dataset: `ucf101`, `hmdb51`, `folder` or `motion`.")],
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
     root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
     subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The number of the dataset's split.")] = 1,
@@ -79,10 +106,196 @@ def data_check(
         raise typer.Exit(int((dataset.report["what"] != "passed over").any()))
 
 
+@data_app.command("prepare")
+@plainly
+def data_prepare(
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
+    source: Annotated[
+        str, typer.Argument(help="The folder with the files you downloaded: archives, folders, or both.")
+    ],
+    dest: Annotated[Path, typer.Argument(help="The new folder, or one that such a call began.")],
+    short_side: Annotated[
+        int | None, typer.Option(min=16, help="Pixels: larger frames are reduced to it. Default: the papers'.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the videos as they are: unpack, count, write the index.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes. Default: one per core.")] = None,
+) -> None:
+    """Make a downloaded dataset ready for training: unpacked, its videos small and quick to read, all frames counted.
+
+    Unpacks zip and tar, and rar with `unrar`, `unar`, `bsdtar` or `7z`. Videos become H.264 with a keyframe every 16
+    frames, without sound; every frame keeps its place and time. The new folder has the dataset's own layout. A call that
+    was stopped goes on where it was. `report.csv` in the new folder names what is missing or broken; the exit code is then 1.
+
+    Examples: `labkit data prepare ucf101 ~/Downloads/ucf ~/data/ucf101`,
+    `labkit data prepare kinetics400 /media/k400 /data/k400 --short-side 128`
+    """
+    from labkit.counting import counted
+    from labkit.data.prepare import REPORT, prepare
+
+    done = prepare(name, source, dest, short_side=short_side, keep=keep, workers=workers)
+    print(
+        f"{name}: {counted(done.videos, 'video')}, {done.size / 1e6:,.1f} MB in {done.folder}, {done.made:,} made now"
+    )
+    if expected := KINDS[name].videos:
+        print(f"{expected:,} videos were published")
+    if done.problem:
+        say(f"labkit: the videos are ready, but the folder cannot be opened yet: {done.problem}")
+    _show_faults(done.lines, done.folder / REPORT, whole=done.is_whole)
+
+
+@data_app.command("verify")
+@plainly
+def data_verify(
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
+    root: Annotated[str, typer.Argument(help="The dataset's folder.")],
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every frame, not the first and the last alone.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="A CSV file for the list of faults.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes. Default: one per core.")] = None,
+) -> None:
+    """Compare a dataset with what is expected: numbers of videos and classes, durations, whether videos can be decoded.
+
+    The exit code is 1 if anything is missing or broken. Videos that were taken off the web (Kinetics) are listed, and are
+    no fault.
+
+    Examples: `labkit data verify ucf101 ~/data/ucf101`, `labkit data verify kinetics400 /data/k400 --decode --out bad.csv`
+    """
+    from labkit.data.report_lines import write_lines
+    from labkit.data.verify import verify
+    from labkit.terminal import table
+
+    found = verify(name, root, decode=decode, workers=workers)
+    rows = [("videos", found.videos, found.expected_videos), ("classes", found.classes, found.expected_classes)]
+    rows += [(what, number, None) for what, number in found.counted()]
+    shown = [(what, f"{number:,}", "" if expected is None else f"{expected:,}") for what, number, expected in rows]
+    console().print(table(("what", "here", "published"), shown, right=("here", "published")))
+    if out is not None:
+        write_lines(out, found.lines)
+    _show_faults(found.lines, out, whole=found.is_whole)
+
+
+def _show_faults(lines: "Sequence[Line]", file: Path | None, *, whole: bool) -> None:
+    """Show the first faults, say where all are listed, and exit with 1 unless all is well."""
+    from labkit.counting import counted
+    from labkit.terminal import table
+
+    faults = [line for line in lines if line.is_fault]
+    if faults:
+        console().print(table(("video", "reason", "what"), faults[:SHOWN]))
+        rest = f"; all {len(faults):,} are in {file}" if file is not None else "; --out FILE lists all"
+        number = counted(len(faults), "video is", "videos are")
+        say(f"labkit: {number} missing or broken{rest if file is not None or len(faults) > SHOWN else ''}")
+    raise typer.Exit(int(not whole))
+
+
+@data_app.command("index")
+@plainly
+def data_index(
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
+    root: Annotated[str, typer.Argument(help="The dataset's folder.")],
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Decode each video to count its frames, whatever its header says.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes. Default: one per core.")] = None,
+) -> None:
+    """Look into every video of a dataset again and keep what is found: frames, rate, size. Needed after files changed.
+
+    Large datasets are counted by the headers of their files; a wrong header is corrected when the video is read.
+
+    Example: `labkit data index kinetics400 /data/k400 --exact`
+    """
+    from labkit.counting import counted
+    from labkit.data.dataset_index import rebuild
+    from labkit.terminal import table
+
+    found = rebuild(name, root, exact=exact, workers=workers)
+    broken = found[found["reason"] != ""]
+    counts = counted(int(found["exact"].sum()), "video is counted", "videos are counted")
+    print(f"{name}: {counted(len(found), 'video')}, {found['frames'].sum():,} frames; {counts} exactly")
+    if len(broken):
+        console().print(table(("video", "reason"), broken[["path", "reason"]].head(SHOWN).itertuples(index=False)))
+    raise typer.Exit(int(len(broken) > 0))
+
+
+@data_app.command("where")
+@plainly
+def data_where() -> None:
+    """Say where each dataset comes from, its licence, its size, and how many videos and classes were published.
+
+    Example: `labkit data where`
+    """
+    from labkit.terminal import table
+
+    rows = [
+        (
+            name,
+            kind.source,
+            kind.licence,
+            kind.size,
+            *("" if n is None else f"{n:,}" for n in (kind.videos, kind.classes)),
+        )
+        for name, kind in KINDS.items()
+    ]
+    console().print(
+        table(("dataset", "from", "licence", "size", "videos", "classes"), rows, right=("videos", "classes"))
+    )
+
+
+@cache_app.command("list")
+@plainly
+def cache_list() -> None:
+    """List what the cache keeps: name, content, size, last use.
+
+    Example: `labkit data cache`
+    """
+    from labkit.data.kept_files import kept_files
+
+    _show_kept(kept_files())
+
+
+@cache_app.command("clear")
+@plainly
+def cache_clear(
+    name: Annotated[str | None, typer.Argument(help="One of the names that the list shows. Default: all.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove files from the cache. labkit makes them again when it needs them. Exit code 1 if some stay, because in use.
+
+    Examples: `labkit data cache clear frames`, `labkit data cache clear --yes`
+    """
+    from labkit.counting import counted
+    from labkit.data.kept_files import chosen, clear, kept_files
+
+    rows = chosen(kept_files(), name)
+    _show_kept(rows)
+    if rows and (yes or typer.confirm("Remove these?", err=True)):
+        left = clear(rows)
+        if left:
+            say(f"labkit: {counted(len(left), 'file is', 'files are')} in use and stay; the first is {left[0]}")
+            raise typer.Exit(1)
+
+
+def _show_kept(rows: "Sequence[Named]") -> None:
+    from datetime import datetime
+
+    from labkit.cache import cache_folder
+    from labkit.terminal import table
+
+    lines = [
+        (row.name, row.kept.what, f"{row.kept.size / 1e6:,.1f}", f"{datetime.fromtimestamp(row.kept.used):%Y-%m-%d}")
+        for row in rows
+    ]
+    console().print(table(("name", "what", "MB", "last used"), lines, right=("MB",)))
+    print(f"{sum(row.kept.size for row in rows) / 1e6:,.1f} MB in {cache_folder()}")
+
+
 @data_app.command("flow")
 @plainly
 def data_flow(
-    name: Annotated[str, typer.Argument(help="`ucf101`, `hmdb51`, `folder` or `motion`.")],
+    name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
     root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
     subset: Annotated[str, typer.Option(help="`train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The dataset's own split.")] = 1,

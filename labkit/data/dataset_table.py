@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from labkit.counting import counted
 from labkit.data.dataset_index import index_videos
 from labkit.data.layouts import Entry, Listing
+from labkit.data.parts import outside, seconds_of
 from labkit.data.splits import shuffled
 from labkit.data.video import VideoError
 from labkit.data.video_file import is_text, shown
-from labkit.names import choose
 
 REPORT = ["path", "reason", "what"]  # what: missing, unreadable, or passed over (not a video)
 TABLE = ["path", "label", "video", "start", "end", "frames", "fps", "varies", "width", "height", "damage"]
@@ -28,15 +28,17 @@ def readable(
     Raises `VideoError` where no video can be read, and where one cannot while `on_error` is "raise".
     """
     entries = [entry for entry in listing.entries if is_text(entry.path)]
-    files = dict.fromkeys(entry.path for entry in entries)  # several parts may lie in one file
+    files = list(dict.fromkeys(entry.path for entry in entries))  # several parts may lie in one file
     number = {path: i for i, path in enumerate(files)}
-    facts = index_videos(list(files), root, workers=workers, progress=progress)
+    facts = index_videos(files, root, workers=workers, progress=progress)
     facts = facts.iloc[[number[entry.path] for entry in entries]].reset_index(drop=True)
     facts["path"] = [str(entry.path) for entry in entries]
     facts["label"] = np.array([entry.label for entry in entries], dtype=np.int64)
     facts["video"] = [entry.video for entry in entries]
     facts["start"], facts["end"] = spans(entries, facts)
-    facts["reason"] = facts["reason"].where(facts["reason"] != "", outside(entries, facts))
+    seconds = seconds_of(entries, facts["frames"].to_numpy(), facts["fps"].to_numpy())
+    nowhere = outside(seconds, facts["frames"].to_numpy(), facts["fps"].to_numpy())
+    facts["reason"] = facts["reason"].where(facts["reason"] != "", nowhere)
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, _ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]
@@ -62,44 +64,15 @@ def spans(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.int
     A part that has less than a frame in its file gets the nearest frame; the file's length decides where a part ends.
     """
     frames, fps = facts["frames"].to_numpy(np.int64), facts["fps"].to_numpy(np.float64)
-    seconds, whole = _seconds(entries, facts)
+    seconds = seconds_of(entries, frames, fps)
+    whole = np.isnan(seconds[:, 0])
     last = np.maximum(frames - 1, 0)
-    start = np.clip(np.floor(seconds[:, 0] * fps + 1e-6), 0, last).astype(np.int64)
-    with np.errstate(invalid="ignore"):  # a file without a rate, up to its end
+    with np.errstate(invalid="ignore"):  # a file without a rate, up to its end; and whole videos
+        first = np.nan_to_num(np.floor(seconds[:, 0] * fps + 1e-6), nan=0)
         stop = np.nan_to_num(np.ceil(seconds[:, 1] * fps - 1e-6), nan=0, posinf=np.iinfo(np.int64).max // 2)
+    start = np.clip(first, 0, last).astype(np.int64)
     end = np.clip(stop, start + 1, frames.clip(min=1)).astype(np.int64)
     return np.where(whole, 0, start), np.where(whole, frames, end)
-
-
-def chosen_classes(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The classes that a user chose. Raises `ValueError` for an unknown one, for the same one twice, and for none."""
-    chosen = tuple(choose(name, known, "class") for name in classes)
-    if len(set(chosen)) != len(chosen) or not chosen:
-        raise ValueError(f"classes must name at least one class, each once, not {chosen}")
-    return chosen
-
-
-def outside(entries: Sequence[Entry], facts: pd.DataFrame) -> list[str]:
-    """For each entry the reason why its part is not in its file, which ends a second or more before; "" for the others."""
-    seconds, whole = _seconds(entries, facts)
-    rate = facts["fps"].to_numpy(np.float64)
-    length = np.divide(facts["frames"].to_numpy(np.float64), rate, out=np.full(len(rate), np.inf), where=rate > 0)
-    beyond = ~whole & (seconds[:, 0] >= length + 1)
-    return [
-        f"the part from {start:g} to {end:g} s is not in the video, which has {known:.1f} s" if out else ""
-        for (start, end), known, out in zip(seconds.tolist(), length.tolist(), beyond.tolist(), strict=True)
-    ]
-
-
-def _seconds(entries: Sequence[Entry], facts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Start and end of each entry in seconds, `(entries, 2)`, and whether all of its file counts, `(entries,)`."""
-    seconds = np.array([entry.span or (0.0, np.inf) for entry in entries], dtype=np.float64).reshape(-1, 2)
-    whole = np.array([entry.span is None for entry in entries], dtype=bool)
-    may_be_cut = np.array([entry.may_be_cut for entry in entries], dtype=bool)
-    length = seconds[:, 1] - seconds[:, 0] + 1  # cutting may add a second
-    with np.errstate(invalid="ignore"):
-        cut = facts["frames"].to_numpy(np.float64) <= length * facts["fps"].to_numpy(np.float64)
-    return seconds, whole | (may_be_cut & cut)
 
 
 def limited(table: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from labkit.counting import counted
 from labkit.data import layouts, two_streams
 from labkit.data.clips import Leftover
 from labkit.data.dataset_kinds import KINDS, Flip, dataset_folder
-from labkit.data.dataset_table import chosen_classes, limited, readable
+from labkit.data.dataset_table import limited, readable
 from labkit.data.flow import FlowSettings, Method
 from labkit.data.layouts import Listing
 from labkit.data.shard_set import shard_set
@@ -29,7 +29,7 @@ from labkit.data.video_dataset import (
     warn_of_forbidden_flip,
 )
 from labkit.data.video_file import is_text, shown
-from labkit.names import choose
+from labkit.names import choose, choose_some
 
 
 def open_dataset(
@@ -144,7 +144,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
     """The listing with these classes alone, numbered in this order."""
     if classes is None:
         return listing
-    chosen = chosen_classes(classes, listing.classes)
+    chosen = choose_some(classes, listing.classes, "class")
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
     missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]

@@ -5,30 +5,30 @@ The new folder has the dataset's own layout, so that `open_dataset` reads it lik
 """
 
 import errno
-import re
 import shutil
 import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from labkit.atomic import write_atomically
-from labkit.data.archives import place
+from labkit.data.archives import is_archive, place
 from labkit.data.dataset_index import FACTS, write_index
-from labkit.data.dataset_kinds import KINDS
+from labkit.data.dataset_kinds import KINDS, Kind, refuse_url
 from labkit.data.journal import Journal
 from labkit.data.layouts import LayoutError
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line, write_lines
 from labkit.data.sources import Item, Sources, check_room
 from labkit.data.transcode import CRF, GOP, Task, prepare_video
-from labkit.data.verify import all_listed, local_folder
-from labkit.data.videos_below import OTHER_SUFFIXES, VIDEO_SUFFIXES
+from labkit.data.verify import all_listed
+from labkit.data.videos_below import OTHER_SUFFIXES
 from labkit.locks import close_locked, open_locked
 from labkit.names import choose
 
@@ -36,11 +36,6 @@ REPORT = "report.csv"
 LOCK = ".prepare.lock"
 SHORT_SIDE = 256  # pixels, for a kind of which the papers say nothing
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-# The end of a video's name in a list: prepared videos are MP4 files, and the lists have to name them.
-_VIDEO_NAME = re.compile(
-    rf"({'|'.join(map(re.escape, sorted(VIDEO_SUFFIXES)))})(?=[\s,;\"']|$)", re.IGNORECASE | re.MULTILINE
-)
 
 
 class FolderInUseError(RuntimeError):
@@ -60,8 +55,8 @@ class Prepared:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing: files that are not videos do not count."""
-        return not self.problem and all(line.what == "passed over" for line in self.lines)
+        """Whether every video is there, but for those that nobody can get any more."""
+        return not self.problem and not any(line.is_fault for line in self.lines)
 
 
 def prepare(
@@ -83,7 +78,7 @@ def prepare(
     overlap; `ArchiveError` and `WrongDatasetError` for archives; `FolderInUseError`; `OSError` where the disk is full.
     """
     kind = KINDS[choose(name, tuple(KINDS), "dataset")]
-    given, folder = local_folder(name, source, archives=True), Path(dest).expanduser()
+    given, folder = _given(name, kind, source), Path(dest).expanduser()
     side = None if keep else _checked_side(short_side or kind.short_side or SHORT_SIDE)
     _check_apart(given, folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +122,7 @@ class _Work:
         """Copy the lists and make the videos that are not done. Returns the number of videos made."""
         for name, item in self.lists.items():
             if item.file.is_file():  # else a call before this one has copied it
-                _copy_list(item.file, place(self.folder, name), renamed=self.side is not None)
+                write_atomically(place(self.folder, name), partial(shutil.copyfile, item.file))
         todo = [name for name, item in self.videos.items() if not _done(item, self.journal, self.folder)]
         check_room(self.folder, sum(self.videos[name].size for name in todo), "the prepared videos may take")
         tasks = [Task(self.videos[name].file, place(self.folder, name), self.side) for name in todo]
@@ -186,19 +181,19 @@ def _missing(name: str, folder: Path) -> tuple[list[Line], str]:
         listed = all_listed(name, folder)
     except LayoutError as error:
         return [], str(error)
-    return [
-        Line(path.relative_to(folder).as_posix(), f"{where} names it", "missing") for path, where in listed.missing
-    ], ""
+    return listed.missing_lines(folder), ""
 
 
-def _copy_list(source: Path, target: Path, *, renamed: bool) -> None:
-    """Copy a text. With `renamed`, the names of videos in split lists and tables get the suffix of the prepared ones."""
-    content = source.read_bytes()
-    if renamed and source.suffix.lower() in (".txt", ".csv", ".tsv"):
-        # Latin-1 keeps every byte as it is, whatever the encoding.
-        content = _VIDEO_NAME.sub(".mp4", content.decode("latin-1")).encode("latin-1")
-    if not (target.is_file() and target.read_bytes() == content):
-        write_atomically(target, lambda temporary: temporary.write_bytes(content))
+def _given(name: str, kind: Kind, source: str | Path) -> Path:
+    """The source folder, or one archive. Raises `LayoutError` for an address, and with the layout where there is nothing."""
+    refuse_url(str(source))
+    given = Path(source).expanduser()
+    if not (given.is_dir() or (given.is_file() and is_archive(given))):
+        raise LayoutError(
+            f"{given} is neither a folder nor an archive. For {name} it holds the archives that you downloaded, or is laid "
+            f"out like this:\n{kind.tree}"
+        )
+    return given
 
 
 def _checked_side(side: int) -> int:

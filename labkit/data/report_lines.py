@@ -15,7 +15,12 @@ class Line(NamedTuple):
 
     path: str
     reason: str
-    what: str  # missing, unreadable, damaged, short, or passed over (not a video)
+    what: str  # missing, gone, unreadable, damaged, short, long, or passed over
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it is a fault of this copy. Files that are not videos, and videos gone from the web, are not."""
+        return self.what not in ("passed over", "gone")
 
 
 def write_lines(file: Path, lines: Sequence[Line]) -> Path:

@@ -17,12 +17,13 @@ from labkit.cache import cache_folder
 from labkit.counting import counted
 from labkit.data.arrow_file import ArrowFileError
 from labkit.data.dataset_index import CARRIED, CarriedIndex, read_index
-from labkit.data.dataset_table import REPORT, TABLE, chosen_classes
+from labkit.data.dataset_table import REPORT, TABLE
 from labkit.data.pieces import file_system, local_path, read_range, state_of
 from labkit.data.shard_writer import ShardError
 from labkit.data.shards import read_whole
 from labkit.data.splits import Subset, Validation, source_of
 from labkit.data.video_file import VideoError, shown
+from labkit.names import choose_some
 
 NEEDED = ("label", "video", "subset", "start", "end", "shard", "offset", "size")
 SHARD_NAME = re.compile(r"[^/\\]+\.tar")
@@ -84,7 +85,7 @@ def shard_set(
 
 
 def _only(names: tuple[str, ...], table: pd.DataFrame, classes: Sequence[str]) -> tuple[tuple[str, ...], pd.DataFrame]:
-    chosen = chosen_classes(classes, names)
+    chosen = choose_some(classes, names, "class")
     number = {names.index(name): label for label, name in enumerate(chosen)}
     kept = table[table["label"].isin(list(number))].reset_index(drop=True)
     return chosen, kept.assign(label=kept["label"].map(number).astype("int64"))

@@ -15,7 +15,7 @@ SIGNS = {  # of a file's name without its suffix; kinds with names of any form a
     "kinetics400": _KINETICS,
     "kinetics600": _KINETICS,
     "kinetics700": _KINETICS,
-    "activitynet": r"v_[\w-]{11}",
+    "activitynet": r"(v_)?[\w-]{11}",
     "something": r"\d+",
 }
 

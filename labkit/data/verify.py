@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.data.dataset_kinds import KINDS, Kind
+from labkit.data.dataset_kinds import KINDS, Kind, dataset_folder
 from labkit.data.layouts import LayoutError, Listing
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line
-from labkit.data.splits import Subset
+from labkit.data.splits import SUBSET_NAMES, Subset
 from labkit.data.video_file import VideoError, named, open_video, shown
 from labkit.data.video_index import build_index
 from labkit.names import choose
 
 SPLITS = {"ucf101": 3, "hmdb51": 3}  # kinds that are split in several ways; each way may leave videos out
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]|www\.")
 NAMED_SECONDS = re.compile(r".+_(\d{6})_(\d{6})")  # Kinetics: the first and the last second in the source video
 LATE = 1.0  # seconds that a video may be shorter or longer than its annotation says
+CLOSE = 0.25  # seconds between the last frame and the end by the header that raise no doubt
 LOST = 0.95  # the share of the frames in the header that must come out
 
 
@@ -27,9 +27,15 @@ class Listed(NamedTuple):
     """The videos of all subsets: the last second that an annotation needs of each (0: none), and the missing ones."""
 
     videos: dict[Path, float]
-    missing: list[tuple[Path, str]]  # with the list that names it
-    passed: list[tuple[Path, str]]
+    missing: dict[Path, str]  # with the list that names it
+    passed: dict[Path, str]  # with the reason
     classes: int
+    has_gaps: bool  # whether missing videos are usual
+
+    def missing_lines(self, root: Path) -> list[Line]:
+        """A line for each missing video."""
+        what = "gone" if self.has_gaps else "missing"
+        return [Line(_below(path, root), f"{where} names it", what) for path, where in sorted(self.missing.items())]
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,9 @@ class Verified:
     @property
     def is_whole(self) -> bool:
         """Whether every expected video is there and none has a fault."""
-        counts = (self.expected_videos in (None, self.videos), self.expected_classes in (None, self.classes))
-        return all(counts) and all(line.what == "passed over" for line in self.lines)
+        gaps = any(line.what == "gone" for line in self.lines)
+        videos, classes = self.expected_videos in (None, self.videos), self.expected_classes in (None, self.classes)
+        return (videos or gaps) and classes and not any(line.is_fault for line in self.lines)
 
     def counted(self) -> Iterator[tuple[str, int]]:
         """The kinds of faults and their numbers."""
@@ -62,9 +69,10 @@ def verify(
     `LayoutError` for a folder that does not fit, with the layout expected.
     """
     kind = KINDS[choose(name, tuple(KINDS), "dataset")]
-    folder = local_folder(name, root)
-    listed = all_listed(name, folder)
-    lines = [Line(_below(path, folder), f"{where} names it", "missing") for path, where in listed.missing]
+    given = dataset_folder(name, kind, root)
+    folder = given.parent if given.is_file() else given
+    listed = all_listed(name, given)
+    lines = listed.missing_lines(folder)
     paths = sorted(listed.videos)
     look = decode_all if decode else look_at
     for position, found in map_files(look, paths, label="looking at videos", workers=workers, progress=progress):
@@ -72,29 +80,27 @@ def verify(
         by_name = NAMED_SECONDS.fullmatch(path.stem) if name.startswith("kinetics") else None
         wanted = float(int(by_name[2]) - int(by_name[1])) if by_name else listed.videos[path]
         lines += _faults(_below(path, folder), found, wanted, exactly=by_name is not None)
-    lines += [Line(_below(path, folder), reason, "passed over") for path, reason in listed.passed]
+    lines += [Line(_below(path, folder), reason, "passed over") for path, reason in listed.passed.items()]
     return Verified(len(paths), listed.classes, kind.videos, kind.classes, tuple(sorted(lines, key=_order)))
 
 
 def all_listed(name: str, root: Path) -> Listed:
     """The videos of all subsets and splits of the dataset. Raises `LayoutError` where it has no training subset."""
     kind = KINDS[name]
-    found = Listed({}, [], [], 0)
-    missing: dict[Path, str] = {}
-    passed: dict[Path, str] = {}
-    classes = 0
+    found = Listed({}, {}, {}, 0, has_gaps=False)
     for split in range(1, SPLITS.get(name, 1) + 1):
-        for subset in ("train", "val", "test"):
+        for subset in SUBSET_NAMES:
             listing = _listing(kind, root, subset, split)
             if listing is None:
                 continue
-            classes = max(classes, len(listing.classes))
-            missing.update(listing.missing)
-            passed.update(listing.passed)
+            found.missing.update({one.path: one.listed_in for one in listing.missing})
+            found.passed.update(listing.passed)
             for entry in listing.entries:
-                end = entry.span[1] if entry.span else 0.0
+                end = entry.span[1] if entry.span and not entry.may_be_cut else 0.0
                 found.videos[entry.path] = max(end, found.videos.get(entry.path, 0.0))
-    return Listed(found.videos, sorted(missing.items()), sorted(passed.items()), classes)
+            classes = max(found.classes, len(listing.classes))
+            found = found._replace(classes=classes, has_gaps=found.has_gaps or listing.has_gaps)
+    return found
 
 
 def _listing(kind: Kind, root: Path, subset: Subset, split: int) -> Listing | None:
@@ -105,19 +111,6 @@ def _listing(kind: Kind, root: Path, subset: Subset, split: int) -> Listing | No
         if subset == "train" and split == 1:
             raise
         return None
-
-
-def local_folder(name: str, given: str | Path, *, archives: bool = False) -> Path:
-    """The folder that was given. Raises `ValueError` for an address and `LayoutError`, with the layout, for no folder."""
-    kind = KINDS[name]
-    if ADDRESS.match(str(given)):
-        where = f" from {kind.source}" if kind.source.startswith("http") else ""
-        raise ValueError(f"{given} is an address: download the files yourself{where}, and give the folder they lie in")
-    folder = Path(given).expanduser()
-    if not (folder.is_dir() or (archives and folder.is_file())):
-        of = f"For {name} it holds archives as they were downloaded, or is" if archives else f"For {name} it is"
-        raise LayoutError(f"{folder} is not a folder. {of} laid out like this:\n{kind.tree}")
-    return folder
 
 
 def look_at(path: Path) -> dict[str, Any]:
@@ -152,20 +145,22 @@ def _glance(path: Path) -> float | None:
     """The duration by the header in seconds, if the first and the last frame can be decoded; None where that is unclear."""
     container, stream = open_video(path)
     with container, named(path):
-        if next(container.decode(stream), None) is None:
-            return None
-        if stream.duration is None or stream.time_base is None:
+        if next(container.decode(stream), None) is None or stream.duration is None or stream.time_base is None:
             return None
         begin = stream.start_time or 0
         container.seek(begin + stream.duration, stream=stream)
         last = None
-        for frame in container.decode(stream):
-            last = frame
+        for packet in container.demux(stream):
+            for frame in stream.decode(packet):
+                last = frame
+            if packet.is_corrupt:
+                return None
         if last is None or last.pts is None or last.is_corrupt:
             return None
         seconds = float(stream.duration * stream.time_base)
+        promised = float(stream.frames / (stream.average_rate or 25))
         reached = float((last.pts - begin) * stream.time_base)
-        return seconds if reached > LOST * seconds - 0.5 else None
+        return seconds if reached > max(seconds, promised) - CLOSE else None
 
 
 def _faults(path: str, found: dict[str, Any], wanted: float, *, exactly: bool) -> Iterator[Line]:

@@ -90,7 +90,7 @@ def test_archives_become_a_dataset_that_opens_with_every_frame_in_its_place(sour
     assert (found.videos, found.made, found.lines, found.is_whole) == (4, 4, (), True)
     for subset, group in (("train", 2), ("test", 1)):
         dataset = open_dataset("ucf101", tmp_path / "ready", subset, spec=SPEC, progress=False)
-        assert dataset.table["video"].tolist() == [f"{c}/v_{c}_g0{group}_c01.mp4" for c in CLASSES]
+        assert dataset.table["video"].tolist() == [f"{c}/v_{c}_g0{group}_c01.avi" for c in CLASSES]
         assert len(dataset.report) == 0
         for path, frames in dataset.table[["path", "frames"]].itertuples(index=False):
             reader = VideoReader(path)
@@ -152,13 +152,10 @@ def test_hmdb51_comes_as_a_rar_of_rars(videos, tmp_path, monkeypatch):
         assert len(open_dataset("hmdb51", tmp_path / "ready", subset, spec=SPEC, progress=False).table) == 2
 
 
-def test_the_lists_name_the_prepared_files_and_nothing_else_changes_in_them(source, tmp_path):
+def test_the_lists_are_copied_as_they_are(source, tmp_path):
     made("ucf101", source, tmp_path / "ready")
-    lists = tmp_path / "ready" / "ucfTrainTestlist"
-    assert (lists / "classInd.txt").read_bytes() == LISTS["ucfTrainTestlist/classInd.txt"].encode()
-    assert (
-        lists / "testlist01.txt"
-    ).read_bytes() == b"Archery/v_Archery_g01_c01.mp4\r\nDiving/v_Diving_g01_c01.mp4\r\n"
+    for name, text in LISTS.items():
+        assert (tmp_path / "ready" / name).read_bytes() == text.encode()
 
 
 def test_kept_videos_are_the_same_files_and_their_lists_too(source, videos, tmp_path):
@@ -184,9 +181,17 @@ def test_no_frame_of_an_awkward_file_is_lost_or_moved(tmp_path, name):
         assert after.times == pytest.approx(before.times, abs=0.002)
     size = (after.info.height, after.info.width)
     assert min(size) == 60
-    numbers = range(0, before.info.frames, 3)
-    difference = np.abs(before.at(numbers, size=size).astype(int) - after.at(numbers).astype(int)).mean(axis=(1, 2, 3))
-    assert difference.max() < 8  # neighbouring frames of these files differ by more
+    old, new = (brightness(reader.frames(size=size)) for reader in (before, after))
+    differs = np.abs(old - new).mean(axis=(1, 2))
+    assert differs.max() < 4
+    for neighbour in (-1, 1):  # no frame is more like one before or after it
+        moved = np.abs(np.roll(old, neighbour, axis=0) - new).mean(axis=(1, 2))
+        assert (differs <= moved + 0.1)[1:-1].all()
+
+
+def brightness(frames: np.ndarray) -> np.ndarray:
+    """Float `(T, H, W)`: H.264 keeps colours at half the resolution, which says nothing about the frame's place."""
+    return frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def test_a_varying_rate_keeps_every_frame_at_its_time(tmp_path):
@@ -248,8 +253,7 @@ def test_broken_videos_are_listed_with_the_reason_and_the_rest_is_usable(source,
         lines = {(row["path"], row["what"]): row["reason"] for row in csv.DictReader(file)}
     assert lines[names[0], "unreadable"].startswith("not a readable video file")
     assert lines[names[1], "damaged"].startswith("only its first ")
-    assert (names[0].replace(".avi", ".mp4"), "missing") in lines
-    assert "testlist01.txt names it" in lines[names[0].replace(".avi", ".mp4"), "missing"]
+    assert lines[names[0], "missing"] == "testlist01.txt names it"
     assert not (tmp_path / "ready" / names[0]).with_suffix(".mp4").exists()
     assert len(open_dataset("ucf101", tmp_path / "ready", spec=SPEC, progress=False).table) == 2
 
@@ -320,9 +324,11 @@ def test_what_is_given_is_checked_before_any_work(source, tmp_path):
     refused("ucf101", source, ready, ValueError, "an even number of at least 16 pixels", short_side=25)
     refused("ucf101", source, source / "ready", ValueError, "lie in each other")
     refused("ucf101", source, tmp_path, ValueError, "lie in each other")
-    refused("ucf101", tmp_path / "nothing", ready, LayoutError, r"(?s)is not a folder.*trainlist01\.txt")
+    refused(
+        "ucf101", tmp_path / "nothing", ready, LayoutError, r"(?s)is neither a folder nor an archive.*trainlist01\.txt"
+    )
     address = "https://www.crcv.ucf.edu/data/UCF101/UCF101.rar"
-    refused("ucf101", address, ready, ValueError, "is an address: download the files yourself from https://")  # type: ignore[arg-type]
+    refused("ucf101", address, ready, LayoutError, "is a URL; labkit downloads no dataset")  # type: ignore[arg-type]
     assert not ready.exists()
     (tmp_path / "empty").mkdir()
     refused("ucf101", tmp_path / "empty", ready, LayoutError, r"(?s)is empty.*trainlist01\.txt")
@@ -367,9 +373,7 @@ def test_an_error_or_ctrl_c_in_the_middle_leaves_only_whole_files_and_the_next_c
 
     with monkeypatch.context() as during:
         during.setattr(preparing, "prepare_video", stopped)
-        with pytest.raises(
-            KeyboardInterrupt if number % 2 else OSError, match="" if number % 2 else "the disk is full"
-        ):
+        with pytest.raises((KeyboardInterrupt, OSError)):
             made("ucf101", source, tmp_path / "ready")
     assert len(list((tmp_path / "ready").rglob("UCF-101/**/*.mp4"))) == number
     assert made("ucf101", source, tmp_path / "ready").made == 4 - number
@@ -448,14 +452,17 @@ def test_of_two_processes_at_once_one_is_refused_and_the_folder_is_whole(source,
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
-@pytest.mark.parametrize("limit", [2_000, 5_000, 60_000])
-def test_a_disk_that_fills_up_stops_with_one_message_and_the_next_call_goes_on(source, tmp_path, limit):
+@pytest.mark.parametrize(("packed", "limit"), [(True, 12_000), (False, 1_500)])
+def test_a_disk_that_fills_up_stops_with_one_message_and_the_next_call_goes_on(source, tmp_path, packed, limit):
+    if not packed:
+        for archive in source.glob("*.zip"):
+            shutil.unpack_archive(archive, source)
+            archive.unlink()
     made("ucf101", source, tmp_path / "whole")
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     process = started(source, tmp_path / "ready", limited)
-    said = process.communicate()[1]
-    if process.returncode:
-        assert "the disk is full. What is prepared stays" in said
+    assert "the disk is full. What is prepared stays" in process.communicate()[1]
+    assert process.returncode == 1
     made("ucf101", source, tmp_path / "ready")
     assert without_journal(tmp_path / "ready") == without_journal(tmp_path / "whole")
 
