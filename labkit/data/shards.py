@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from labkit.data.dataset_index import CARRIED, write_index
+from labkit.data.dataset_table import REPORT
 from labkit.data.pieces import Piece, file_system, local_path, read_range, state_of
 from labkit.data.processes import map_files
 from labkit.data.shard_writer import DATASET, SIZE, Row, ShardError, rows_of, subset_in, write_tars
@@ -47,10 +48,18 @@ def write_shards(
     return folder / CARRIED
 
 
+class Indexed(NamedTuple):
+    """An index of shards: a row a video, the report of what cannot be used, and the number of shards."""
+
+    table: pd.DataFrame
+    report: pd.DataFrame
+    shards: int
+
+
 def index_shards(
     home: str | Path, *, classes: Sequence[str] | None = None, workers: int | None = None, progress: bool = True
-) -> pd.DataFrame:
-    """Make the index of the shards in a folder or at an fsspec address, write it there, and return its table.
+) -> Indexed:
+    """Make the index of the shards in a folder or at an fsspec address, write it there, and return what it holds.
 
     Shards of labkit tell their rows. Of others each video is decoded once, to count its frames. The label is that of
     `.cls` or `.txt`, or `label` or `class` in `.json`: a number, or the name of a class. `classes` are the names of the
@@ -81,7 +90,7 @@ def index_shards(
         "report": report,
     }
     _put_index(address, table, about)
-    return table
+    return Indexed(table, pd.DataFrame(report, columns=REPORT, dtype=str), len(found))
 
 
 def _first(report: Sequence[Sequence[str]]) -> str:

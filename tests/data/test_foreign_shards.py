@@ -48,7 +48,7 @@ def tar_of(path: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> Path:
 
 
 def index(folder: Path, **more):
-    return index_shards(folder, progress=False, workers=0, **more)
+    return index_shards(folder, progress=False, workers=0, **more).table
 
 
 def opened(folder: Path, subset="train"):
