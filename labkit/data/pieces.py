@@ -66,7 +66,7 @@ class State(NamedTuple):
 def state_of(shard: str) -> State:
     """The state of a shard: one look at a file, or one request a process to an fsspec address.
 
-    Objects in a store do not change while a process reads them, so it asks once. Raises `OSError` where the shard is
+    Objects in a store do not change while they are read, so a process asks once (until `forget`). Raises `OSError` where the shard is
     missing or cannot be reached, and `AddressError` as `file_system` does.
     """
     path = local_path(shard)
@@ -85,6 +85,12 @@ def _remote_state(shard: str) -> State:
     if about.get("size") is None:
         raise OSError(f"{shard}: its server does not tell the size, so it cannot be read by byte ranges")
     return State(int(about["size"]), str(mark))
+
+
+def forget() -> None:
+    """Ask again for the state of every shard: done where a dataset is opened or indexed, for its shards may be new."""
+    _remote_state.cache_clear()
+    _small_piece.cache_clear()
 
 
 def local_path(address: str) -> Path | None:

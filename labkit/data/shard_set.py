@@ -18,9 +18,9 @@ from labkit.counting import counted
 from labkit.data.arrow_file import ArrowFileError
 from labkit.data.dataset_index import CARRIED, CarriedIndex, read_index
 from labkit.data.dataset_table import REPORT, TABLE
-from labkit.data.pieces import file_system, local_path, read_range, state_of
+from labkit.data.pieces import file_system, forget, local_path, read_range, state_of
 from labkit.data.shard_writer import ShardError
-from labkit.data.shards import read_whole
+from labkit.data.shards import home_of, read_whole, report_at
 from labkit.data.splits import Subset, Validation, source_of
 from labkit.data.video_file import VideoError, shown
 from labkit.names import choose_some
@@ -58,10 +58,8 @@ def shard_set(
     """
     if home is None or str(home) == "":
         raise ShardError("give the folder or the address of the shards as root")
-    path = local_path(str(home))
-    address = str(home).rstrip("/") if path is None else str(path.expanduser())
-    if path is not None and not Path(address).is_dir():
-        raise ShardError(f"{address} is not a folder; shards lie in a folder, or at an fsspec address")
+    forget()
+    address = home_of(home)
     found = _index(address)
     _check(found, address)
     own: dict[Subset, str] = {each: f"its {each} shards" for each in sorted(set(found.table["subset"]))}
@@ -78,7 +76,8 @@ def shard_set(
     if lines:
         _say(lines, on_error, len(table))
     keep = [not reason for reason in lost]
-    report = pd.DataFrame(lines + found.about.get("report", []), columns=REPORT, dtype=str)
+    lost_now = pd.DataFrame(lines, columns=REPORT, dtype=str)
+    report = pd.concat([lost_now, report_at(address, found.about.get("report", []))], ignore_index=True)
     return ShardSet(
         found.about["kind"], names, table[keep].reindex(columns=TABLE).reset_index(drop=True), report, source.note
     )

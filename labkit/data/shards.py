@@ -14,7 +14,7 @@ import pandas as pd
 
 from labkit.data.dataset_index import CARRIED, write_index
 from labkit.data.dataset_table import REPORT
-from labkit.data.pieces import Piece, file_system, local_path, read_range, state_of
+from labkit.data.pieces import Piece, file_system, forget, local_path, read_range, state_of
 from labkit.data.processes import map_files
 from labkit.data.shard_writer import DATASET, SIZE, Row, ShardError, rows_of, subset_in, write_tars
 from labkit.data.tar_members import Member, members_of, samples
@@ -68,7 +68,8 @@ def index_shards(
 
     Raises `ShardError` for a place without shards and for labels that do not fit the classes.
     """
-    address = str(home)
+    forget()
+    address = home_of(home)
     found = [_of_shard(address, name) for name in shard_names(address)]
     rows, report = [row for one in found for row in one.rows], [line for one in found for line in one.report]
     noted = _noted(address)
@@ -79,7 +80,7 @@ def index_shards(
         _facts, addresses, label="looking into videos", workers=workers, progress=progress
     ):
         unknown[position].update(facts)
-    report += [[f"{address}/{row['path']}", row["reason"], "unreadable"] for row in unknown if "reason" in row]
+    report += [[row["path"], row["reason"], "unreadable"] for row in unknown if "reason" in row]
     table = pd.DataFrame([row for row in rows if "reason" not in row])
     if table.empty:
         raise ShardError(f"{address}: no video in its shards can be used; {_first(report)}")
@@ -90,7 +91,7 @@ def index_shards(
         "report": report,
     }
     _put_index(address, table, about)
-    return Indexed(table, pd.DataFrame(report, columns=REPORT, dtype=str), len(found))
+    return Indexed(table, report_at(address, report), len(found))
 
 
 def _first(report: Sequence[Sequence[str]]) -> str:
@@ -98,6 +99,21 @@ def _first(report: Sequence[Sequence[str]]) -> str:
 
 
 # ---------------------------------------------------------------------- the place of the shards
+
+
+def home_of(home: str | Path) -> str:
+    """The folder or the fsspec address of shards as text, without a slash at its end. Raises `ShardError` for no folder."""
+    path = local_path(str(home))
+    if path is None:
+        return str(home).rstrip("/")
+    if not path.expanduser().is_dir():
+        raise ShardError(f"{path} is not a folder; shards lie in a folder, or at an fsspec address")
+    return str(path.expanduser())
+
+
+def report_at(home: str, lines: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """The report of an index, whose paths are below the place of the shards, with whole paths."""
+    return pd.DataFrame([(f"{home}/{path}", reason, what) for path, reason, what in lines], columns=REPORT, dtype=str)
 
 
 def shard_names(home: str) -> list[str]:
@@ -158,16 +174,15 @@ def _of_shard(home: str, name: str) -> _Shard:
     address = f"{home}/{name}"
     rows: list[dict[str, Any]] = []
     members, fault = members_of(address)
-    report = [[address, fault, "unreadable"]] if fault else []
+    report = [[name, fault, "unreadable"]] if fault else []
     for key, group in samples(members):
         pickled = [member for member in group if member.suffix in PICKLED]
         report += [
-            [f"{address}/{each.name}", "it is pickled: reading it could run a program", "passed over"]
-            for each in pickled
+            [f"{name}/{each.name}", "it is pickled: reading it could run a program", "passed over"] for each in pickled
         ]
         row = _row(name, key, group)
         if isinstance(row, str):
-            report.append([f"{address}/{group[0].name}", row, "passed over"])
+            report.append([f"{name}/{group[0].name}", row, "passed over"])
         else:
             rows.append(row)
     return _Shard(name, state_of(address).size, rows, report)

@@ -31,12 +31,11 @@ def memory(monkeypatch):
         return whole(self, path, start, end, **more)
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", counted)
-    pieces._small_piece.cache_clear()
+    pieces.forget()
     yield store, asked
     for name in store.find(""):
         store.rm(name)
-    pieces._remote_state.cache_clear()
-    pieces._small_piece.cache_clear()
+    pieces.forget()
 
 
 def stored(store: AbstractFileSystem, path: Path, home: str = "memory://bucket") -> Piece:
@@ -139,7 +138,7 @@ def test_a_shard_that_changed_gets_a_new_index(tmp_path, memory):
     first = video_index._cache_file(piece)
     assert first == video_index._cache_file(piece)
     store.pipe_file(piece.shard, store.cat_file(piece.shard))
-    pieces._remote_state.cache_clear()  # another process
+    pieces.forget()  # as another process
     assert video_index._cache_file(piece) != first
 
 

@@ -61,8 +61,7 @@ def store(shards):
         memory.pipe_file(f"/bucket/tiny/{path.name}", path.read_bytes())
     yield "memory://bucket/tiny"
     memory.rm("/bucket", recursive=True)
-    pieces._remote_state.cache_clear()
-    pieces._small_piece.cache_clear()
+    pieces.forget()
 
 
 def tars(folder: Path) -> dict[str, bytes]:
@@ -95,6 +94,17 @@ def test_clips_from_an_object_store_are_those_from_loose_files(tiny_ucf101, stor
     packed = opened(store, "train", name="shards")
     assert same_clips(packed, opened(tiny_ucf101))
     assert packed.table["path"].str.startswith("memory://bucket/tiny/train-00000").all()
+
+
+def test_an_index_that_was_made_again_in_the_store_is_read_by_the_same_process(store):
+    memory = fsspec.filesystem("memory")
+    assert len(opened(store, name="shards")) == 12
+    memory.rm("/bucket/tiny/train-000000.tar")
+    with pytest.warns(UserWarning, match="its shard is not there"):
+        left = len(opened(store, name="shards"))
+    index_shards(f"{store}/", progress=False)
+    assert len(opened(f"{store}/", name="shards")) == left
+    assert len(opened(store, name="shards").report) == 0
 
 
 def test_shards_describe_themselves_and_keep_the_choice_of_classes_and_videos(tiny_ucf101, shards):
