@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labkit.data.kept_files import Named
     from labkit.data.report_lines import Line
 
+NAMES = ", ".join(f"`{name}`" for name in KINDS)
 SHOWN = 20  # faults that a command prints
 
 
@@ -34,7 +35,6 @@ data_app = group(
 )
 cache_app = group("cache", "List what labkit keeps in its cache folder, or remove it.", otherwise="list")
 data_app.add_typer(cache_app)
-NAMES = ", ".join(f"`{name}`" for name in KINDS)
 
 
 @plainly
@@ -76,7 +76,7 @@ def data_motion(
 @plainly
 def data_check(
     name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
-    root: Annotated[str | None, typer.Argument(help="The dataset's folder.")] = None,
+    root: Annotated[str | None, typer.Argument(help="The dataset's folder; for `csv` also the file itself.")] = None,
     subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The number of the dataset's split.")] = 1,
     val: Annotated[
@@ -91,7 +91,7 @@ def data_check(
     Files that are not videos, and folders without a video, are listed too. For a wrong folder, the expected layout is
     shown. The index is kept, so that the next call is quick.
 
-    Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check folder my_videos`
+    Examples: `labkit data check ucf101 ~/UCF-101`, `labkit data check csv my_list.csv`
     """
     from labkit.clip import ClipSpec
     from labkit.data.datasets import open_dataset

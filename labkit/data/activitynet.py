@@ -53,13 +53,17 @@ def activitynet(root: Path, subset: Subset, split: int, val: Validation = "test"
 
 def _database(root: Path, files: Iterable[Path]) -> tuple[Path, dict[Subset, Videos]]:
     """The annotation file, and its videos by subset."""
-    found = {}
+    found, broken = {}, []
     for file in files:
-        content = read_json(file)
+        try:
+            content = read_json(file)
+        except LayoutError as error:
+            broken.append(error)
+            continue
         if isinstance(content, dict) and isinstance(content.get("database"), dict):
             found[file] = content["database"]
     if not found:
-        raise wrong(root, "ActivityNet", 'no JSON file with a "database"', ACTIVITYNET_TREE)
+        raise broken[0] if broken else wrong(root, "ActivityNet", 'no JSON file with a "database"', ACTIVITYNET_TREE)
     if len(found) > 1:
         raise LayoutError(f"{' and '.join(map(str, found))} are both annotation files of ActivityNet: keep one")
     ((file, database),) = found.items()
@@ -101,7 +105,8 @@ def _segments(file: Path, root: Path, videos: Videos) -> tuple[list[Entry], list
 def _find(entries: Iterable[Entry], videos: Iterable[Path], file: Path) -> tuple[list[Entry], list[Missing]]:
     """The entries whose video is there, under its name or with `v_` before it; each missing video once."""
     files = by_stem(videos)
-    there, missing = [], {}
+    there: list[Entry] = []
+    missing: dict[str, Missing] = {}
     for entry in entries:
         name = entry.video.rpartition("#")[0]
         found = files.get(f"v_{name}") or files.get(name)

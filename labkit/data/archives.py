@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from labkit.data import rar
+from labkit.data.archive_limits import RATIO, ArchiveError, most_bytes
 from labkit.data.video_file import is_text, shown
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
-RATIO = 100  # an archive may unpack to so many times its size; videos hardly shrink, and text shrinks to a tenth
-SMALL = 16 << 20  # bytes that any archive may unpack to
 MOST = 2_000_000  # members of an archive
 LONGEST = 255  # bytes of a file name on nearly every disk
 
@@ -31,13 +31,6 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 
 # What Python's modules raise for archives that are damaged, or packed in a way that they do not know.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError)
-
-
-class ArchiveError(ValueError):
-    """An archive that cannot or must not be unpacked; the message names it, says why, and the way out."""
-
-    def __init__(self, archive: Path, why: str) -> None:
-        super().__init__(f"{shown(archive)}: {why}")
 
 
 @dataclass(frozen=True)
@@ -83,9 +76,7 @@ def contents(archive: Path) -> Contents:
     """
     chosen = Chooser(archive)
     if archive.suffix.lower() == ".rar":
-        from labkit.data.rar import names
-
-        for name in names(archive):
+        for name in rar.names(archive):
             chosen.add(name, 0)
     else:
         with _reading(archive):
@@ -103,9 +94,7 @@ def unpack(archive: Path, folder: Path, *, on_file: Callable[[Member], object] =
     folder.mkdir(parents=True, exist_ok=True)
     chosen = Chooser(archive)
     if archive.suffix.lower() == ".rar":
-        from labkit.data.rar import unpacked
-
-        with unpacked(archive, folder) as files:
+        with rar.unpacked(archive, folder) as files:
             for name, file in files:
                 if member := chosen.add(name, file.stat().st_size):
                     place(folder, member.name).parent.mkdir(parents=True, exist_ok=True)
@@ -200,11 +189,6 @@ def _parents(name: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def most_bytes(archive: Path) -> int:
-    """The bytes that an archive may unpack to."""
-    return max(SMALL, RATIO * archive.stat().st_size)
-
-
 def _entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
     """Name, size and a way to open each file of a zip or tar. Folders are passed over. Raises `ArchiveError`."""
     return _zip_entries(archive) if archive.name.lower().endswith(".zip") else _tar_entries(archive)
@@ -230,7 +214,7 @@ def _tar_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[byte
                 raise _odd(archive, one.name)
             if one.isreg():
                 yield one.name, one.size, lambda one=one: opened.extractfile(one)  # type: ignore[misc]
-            opened.members.clear()  # tarfile would keep them all in memory
+            opened.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all in memory
 
 
 def _odd(archive: Path, name: str) -> ArchiveError:

@@ -22,7 +22,7 @@ FOLDER_TREE = """\
       train/
         brush_hair/
           any_name.mp4
-      test/                       (and val/, valid/, validation/ or dev/, if there is one)
+      test/                       (and val/, valid/, validate/, validation/ or dev/, if there is one)
         brush_hair/
           another.avi"""
 

@@ -7,9 +7,13 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.data.layouts import LayoutError
+
+
+class NoColumnError(LayoutError):
+    """The error for a CSV file without a needed column: it may be a table of something else."""
 
 
 class Row(NamedTuple):
@@ -30,8 +34,8 @@ class Rows(NamedTuple):
 def read_rows(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Rows:
     """The rows of `file`, with the cells of `needed` and `optional` in this order. Empty rows are left out.
 
-    Raises `LayoutError` for a file that is not text, without one of the needed columns, and, while rows are read, for a row
-    that has more cells than the header, or lacks a needed cell.
+    Raises `NoColumnError` for a file without one of the needed columns, and `LayoutError` for a file that is not text and,
+    while rows are read, for a row that has more cells than the header, or lacks a needed cell.
     """
     text = _text(file)
     lines = text.splitlines()
@@ -47,7 +51,7 @@ def read_rows(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) -
     for name in needed:
         if name not in names:
             have = ", ".join(cell.strip() for cell in header) or "no columns"
-            raise LayoutError(
+            raise NoColumnError(
                 f"{file} has no column {name!r}: its first line is {have[:200]!r}. The header expected is {expected}"
             )
     for name in (*needed, *optional):
@@ -62,7 +66,7 @@ def read_rows(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) -
     )
 
 
-def _rows(file: Path, reader: "csv._reader", wanted: list[int], needed: Sequence[str], width: int) -> Iterator[Row]:
+def _rows(file: Path, reader: Any, wanted: list[int], needed: Sequence[str], width: int) -> Iterator[Row]:
     try:
         for cells in reader:
             if not any(map(str.strip, cells)):

@@ -42,6 +42,7 @@ class Kind:
     size: str = ""  # on disk, as published
     classes: int | None = None  # as published; None, where every copy has its own
     videos: int | None = None  # files as published, over all subsets
+    splits: int = 1  # numbered splits as published
     short_side: int | None = None  # pixels to which papers reduce the frames
     # The number of frames comes from decoding each file once (exact), or from its header (quick, may be an estimate).
     counting: Literal["decoded", "headers"] = "decoded"
@@ -117,7 +118,7 @@ KINDS = {
         title="motion, the embedded dataset",
         source="generated: `labkit data motion`",
         licence="that of labkit",
-        size="about 20 MB",
+        size="about 40 MB",
         classes=12,
         flip=_motion_flips,
         generate=_generate_motion,
@@ -132,6 +133,7 @@ KINDS = {
         size="7 GB",
         classes=101,
         videos=13_320,
+        splits=3,
         short_side=240,
     ),
     "hmdb51": Kind(
@@ -143,6 +145,7 @@ KINDS = {
         size="2 GB",
         classes=51,
         videos=6_766,
+        splits=3,
         short_side=240,
     ),
     **{
@@ -163,9 +166,9 @@ KINDS = {
     "activitynet": Kind(
         activitynet.activitynet,
         activitynet.ACTIVITYNET_TREE,
-        title="ActivityNet 1.3",
+        title="ActivityNet v1.3",
         source="http://activity-net.org/download.html (the files by a request form there)",
-        licence="the annotations are free; the videos belong to those who put them on YouTube",
+        licence="as on that page; the videos belong to those who put them on YouTube",
         size="some hundred GB: 849 hours",
         classes=200,
         videos=19_994,

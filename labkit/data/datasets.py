@@ -55,14 +55,13 @@ def open_dataset(
     workers: int | None = None,
     progress: bool = True,
 ) -> VideoDataset:
-    """Open `motion`, `ucf101`, `hmdb51`, `folder` (any `folder/class/video` tree) or `shards` at `root`.
+    """Open a dataset of a kind of `labkit.data.dataset_kinds.KINDS` at `root`: `ucf101`, `kinetics400`, `folder`, `csv`, …
 
-    `shards` are read from a folder or an fsspec address; they keep the rules of their dataset.
-
-    `motion` without a root is generated. `split` is one of the dataset's own (UCF-101 and HMDB-51: 1, 2, 3); a folder
-    without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
+    `motion` without a root is generated; the root of `csv` may be the file itself, and that of
+    `shards` an fsspec address. `split` is one of the dataset's own
+    (UCF-101 and HMDB-51: 1, 2, 3); a folder or list without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
     `describe()` says so; with `val="split"` it is a part of the training list, whole groups of each class, and `train`
-    the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validation` or `dev`, in any case.
+    the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validate`, `validation` or `dev`, in any case.
     `classes` keeps only these, numbered in this order. `limit` keeps so many readable videos per class, chosen by
     `seed`; a smaller limit's videos are among a larger one's. `flip` replaces the dataset's rule. `sampling`, `k` and
     `leftover` say how videos are cut into clips (see `VideoDataset`).
@@ -71,7 +70,7 @@ def open_dataset(
     which fields an item has (see `VideoDataset.with_flow`).
     `on_error` says what to do with videos that cannot be read: leave them out with a warning and a line in `.report`, or
     raise `VideoError`. The same holds in training and evaluation for files that go bad later. Files that are not videos
-    are listed in `.report` too, as passed over.
+    are listed in `.report` too, as passed over. Missing videos of Kinetics and ActivityNet are usual, and never raise.
 
     Raises `ValueError` for an unknown name (with the nearest valid one), `layouts.LayoutError` for a folder or split
     file that is not as expected, `VideoError` if no video can be read.

@@ -15,23 +15,29 @@ NAME = ".prepare.jsonl"
 FORMAT = 1  # raise it when a folder must be prepared again
 
 
+def check_folder(folder: Path) -> None:
+    """Raise `ValueError` for a folder with files that labkit did not put there."""
+    if not (folder / NAME).is_file() and not is_vacant(folder):
+        raise ValueError(f"{folder} is not empty, and labkit did not prepare it: name a new folder")
+
+
 class Journal:
     """The steps so far, by kind and name; `note` adds one. The caller holds the folder's lock.
 
-    Raises `ValueError` where the folder holds something else, or videos that were prepared with other settings.
+    Raises `ValueError` for a folder that was prepared with other settings.
     """
+
+    KINDS = ("videos", "archives", "lists")  # a step names what it is about: {"video": ...}
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self._file = folder / NAME
         self.videos: dict[str, dict[str, Any]] = {}  # by the name of the source
-        self.archives: dict[str, dict[str, Any]] = {}  # by name
+        self.archives: dict[str, dict[str, Any]] = {}
+        self.lists: dict[str, dict[str, Any]] = {}
         wanted = {"format": FORMAT, **settings}
         lines = self._lines()
-        if not lines and not is_vacant(folder):
-            raise ValueError(f"{folder} is not empty, and labkit did not prepare it: name a new folder")
         for line in lines[1:]:
-            kind = "videos" if "video" in line else "archives"
-            getattr(self, kind)[line[kind[:-1]]] = line
+            self._take(line)
         if lines and lines[0] != wanted:
             other = ", ".join(f"{k} is {lines[0].get(k)}, not {v}" for k, v in wanted.items() if lines[0].get(k) != v)
             raise ValueError(f"{folder} was prepared with other settings ({other}): name another folder")
@@ -55,11 +61,14 @@ class Journal:
 
     def note(self, step: Mapping[str, Any]) -> None:
         """Write one step down. It is safe from a kill when this returns."""
-        for kind, steps in (("video", self.videos), ("archive", self.archives)):
-            if kind in step:
-                steps[step[kind]] = dict(step)
+        self._take(step)
         self._open.write(json.dumps(step) + "\n")
         self._open.flush()
+
+    def _take(self, step: Mapping[str, Any]) -> None:
+        for kind in self.KINDS:
+            if kind[:-1] in step:
+                getattr(self, kind)[step[kind[:-1]]] = dict(step)
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.counting import counted
-from labkit.data.csv_rows import read_rows, seconds
+from labkit.data.csv_rows import NoColumnError, read_rows, seconds
 from labkit.data.label_lists import kinetics_version, labels
 from labkit.data.layouts import Entry, LayoutError, Listing, Missing, all_missing, class_numbers, one_split, part, wrong
 from labkit.data.matching import by_stem, normal_form
@@ -80,8 +80,10 @@ def _lists(files: Iterable[Path]) -> dict[Subset, list[Line]]:
         own = words.pop() if len(words) == 1 else None
         try:
             rows = read_rows(file, ("youtube_id",), ("label", "time_start", "time_end", "split"))
-        except LayoutError:
-            continue  # a table of something else
+        except LayoutError as error:
+            if own is None or isinstance(error, NoColumnError):
+                continue  # a table of something else
+            raise
         if own:
             if own in named:
                 raise LayoutError(f"{named[own]} and {file} are both lists of {own}: keep one")

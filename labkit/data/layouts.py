@@ -231,7 +231,7 @@ def one_split(title: str, split: int) -> None:
 
 def all_missing(count: int, listed_in: Path, first: Path) -> LayoutError:
     """The error for a list none of whose videos is there."""
-    return LayoutError(f"all {count:,} videos that {listed_in} names are missing; the first is {first}")
+    return LayoutError(f"all {count:,} videos that {listed_in} names for this subset are missing; the first is {first}")
 
 
 def _class_index(path: Path) -> tuple[str, ...]:

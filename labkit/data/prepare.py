@@ -21,11 +21,11 @@ from labkit.atomic import write_atomically
 from labkit.data.archives import is_archive, place
 from labkit.data.dataset_index import FACTS, write_index
 from labkit.data.dataset_kinds import KINDS, Kind, refuse_url
-from labkit.data.journal import Journal
+from labkit.data.journal import Journal, check_folder
 from labkit.data.layouts import LayoutError
 from labkit.data.processes import map_files
 from labkit.data.report_lines import Line, write_lines
-from labkit.data.sources import Item, Sources, check_room
+from labkit.data.sources import GROWTH, Item, Sources, check_room
 from labkit.data.transcode import CRF, GOP, Task, prepare_video
 from labkit.data.verify import all_listed
 from labkit.data.videos_below import OTHER_SUFFIXES
@@ -81,9 +81,10 @@ def prepare(
     given, folder = _given(name, kind, source), Path(dest).expanduser()
     side = None if keep else _checked_side(short_side or kind.short_side or SHORT_SIDE)
     _check_apart(given, folder)
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"kind": name, "short_side": side, "crf": CRF, "gop": GOP}
-    with _alone(folder), _full_disk(folder), Journal(folder, settings) as journal:
+    with _alone(folder), _going_on(folder), Journal(folder, settings) as journal:
         sources = Sources(name, given, folder, journal)
         if sources.is_empty:
             raise LayoutError(
@@ -123,8 +124,9 @@ class _Work:
         for name, item in self.lists.items():
             if item.file.is_file():  # else a call before this one has copied it
                 write_atomically(place(self.folder, name), partial(shutil.copyfile, item.file))
+                self.journal.note({"list": name, "origin": item.origin})
         todo = [name for name, item in self.videos.items() if not _done(item, self.journal, self.folder)]
-        check_room(self.folder, sum(self.videos[name].size for name in todo), "the prepared videos may take")
+        check_room(self.folder, GROWTH * sum(self.videos[name].size for name in todo), "the prepared videos may take")
         tasks = [Task(self.videos[name].file, place(self.folder, name), self.side) for name in todo]
         for position, outcome in map_files(
             prepare_video, tasks, label="preparing videos", workers=workers, progress=progress
@@ -141,11 +143,11 @@ class _Work:
 
 def _done(item: Item, journal: Journal, folder: Path) -> bool:
     """Whether the journal has this file in its present state, and the new file is there. Broken videos are tried again."""
-    step = journal.videos.get(item.name)
-    if item.is_list:
-        return place(folder, item.name).is_file()
+    step = (journal.lists if item.is_list else journal.videos).get(item.name)
     if step is None or step["origin"] != item.origin:
         return False
+    if item.is_list:
+        return place(folder, item.name).is_file()
     if "reason" in step:
         return not item.file.is_file()
     file = place(folder, step["path"])
@@ -233,10 +235,12 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk(folder: Path) -> Iterator[None]:
-    """Say of a full disk that nothing is lost."""
+def _going_on(folder: Path) -> Iterator[None]:
+    """Say after Ctrl-C and of a full disk that nothing is lost."""
     try:
         yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; the same command goes on where it was") from None
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.atomic import remove_left_behind, temporary_prefix
-from labkit.data.archives import RATIO, ArchiveError, most_bytes
+from labkit.data.archive_limits import RATIO, ArchiveError, most_bytes
 from labkit.data.video_file import shown
 
 SPARE = 64 << 20  # bytes of the disk that stay free
@@ -79,7 +79,7 @@ def unpacked(archive: Path, beside: Path) -> Iterator[Iterator[tuple[str, Path]]
             if said is None:
                 break
         else:
-            raise _failed(archive, program, said)
+            raise _failed(archive, program, said or "")
         yield _plain_files(archive, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -53,18 +53,18 @@ def something(root: Path, subset: Subset, split: int, val: Validation = "test") 
 
 def _files(files: Iterable[Path]) -> tuple[Path | None, dict[Subset, Path]]:
     """The file of labels, and the list of each subset, by the words in their names."""
-    label_file, lists = None, dict[Subset, Path]()
+    label_file: Path | None = None
+    lists: dict[Subset, Path] = {}
     for file in files:
         words = re.split(r"[^a-z]+", file.stem.lower())
-        subset = next(filter(None, map(subset_of, words)), None)
-        before = lists.get(subset) if subset else label_file
-        if subset or "labels" in words:
-            if before:
-                raise LayoutError(f"{before} and {file} are both files of {subset or 'labels'}: keep one")
-            if subset:
-                lists[subset] = file
-            else:
-                label_file = file
+        subset = next((found for word in words if (found := subset_of(word))), None)
+        before = None
+        if subset:
+            before = lists.setdefault(subset, file)
+        elif "labels" in words:
+            before = label_file = label_file or file
+        if before not in (None, file):
+            raise LayoutError(f"{before} and {file} are both files of {subset or 'labels'}: keep one")
     return label_file, lists
 
 

@@ -16,7 +16,6 @@ from labkit.data.video_file import VideoError, named, open_video, shown
 from labkit.data.video_index import build_index
 from labkit.names import choose
 
-SPLITS = {"ucf101": 3, "hmdb51": 3}  # kinds that are split in several ways; each way may leave videos out
 NAMED_SECONDS = re.compile(r".+_(\d{6})_(\d{6})")  # Kinetics: the first and the last second in the source video
 LATE = 1.0  # seconds that a video may be shorter or longer than its annotation says
 CLOSE = 0.25  # seconds between the last frame and the end by the header that raise no doubt
@@ -88,7 +87,7 @@ def all_listed(name: str, root: Path) -> Listed:
     """The videos of all subsets and splits of the dataset. Raises `LayoutError` where it has no training subset."""
     kind = KINDS[name]
     found = Listed({}, {}, {}, 0, has_gaps=False)
-    for split in range(1, SPLITS.get(name, 1) + 1):
+    for split in range(1, kind.splits + 1):
         for subset in SUBSET_NAMES:
             listing = _listing(kind, root, subset, split)
             if listing is None:

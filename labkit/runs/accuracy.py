@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from labkit.atomic import write_atomically
+from labkit.data.dataset_kinds import KINDS
 from labkit.names import meant_or_all
 from labkit.records import Level, read_mapping
 
 FILE = "accuracies.json"
 GENERATED = "motion"  # the dataset that labkit generates
-PUBLISHED_AS = {"ucf101": "UCF-101", "hmdb51": "HMDB-51"}  # how papers call the datasets that labkit opens
+PUBLISHED = {name: kind for name, kind in KINDS.items() if kind.videos}  # a row's title is how papers call the dataset
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,14 @@ def record_accuracy(
     videos = int(dataset.table["video"].nunique())
     if not videos:
         raise ValueError(f"{name}: the dataset has no video")
-    numbered = kind in PUBLISHED_AS and subset == "test"
+    published = PUBLISHED.get(kind)
+    numbered = published is not None and published.splits > 1 and subset == "test"
     made = Accuracy(
         name=name,
         top1=float(top1),
         videos=videos,
         level=level,
-        dataset=GENERATED if _is_generated(dataset) else called or PUBLISHED_AS.get(kind, kind),
+        dataset=GENERATED if _is_generated(dataset) else called or (published.title if published else kind),
         dataset_copy=dataset_copy,
         split=f"split {split}" if numbered else {"val": "validation", "train": "training"}.get(subset, subset),
         classes=len(dataset.classes),

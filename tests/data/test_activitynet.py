@@ -119,7 +119,7 @@ def test_a_video_whose_segments_are_all_unreadable_is_one_line_of_the_report(tmp
         ('{"database": {"a": {"subset": "tran"}}}', "video 'a': its subset is not training, validation or testing"),
         ('{"database": {"a": {"subset": "training", "annotations": [{"label": "BMX"}]}}}', "video 'a', segment 0: needs a label"),
         ('{"database": {"a": {"subset": "training", "annotations": [{"label": "Dancing", "segment": [0, 1]}]}}}', "'Dancing' is not among the 200 classes of ActivityNet 1.3; is this the file of another version"),
-        ('{"database": {"a": {"subset": "training", "annotations": [{"label": "BMX", "segment": [0, 1]}]}}}', r"all 1 videos that .*json names are missing; the first is .*v_a\.mp4"),
+        ('{"database": {"a": {"subset": "training", "annotations": [{"label": "BMX", "segment": [0, 1]}]}}}', r"all 1 videos that .*json names for this subset are missing; the first is .*v_a\.mp4"),
     ],
 )  # fmt: skip
 def test_a_file_that_makes_no_sense_is_named_with_the_place(root, text, says):
@@ -130,6 +130,7 @@ def test_a_file_that_makes_no_sense_is_named_with_the_place(root, text, says):
 
 def test_two_annotation_files_are_refused_and_others_ignored(root):
     (root / "other.json").write_text('{"a": 1}')
+    (root / "broken.json").write_text('{"a": ')
     assert len(activitynet(root, "train", 1).entries) == 4
     write(root, name="older.json")
     with pytest.raises(LayoutError, match="are both annotation files of ActivityNet: keep one"):

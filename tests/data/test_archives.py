@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.data import archives, rar
-from labkit.data.archives import ArchiveError, contents, is_archive, unpack
+from labkit.data import archive_limits, rar
+from labkit.data.archive_limits import ArchiveError
+from labkit.data.archives import contents, is_archive, unpack
 
 FILES = {"set/wave/a b #1;x&(2).avi": b"frames" * 1000, "set/list.txt": "wave 動\n".encode(), "set/empty.avi": b""}
 
@@ -347,7 +348,7 @@ def test_a_link_or_pipe_that_came_out_of_a_rar_is_never_used(tmp_path, monkeypat
 def test_a_program_that_writes_without_end_is_stopped(tmp_path, monkeypatch):
     fake_unrar(tmp_path / "bin", "opened = target.open('wb')\n            while True: opened.write(bytes(1 << 20))")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(archives, "SMALL", 4 << 20)
+    monkeypatch.setattr(archive_limits, "SMALL", 4 << 20)
     monkeypatch.setattr(rar, "LOOK_EVERY", 0.02)
     with pytest.raises(ArchiveError, match="more than 100 times its size"):
         unpack(stored_rar(tmp_path / "a.rar", {"a.avi": b"x"}), tmp_path / "out")

@@ -193,7 +193,7 @@ def test_clips_of_sides_are_never_mirrored(tmp_path, write_numbered):
         ("path,label\nC:\\videos\\c.avi,wave\n", "line 2: .* leads out of"),
         ("path,label\n\\\\server\\c.avi,wave\n", "line 2: .* leads out of"),
         ("path,label\nhttps://example.org/c.avi,wave\n", "line 2: 'https://example.org/c.avi' is a URL"),
-        ("path,label\ngone.avi,wave\n", r"all 1 videos that .*list\.csv names are missing"),
+        ("path,label\ngone.avi,wave\n", r"all 1 videos that .*list\.csv names for this subset are missing"),
         ('path,label\n"c.avi,wave\n', r"list\.csv"),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Kinetics as people have it: lists, and the part of the files that could still be had."""
 
 import random
+import shutil
 import string
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_missing_videos_are_counted_and_listed_and_never_an_error(tmp_path, writ
     assert ds.report["what"].tolist() == ["missing", "missing"]
     assert len(ds) == 1
     assert len(ds.classes) == 400
-    with pytest.raises(LayoutError, match=r"all 1 videos that .*val\.csv names are missing"):
+    with pytest.raises(LayoutError, match=r"all 1 videos that .*val\.csv names for this subset are missing"):
         open_dataset("kinetics400", tmp_path, "val", spec=SPEC, progress=False, workers=0)
 
 
@@ -220,6 +221,27 @@ def test_a_folder_without_lists_or_without_videos_is_answered_with_the_tree(tmp_
         kinetics(400)(lists(tmp_path), "train", 1)
     with pytest.raises(LayoutError, match="Kinetics-400 has one split, so split is 1, not 2"):
         kinetics(400)(tmp_path, "train", 2)
+
+
+def test_a_list_that_is_not_text_is_named_and_other_tables_are_ignored(tmp_path):
+    lists(tmp_path)
+    touch(tmp_path / f"{TRAIN[0][0]}.mp4")
+    (tmp_path / "notes.csv").write_bytes(b"caf\xe9;1\n")
+    (tmp_path / "train_log.csv").write_text("epoch,loss\n1,2\n")
+    assert names(kinetics(400)(tmp_path, "train", 1)) == TRAIN[:1]
+    (tmp_path / "annotations" / "val.csv").write_bytes(HEADER.encode() + b"caf\xe9,AAAAAAAAAAA,0,10,val\n")
+    with pytest.raises(LayoutError, match=r"val\.csv, line 2: not UTF-8 text"):
+        kinetics(400)(tmp_path, "train", 1)
+
+
+@pytest.mark.real_data
+def test_a_real_clip_opens_as_kinetics(tmp_path, real_data):
+    (tmp_path / "val.csv").write_text(HEADER + "cleaning pool,AAAAAAAAAAA,3,13,val\n")
+    shutil.copy(real_data / "videos" / "cleaning_pool.mp4", tmp_path / "AAAAAAAAAAA_000003_000013.mp4")
+    ds = open_dataset("kinetics400", tmp_path, "val", spec=SPEC, sampling="centre", progress=False, workers=0)
+    assert ds.classes[ds.labels[0]] == "cleaning pool"
+    assert ds.table[["start", "end", "frames"]].to_numpy().tolist() == [[0, 300, 300]]
+    assert ds[0][0].shape == (4, 3, 16, 16)
 
 
 def test_two_lists_of_one_subset_and_an_unknown_subset_are_refused(tmp_path):

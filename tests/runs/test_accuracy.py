@@ -95,3 +95,18 @@ def test_a_malformed_file_is_named(tmp_path, change):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(ValueError, match=rf"{FILE}: 'top1' should"):
         read_accuracies(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "split"),
+    [
+        ("kinetics400 val", "Kinetics-400", "validation"),
+        ("activitynet val", "ActivityNet v1.3", "validation"),
+        ("something test", "Something-Something v2", "test"),
+        ("hmdb51 test", "HMDB-51", "split 1"),
+        ("csv test", "csv", "test"),
+    ],
+)
+def test_each_dataset_of_the_table_is_called_as_papers_call_it(name, called, split):
+    made = record_accuracy("", "top1", 0.5, dataset(name), level="video")
+    assert (made.dataset, made.split) == (called, split)

@@ -24,7 +24,9 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
         ("protocol", "zzz", "There are hara_scratch, hara_finetune, i3d_scratch"),
         ("pretrained", "resnet18_2", "did you mean 'resnet18_2d'"),
         ("pretrained", "shape", "did you mean 'shapes'"),
+        ("data", "kinetics500", "did you mean 'kinetics"),
         ("root", "nowhere", "no folder 'nowhere'"),
+        ("root", "https://example.org/videos", "is a URL; labkit downloads no dataset"),
         ("video", "nowhere.mp4", "no file 'nowhere.mp4'"),
         ("checkpoint", "nowhere.safetensors", "no file"),
         ("weights", "nowhere.th", "no file"),
@@ -54,6 +56,7 @@ def test_defaults_and_things_that_are_there_pass(tmp_path):
     check_meaning(
         {"epochs": 0, "limit": 0, "frames": 8, "shares": "0.1,1", "depths": "18,50", "lr": 0.1, "precision": "bf16"}
     )
+    check_meaning({"data": "csv", "root": str(video)})  # a list may be the root
     check_meaning({"device": 3, "seed": "nowhere", "protocol": ""})
     check_meaning({"protocol": "i3d_finetune"})
 

@@ -20,13 +20,13 @@ from labkit.counting import counted
 from labkit.intervals import mean_interval, wilson
 from labkit.names import meant_or_all
 from labkit.records import Run
-from labkit.runs.accuracy import FILE, GENERATED, Accuracy, read_accuracies
+from labkit.runs.accuracy import FILE, GENERATED, PUBLISHED, Accuracy, read_accuracies
 from labkit.survey.library.compare import Mixed, check_comparable
 from labkit.survey.publication.cite import folded
 from labkit.survey.publication.schema import Result
 
 ALSO = ("frames", "pretraining")  # must agree too, beside what `check_comparable` asks of published numbers
-CLASSES = {"ucf101": 101, "hmdb51": 51, "kinetics400": 400}  # of the whole dataset, by its folded name
+CLASSES = {folded(kind.title): kind.classes for kind in PUBLISHED.values()}  # of the whole dataset, by its folded name
 SPLITS, MEAN_OF_SPLITS = ("split 1", "split 2", "split 3"), "mean of 3 splits"
 Interval = tuple[float, float]
 Measurement = Accuracy | Run | str | Path
