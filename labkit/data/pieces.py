@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from labkit.data.videos_below import VIDEO_SUFFIXES
 from labkit.names import did_you_mean
 
 # A request costs about as long as reading a mebibyte. A piece up to this size is read in one request.
@@ -161,9 +160,9 @@ class Window(io.RawIOBase):
     """
 
     def __init__(self, shard: str, offset: int, size: int, *, name: str = "") -> None:
-        # PyAV hands the name to ffmpeg. The suffix may help it, and nothing else of the name may reach it.
+        # PyAV hands the name to ffmpeg. A plain suffix may help it, and nothing else of the name may reach it.
         suffix = PurePosixPath(name).suffix.lower()
-        self.name = f"piece{suffix if suffix in VIDEO_SUFFIXES else ''}"
+        self.name = f"piece{suffix if re.fullmatch('[.][a-z0-9]+', suffix) else ''}"
         self._shard, self._offset, self._size, self._at = shard, offset, size, 0
         path = local_path(shard)
         self._file = None if path is None else path.open("rb", buffering=0)

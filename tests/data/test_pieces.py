@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
+from PIL import Image
 
 from labkit.data import pieces, video_index
 from labkit.data.encode import write_video
@@ -174,14 +175,21 @@ def test_paths_of_every_system_are_paths():
         assert local_path(text) is None
 
 
-def test_a_member_that_lists_other_files_leads_nowhere(tmp_path):
+def test_a_member_that_lists_other_files_leads_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     other = noise(tmp_path / "other.mp4", 4, 32)
+    for name in ("piece.m3u8", "piece.ffconcat", "piece.mpd"):  # the names that ffmpeg gets for pieces
+        (tmp_path / name).write_bytes(other.read_bytes())
+    Image.new("RGB", (32, 32)).save(tmp_path / "piece.jpg")
     for name, text in (
         ("a.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{other}\n#EXT-X-ENDLIST\n"),
         ("b.ffconcat", f"ffconcat version 1.0\nfile {other.name}\n"),
+        ("c.jpg", "text"),
+        ("d.mp4", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{other}\n#EXT-X-ENDLIST\n"),
+        ("e.mpd", f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{other}</BaseURL></MPD>'),
     ):
         (tmp_path / name).write_text(text)
-        with pytest.raises(VideoError, match="not a readable video file"):
+        with pytest.raises(VideoError, match=r"not a readable video file|no frame can be decoded"):
             VideoReader(awkward.as_piece(tmp_path / name))
 
 
