@@ -39,3 +39,11 @@ def choose(value: str, valid: Sequence[str], what: str) -> str:
     if value not in valid:
         raise ValueError(f"no {what} {value!r}{meant_or_all(value, valid)}")
     return value
+
+
+def choose_some(values: Sequence[str], valid: Sequence[str], what: str) -> tuple[str, ...]:
+    """The values, if each is valid. Raises `ValueError` as `choose` does, for the same one twice, and for none."""
+    chosen = tuple(choose(value, valid, what) for value in values)
+    if len(set(chosen)) != len(chosen) or not chosen:
+        raise ValueError(f"name at least one {what}, each once, not {chosen}")
+    return chosen

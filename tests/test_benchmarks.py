@@ -28,3 +28,15 @@ def test_the_benchmark_of_the_index_measures_headers_opening_and_the_cache():
     assert done.returncode == 0, done.stderr
     for line in ("kinetics.mp4", "opening again, s", "private memory a worker needs more, MiB", "megapixels a second"):
         assert line in done.stdout
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_shards_compares_them_with_loose_files_and_webdataset():
+    pytest.importorskip("webdataset")
+    command = [sys.executable, str(BENCHMARKS / "shards.py"), "--tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "8 videos of 20 frames" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("loose files,", "shards,", "webdataset,"))]
+    assert len(rows) == 5
+    assert done.stdout.count("shards against loose files") == 2

@@ -130,3 +130,38 @@ def test_an_unknown_name_in_the_cache_is_answered_with_those_there(tmp_path, cac
     done = labkit("cache", "clear", "moton", "--yes")
     assert done.exit_code == 2
     assert "no kept file 'moton'; did you mean 'motion'?" in done.stderr
+
+
+def test_a_dataset_is_prepared_into_shards_too_and_shards_are_checked_and_indexed_again(source, tmp_path):
+    done = labkit("prepare", "folder", source, tmp_path / "ready", "--short-side", 32, "--shards", tmp_path / "shards")
+    assert done.exit_code == 0, done.output
+    index = tmp_path / "shards" / "index.arrow"
+    assert f"shards: {index}" in done.stdout.replace("\n", " ")
+    loose = open_dataset("folder", tmp_path / "ready", spec=CLIP, progress=False)
+    packed = open_dataset("shards", tmp_path / "shards", spec=CLIP, progress=False)
+    assert packed.table.drop(columns="path").equals(loose.table.drop(columns="path"))
+    index.unlink()
+    assert "labkit data index shards" in labkit("check", "shards", tmp_path / "shards").stderr
+    again = labkit("index", "shards", tmp_path / "shards")
+    assert again.exit_code == 0, again.output
+    assert "6 videos in 3 shards" in again.stdout  # of two videos of a class, val and test have the same one
+    assert labkit("check", "shards", tmp_path / "shards").exit_code == 0
+
+
+def test_a_cut_shard_is_shown_and_the_exit_code_is_1(source, tmp_path):
+    labkit("prepare", "folder", source, tmp_path / "ready", "--keep", "--shards", tmp_path / "shards")
+    one = tmp_path / "shards" / "train-000000.tar"
+    one.write_bytes(one.read_bytes()[:-11_000])
+    done = labkit("index", "shards", tmp_path / "shards")
+    assert done.exit_code == 1
+    assert "train-000000.tar" in done.stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize("address", ["pipe:touch made", "memry://bucket", "nowhere"])
+def test_an_address_that_holds_no_shards_is_one_line(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    for command in ("index", "check"):
+        done = labkit(command, "shards", address)
+        assert done.exit_code == 2
+        assert done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,7 @@ def data_motion(
 @plainly
 def data_check(
     name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
-    root: Annotated[Path | None, typer.Argument(help="The dataset's folder; for `csv` also the file itself.")] = None,
+    root: Annotated[str | None, typer.Argument(help="The dataset's folder; for `csv` also the file itself.")] = None,
     subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The number of the dataset's split.")] = 1,
     val: Annotated[
@@ -120,6 +120,9 @@ def data_prepare(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the videos as they are: unpack, count, write the index.")
     ] = False,
+    shards: Annotated[
+        Path | None, typer.Option(help="A folder beside the new one: write the videos there too, in tar files.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes. Default: one per core.")] = None,
 ) -> None:
     """Make a downloaded dataset ready for training: unpacked, its videos small and quick to read, all frames counted.
@@ -127,6 +130,9 @@ def data_prepare(
     Unpacks zip and tar, and rar with `unrar`, `unar`, `bsdtar` or `7z`. Videos become H.264 with a keyframe every 16
     frames, without sound; every frame keeps its place and time. The new folder has the dataset's own layout. A call that
     was stopped goes on where it was. `report.csv` in the new folder names what is missing or broken; the exit code is then 1.
+
+    With `--shards` the videos are packed into tar files as well, in WebDataset's layout, for object storage:
+    `open_dataset("shards", FOLDER_OR_ADDRESS)` reads them. docs/shards.md has more.
 
     Examples: `labkit data prepare ucf101 ~/Downloads/ucf ~/data/ucf101`,
     `labkit data prepare kinetics400 /media/k400 /data/k400 --short-side 128`
@@ -142,6 +148,10 @@ def data_prepare(
         print(f"{expected:,} videos were published")
     if done.problem:
         say(f"labkit: the videos are ready, but the folder cannot be opened yet: {done.problem}")
+    elif shards is not None:
+        from labkit.data.packing import pack
+
+        print(f"shards: {pack(name, done.folder, shards, workers=workers)}")
     _show_faults(done.lines, done.folder / REPORT, whole=done.is_whole)
 
 
@@ -204,12 +214,22 @@ def data_index(
     """Look into every video of a dataset again and keep what is found: frames, rate, size. Needed after files changed.
 
     Large datasets are counted by the headers of their files; a wrong header is corrected when the video is read.
+    `labkit data index shards FOLDER_OR_ADDRESS` makes the index of tar files, those of other programs too.
 
-    Example: `labkit data index kinetics400 /data/k400 --exact`
+    Examples: `labkit data index kinetics400 /data/k400 --exact`, `labkit data index shards s3://bucket/kinetics700`
     """
     from labkit.counting import counted
-    from labkit.data.dataset_index import rebuild
     from labkit.terminal import table
+
+    if name == "shards":
+        from labkit.data.shards import index_shards
+
+        indexed = index_shards(root, workers=workers)
+        if len(indexed.report):
+            console().print(table(tuple(indexed.report.columns), indexed.report.head(SHOWN).itertuples(index=False)))
+        print(f"{root}: {counted(len(indexed.table), 'video')} in {counted(indexed.shards, 'shard')}")
+        raise typer.Exit(int((indexed.report["what"] == "unreadable").any()))
+    from labkit.data.dataset_index import rebuild
 
     found = rebuild(name, root, exact=exact, workers=workers)
     broken = found[found["reason"] != ""]
@@ -296,7 +316,7 @@ def _show_kept(rows: "Sequence[Named]") -> None:
 @plainly
 def data_flow(
     name: Annotated[str, typer.Argument(help=f"The kind of dataset: {NAMES}.")],
-    root: Annotated[Path | None, typer.Argument(help="The dataset's folder.")] = None,
+    root: Annotated[str | None, typer.Argument(help="The dataset's folder.")] = None,
     subset: Annotated[str, typer.Option(help="`train`, `val` or `test`.")] = "train",
     split: Annotated[int, typer.Option(help="The dataset's own split.")] = 1,
     val: Annotated[str, typer.Option(help="As in `labkit data check`.")] = "test",

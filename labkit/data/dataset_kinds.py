@@ -71,6 +71,17 @@ def _motion_crops(spec: ClipSpec) -> TrainTransform:
     return TrainTransform(spec, crop="centre", flip=0.0)
 
 
+SHARDS_TREE = """\
+    ROOT/                         (a folder, or an fsspec address such as s3://bucket/kinetics)
+      train-000000.tar            00000000.mp4, 00000000.cls, 00000000.json, and so on
+      test-000000.tar
+      index.arrow                 (made by `labkit data index shards ROOT`)"""
+
+
+def _no_layout(root: Path, *_: object) -> Listing:
+    raise layouts.LayoutError(f"{root}: shards are opened by their index; no file there is a single video")
+
+
 _SIDES = {
     "left",
     "right",
@@ -191,6 +202,12 @@ KINDS = {
         source="your own videos, and a CSV file with the columns path and label",
         flip=sides,
         root_is="folder or file",
+    ),
+    "shards": Kind(
+        _no_layout,  # `labkit.data.shard_set` opens them
+        SHARDS_TREE,
+        title="shards of any dataset",
+        source="`labkit data prepare ... --shards`, or another writer of WebDataset's layout",
     ),
 }
 

@@ -21,6 +21,7 @@ from labkit.data.dataset_table import limited, looked_into, say_unreadable
 from labkit.data.flow import FlowSettings, Method
 from labkit.data.kept_listing import Asked, Facts, Kept, find, keep, stamps_of
 from labkit.data.layouts import Listing
+from labkit.data.shard_set import shard_set
 from labkit.data.splits import Subset, Validation
 from labkit.data.video_dataset import (
     OnError,
@@ -31,7 +32,7 @@ from labkit.data.video_dataset import (
     warn_of_forbidden_flip,
 )
 from labkit.data.video_file import is_text, shown
-from labkit.names import choose
+from labkit.names import choose, choose_some
 
 Count = Literal["exact", "headers"]
 COUNTS: Mapping[str, Count] = {"decoded": "exact", "headers": "headers"}  # by a kind's way of counting
@@ -63,7 +64,8 @@ def open_dataset(
 ) -> VideoDataset:
     """Open a dataset of a kind of `labkit.data.dataset_kinds.KINDS` at `root`: `ucf101`, `kinetics400`, `folder`, `csv`, …
 
-    `motion` without a root is generated; the root of `csv` may be the file itself. `split` is one of the dataset's own
+    `motion` without a root is generated; the root of `csv` may be the file itself, and that of
+    `shards` an fsspec address. `split` is one of the dataset's own
     (UCF-101 and HMDB-51: 1, 2, 3); a folder or list without subsets is split by that number. Where a dataset has no validation list, the subset `val` is the test list, and
     `describe()` says so; with `val="split"` it is a part of the training list, whole groups of each class, and `train`
     the rest. A folder's own subsets are `train`, `test` and `val`, `valid`, `validate`, `validation` or `dev`, in any case.
@@ -90,20 +92,25 @@ def open_dataset(
     check_settings(sampling, k, seed, limit)
     flow = _flow_settings(flow, spec, flow_spec)
     choose(count or "exact", get_args(Count), "way to count frames")
-    given = dataset_folder(name, kind, root)
-    exact = (count or COUNTS[kind.counting]) == "exact" or sampling == "windows" or cached or flow is not None
-    of = None if classes is None else tuple(classes)
-    found = _found(Asked(name, kind.layout, given, subset, split, val, of, exact), workers=workers, progress=progress)
-    _say_lost(found.facts, given)
-    rule = _by_label(
-        kind.flip(found.facts.classes) if flip is None else flip, found.facts.classes, given=flip is not None
-    )
+    if name == "shards":
+        shards = shard_set(root, subset, val=val, classes=classes, on_error=on_error)
+        kind = KINDS[choose(shards.kind, tuple(KINDS), "dataset")]
+        facts = Facts(shards.classes, shards.note, (), len(shards.table), False)
+        found = Kept(TableRows(shards.table), TableRows(shards.report), facts)
+    else:
+        given = dataset_folder(name, kind, root)
+        exact = (count or COUNTS[kind.counting]) == "exact" or sampling == "windows" or cached or flow is not None
+        of = None if classes is None else tuple(classes)
+        asked = Asked(name, kind.layout, given, subset, split, val, of, exact)
+        found = _found(asked, workers=workers, progress=progress)
+        facts = found.facts
+        _say_lost(facts, given)
+        say_unreadable(len(found.table), facts.named, found.report, on_error, gaps=facts.has_gaps)
+    rule = _by_label(kind.flip(facts.classes) if flip is None else flip, facts.classes, given=flip is not None)
     warn_of_forbidden_flip(transform, rule)
-    facts = found.facts
-    say_unreadable(len(found.table), facts.named, found.report, on_error, gaps=facts.has_gaps)
     dataset = VideoDataset(
         found.table,
-        [name if is_text(name) else shown(name) for name in found.facts.classes],
+        [name if is_text(name) else shown(name) for name in facts.classes],
         spec,
         sampling=sampling,
         k=k,
@@ -115,7 +122,7 @@ def open_dataset(
         report=found.report,
         on_error=on_error,
         name=f"{name} {subset}",
-        note=found.facts.note,
+        note=facts.note,
     )
     dataset = dataset if limit is None else dataset.subset(limited(dataset.table, limit, seed))
     dataset = dataset.cached(workers=workers, progress=progress) if cached else dataset
@@ -163,9 +170,7 @@ def _only(listing: Listing, classes: Sequence[str] | None) -> Listing:
     """The listing with these classes alone, numbered in this order."""
     if classes is None:
         return listing
-    chosen = tuple(choose(name, listing.classes, "class") for name in classes)
-    if len(set(chosen)) != len(chosen) or not chosen:
-        raise ValueError(f"classes must name at least one class, each once, not {chosen}")
+    chosen = choose_some(classes, listing.classes, "class")
     number = {listing.classes.index(name): label for label, name in enumerate(chosen)}
     entries = [replace(entry, label=number[entry.label]) for entry in listing.entries if entry.label in number]
     missing = [one._replace(label=number[one.label]) for one in listing.missing if one.label in number]

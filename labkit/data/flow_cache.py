@@ -32,6 +32,7 @@ from labkit.data.dataset_rows import TableRows
 from labkit.data.dataset_table import counted_exactly
 from labkit.data.flow import FlowSettings, as_bytes, check_opencv, compute_flow
 from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, reserve, sums_of
+from labkit.data.pieces import located, opened
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -150,10 +151,11 @@ def _places(
         rows, total=len(videos), desc="reading videos", unit="video", delay=1, disable=not progress
     ):
         try:
-            with Path(path).open("rb") as file:
+            with opened(located(path)) as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            failed[path] = VideoError(path, f"it could be read when the index was built, but not now: {error.strerror}")
+            reason = error.strerror or error
+            failed[path] = VideoError(path, f"it could be read when the index was built, but not now: {reason}")
             continue
         height, width = reduced(height, width, settings.short_side)
         about = {"format": FORMAT, "video": content, "method": settings.method, "bound": repr(settings.bound)}

@@ -33,6 +33,7 @@ from labkit.counting import counted
 from labkit.data.dataset_index import state
 from labkit.data.dataset_rows import TableRows
 from labkit.data.dataset_table import counted_exactly
+from labkit.data.pieces import Piece, located, state_of
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -285,6 +286,17 @@ def check_length(path: str, reader: VideoReader, frames: int) -> None:
 
 def _key(rows: dict[str, Place]) -> str:
     """Changes with the files (name, size, time of change) and with the size of the frames."""
-    # Notebooks in other folders name the same videos by other relative paths.
-    files = [(os.path.abspath(path), *state(path), *place[:4]) for path, place in rows.items()]  # noqa: PTH100
+    files = [(*_identity(path), *place[:4]) for path, place in rows.items()]
     return hashlib.sha256(json.dumps([FORMAT, files]).encode()).hexdigest()[:20]
+
+
+def _identity(path: str) -> tuple[str, int, int | str]:
+    """A video's own name, and its size and time of change; of a video in a shard, the shard's."""
+    place = located(path)
+    if not isinstance(place, Piece):
+        # Notebooks in other folders name the same videos by other relative paths.
+        return (os.path.abspath(path), *state(path))  # noqa: PTH100
+    try:
+        return (path, *state_of(place.shard))
+    except OSError:
+        return path, -1, -1

@@ -22,6 +22,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from labkit.counting import counted
+from labkit.data.pieces import Piece, located
 from labkit.data.video_cursor import Cursor, LostFrame
 from labkit.data.video_file import VideoError, named, open_video, shown
 from labkit.data.video_index import VideoIndex, VideoInfo, index_video, load_index
@@ -34,7 +35,7 @@ Size = int | tuple[int, int]
 
 
 class VideoReader:
-    """Reads frames of one video by number, exactly.
+    """Reads frames of one video by number, exactly: of a file, or of a `Piece` of a shard (or its address, a text).
 
     The first reader of a file decodes it once to make its index (about 30 ms for a UCF-101 clip); the index is kept
     in labkit's cache folder. A reader holds the file open and goes on from where it was if that is nearer than
@@ -47,8 +48,8 @@ class VideoReader:
     info: VideoInfo
     times: np.ndarray | None
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, source: str | Path | Piece) -> None:
+        self.path = located(source)
         self._index: VideoIndex = load_index(self.path)
         self.info, self.times = self._index.info, self._index.times
         self._opened: tuple[InputContainer, VideoStream] | None = None
@@ -218,7 +219,7 @@ class VideoReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Path | Piece]]:
         return type(self), (self.path,)
 
     def __repr__(self) -> str:

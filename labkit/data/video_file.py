@@ -22,13 +22,15 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from labkit.data.pieces import Piece, Window, local_path, located, state_of
+
 
 class VideoError(Exception):
-    """A file that cannot be read as a video; `path` says which and `reason` why."""
+    """A file, or a piece of a shard, that cannot be read as a video; `path` says which and `reason` why."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
+    def __init__(self, path: str | Path | Piece, reason: str) -> None:
         super().__init__(path, reason)  # both, so that the error survives the way back from a worker process
-        self.path = Path(path)
+        self.path = located(path)
         self.reason = reason
 
     def __str__(self) -> str:
@@ -51,15 +53,15 @@ def is_text(path: str | Path) -> bool:
         return False
 
 
-def shown(path: str | Path) -> str:
+def shown(path: str | Path | Piece) -> str:
     """The name as it may be printed: bytes in other encodings, and characters that steer a terminal, become escapes."""
-    raw = str(path).encode("utf-8", "backslashreplace") if os.name == "nt" else os.fsencode(path)
+    raw = str(path).encode("utf-8", "backslashreplace") if os.name == "nt" else os.fsencode(str(path))
     text = raw.decode("utf-8", "backslashreplace")
     return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def named(path: Path | Piece) -> Iterator[None]:
     """Turn any error of PyAV, ffmpeg or the system inside into a `VideoError` with the file's name."""
     try:
         yield
@@ -75,18 +77,17 @@ def explain(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def open_video(path: Path, *, options: Mapping[str, str] | None = None) -> tuple[InputContainer, VideoStream]:
-    """Open `path` and set its video stream up for one thread. The caller closes the container.
+def open_video(path: Path | Piece, *, options: Mapping[str, str] | None = None) -> tuple[InputContainer, VideoStream]:
+    """Open `path`, a file or a piece of a shard, and set its video stream up for one thread. The caller closes the container.
 
     Where there are several video streams, the one ffmpeg would choose; cover pictures do not count. `options`
     are ffmpeg's.
     Raises `VideoError` for a missing file, a file that is not a video, and a file with sound only.
     """
     with named(path):
-        _check_file(path)
+        _check_piece(path) if isinstance(path, Piece) else _check_file(path, path)
     try:
-        # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
-        container = av.open(str(path.absolute()), metadata_errors="replace", options=dict(options or {}))
+        container = _container(path, dict(options or {}))
     except Exception as error:
         raise VideoError(path, f"not a readable video file ({explain(error)})") from error
     try:
@@ -97,20 +98,43 @@ def open_video(path: Path, *, options: Mapping[str, str] | None = None) -> tuple
         raise
 
 
-def _check_file(path: Path) -> None:
+def _container(path: Path | Piece, options: dict[str, str]) -> InputContainer:
+    if isinstance(path, Piece):
+        window = Window(path.shard, path.offset, path.size, name=path.name)
+        # Without protocols ffmpeg cannot follow a list of other files.
+        return av.open(window, "r", metadata_errors="replace", options=options | {"protocol_whitelist": "none"})
+    # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
+    return av.open(str(path.absolute()), metadata_errors="replace", options=options)
+
+
+def _check_file(path: Path, video: Path | Piece) -> None:
     try:
         about = path.stat()
     except FileNotFoundError:
-        raise VideoError(path, "there is no such file") from None
+        raise VideoError(video, "there is no such file") from None
     if stat.S_ISDIR(about.st_mode):
-        raise VideoError(path, "this is a folder, not a video file")
+        raise VideoError(video, "this is a folder, not a video file")
     if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for its other end
-        raise VideoError(path, "this is a device or a pipe, not a video file")
+        raise VideoError(video, "this is a device or a pipe, not a video file")
     if about.st_size == 0:
-        raise VideoError(path, "the file is empty (0 bytes)")
+        raise VideoError(video, "the file is empty (0 bytes)")
 
 
-def _set_up(container: InputContainer, path: Path) -> VideoStream:
+def _check_piece(piece: Piece) -> None:
+    path = local_path(piece.shard)
+    if path is not None:
+        _check_file(path, piece)
+    size = state_of(piece.shard).size
+    if piece.size == 0:
+        raise VideoError(piece, "the file is empty (0 bytes)")
+    if piece.offset + piece.size > size:
+        raise VideoError(
+            piece,
+            f"its shard is cut short: it has {size:,} bytes, and this video ends at byte {piece.offset + piece.size:,}",
+        )
+
+
+def _set_up(container: InputContainer, path: Path | Piece) -> VideoStream:
     stream = _video_stream(container)
     if stream is None or container.format.name == "tty":  # ffmpeg draws text files as terminal screens
         kinds = sorted({other.type for other in container.streams}) if stream is None else ["text"]

@@ -19,6 +19,7 @@ import numpy as np
 
 from labkit.atomic import write_atomically
 from labkit.cache import cache_folder
+from labkit.data.pieces import Piece, local_path, located, state_of
 from labkit.data.video_anchors import margin_of, with_anchors
 from labkit.data.video_cursor import COLUMNS, PacketTable
 from labkit.data.video_file import Orientation, VideoError, named, open_video
@@ -59,15 +60,15 @@ class VideoIndex:
         return self.table.times(self.tick) if self.info.varies else None
 
 
-def index_video(path: str | Path) -> VideoInfo:
+def index_video(path: str | Path | Piece) -> VideoInfo:
     """Make the index of one video, or find it in the cache, and return the facts. Fit for worker processes.
 
     Raises `VideoError` where nothing can be read.
     """
-    return load_index(Path(path)).info
+    return load_index(located(path)).info
 
 
-def load_index(path: Path, *, fresh: bool = False) -> VideoIndex:
+def load_index(path: Path | Piece, *, fresh: bool = False) -> VideoIndex:
     """The index of `path`, from the cache if it is there and sound, else made and put there.
 
     `fresh` makes it again whatever the cache says. Raises `VideoError` where nothing can be read.
@@ -81,7 +82,7 @@ def load_index(path: Path, *, fresh: bool = False) -> VideoIndex:
     return index
 
 
-def build_index(path: Path) -> VideoIndex:
+def build_index(path: Path | Piece) -> VideoIndex:
     """Decode `path` once, packet by packet, then try its keyframes. Never holds more than a few frames.
 
     Where the decoder does not tell damage, decode twice: frames that come out differently are damaged.
@@ -91,7 +92,7 @@ def build_index(path: Path) -> VideoIndex:
         return _build(path)
 
 
-def _build(path: Path) -> VideoIndex:
+def _build(path: Path | Piece) -> VideoIndex:
     container, stream = open_video(path)
     with container:
         rate = float(stream.average_rate or stream.guessed_rate or 25)
@@ -132,14 +133,24 @@ def _true_rate(times: np.ndarray | None, rate: float) -> float | None:
     return float((len(times) - 1) / times[-1]) if uneven else None
 
 
-def _cache_file(path: Path) -> Path | None:
+def _cache_file(path: Path | Piece) -> Path | None:
     """The file that keeps the index of this state of this video; None if the video or the cache folder is missing."""
     try:
-        about = path.stat()
-        key = os.fsencode(f"{VERSION}\0{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}")
+        key = os.fsencode(f"{VERSION}\0{_identity(path)}")
         return cache_folder("index") / f"{hashlib.sha256(key).hexdigest()[:32]}.arrow"
     except (OSError, ValueError):  # a name with a zero byte is a ValueError
         return None
+
+
+def _identity(path: Path | Piece) -> str:
+    """The video and its state: a file's size and time of change, or a piece's place and the state of its shard."""
+    if isinstance(path, Piece):
+        state = state_of(path.shard)
+        shard = local_path(path.shard)
+        home = path.shard if shard is None else shard.resolve()
+        return f"{home}\0{path.offset}\0{path.size}\0{state.size}\0{state.mark}"
+    about = path.stat()
+    return f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}"
 
 
 def _keep(index: VideoIndex, kept: Path) -> None:

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from tqdm.auto import tqdm
 
+from labkit.data.pieces import Piece
 from labkit.data.video_cursor import COLUMNS, NO_TIME, PacketTable, whole
 from labkit.data.video_file import Orientation, checksum, explain, fingerprint, open_video, row_of, tag
 
@@ -78,7 +79,7 @@ class Walk:
             stream.codec_context.flush_buffers()
         return chain(first, packets)
 
-    def repeat(self, path: Path) -> None:
+    def repeat(self, path: Path | Piece) -> None:
         """Walk again with other memory under the frames. A frame that comes out differently is damaged."""
         other = Walk(whole=True, hold=HELD)
         container, stream = open_video(path)

@@ -17,7 +17,8 @@ def check_meaning(given: Mapping[str, Any]) -> None:
     Raises `NotebookError` for a missing device, an unknown dataset or model (with the nearest name), a missing folder or
     file, and a number that is too small.
     """
-    for name, check in CHECKS.items():
+    checks = CHECKS | ({"root": _shards} if given.get("data") == "shards" else {})
+    for name, check in checks.items():
         value = given.get(name)
         wanted = (int, float) if name in NUMBERS else str
         if isinstance(value, wanted) and value != "":
@@ -69,6 +70,16 @@ def _root(value: str) -> None:
 
     refuse_url(value)
     if not Path(value).expanduser().exists():  # a folder, or the file of `data=csv`
+        raise FileNotFoundError(f"there is no folder {value!r}")
+
+
+def _shards(value: str) -> None:
+    from labkit.data.pieces import file_system, local_path
+
+    path = local_path(value)
+    if path is None:
+        file_system(value)
+    elif not path.expanduser().is_dir():
         raise FileNotFoundError(f"there is no folder {value!r}")
 
 

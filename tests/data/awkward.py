@@ -5,12 +5,16 @@
 """
 
 import hashlib
+import io
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from labkit.data.pieces import Piece
 
 FFMPEG = shutil.which("ffmpeg")
 
@@ -139,6 +143,19 @@ def damage(path: Path, target: Path, kind: str) -> Path:
         data[middle : middle + 1500] = hashlib.shake_128(b"noise").digest(1500) if kind == "noise" else bytes(1500)
     target.write_bytes(data)
     return target
+
+
+def as_piece(path: Path) -> str:
+    """The address of a copy of `path` inside a tar file, between two other members."""
+    shard = path.with_name(f"{path.name}.tar")
+    with tarfile.open(shard, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in (("before.txt", b"x" * 700), (path.name, path.read_bytes()), ("after.txt", b"y" * 700)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    with tarfile.open(shard) as tar:
+        member = tar.getmember(path.name)
+        return str(Piece(str(shard), member.offset_data, member.size, path.name))
 
 
 def sequential_hashes(path: Path) -> list[str]:

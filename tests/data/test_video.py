@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,7 @@ import pytest
 from labkit.cache import cache_folder
 from labkit.data import video_index
 from labkit.data.encode import write_video
+from labkit.data.pieces import located
 from labkit.data.video import VideoError, VideoReader, index_video
 
 needs_ffmpeg = pytest.mark.skipif(
@@ -33,6 +35,12 @@ REAL_CLIPS = (
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
     return tmp_path_factory.mktemp("awkward")
+
+
+@pytest.fixture(params=["loose", "piece"])
+def source(request):
+    """The way to a video file: the file itself, or a copy of it inside a shard."""
+    return str if request.param == "loose" else awkward.as_piece
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def hashes(frames: np.ndarray) -> list[str]:
     return [hashlib.md5(frame.tobytes()).hexdigest() for frame in frames]
 
 
-def assert_windows_are_exact(path: Path, true: list[str], seed: int = 0) -> None:
+def assert_windows_are_exact(path: Path | str, true: list[str], seed: int = 0) -> None:
     """20 random windows, some with a step, from one reader that jumps and one that is opened for each."""
     rng = random.Random(seed)
     kept = VideoReader(path)
@@ -66,9 +74,10 @@ def assert_windows_are_exact(path: Path, true: list[str], seed: int = 0) -> None
 @needs_ffmpeg
 @pytest.mark.filterwarnings("ignore:.*seeking does not work in this file")
 @pytest.mark.parametrize("name", awkward.FAITHFUL)
-def test_every_window_of_an_awkward_file_is_what_ffmpeg_decodes(name, files, caplog):
+def test_every_window_of_an_awkward_file_is_what_ffmpeg_decodes(name, files, caplog, source):
     path = awkward.make(name, files)
     true = awkward.sequential_hashes(path)
+    path = source(path)
     with caplog.at_level(logging.DEBUG, logger="labkit"):
         reader = VideoReader(path)
         assert reader.info.frames == len(true) > 0
@@ -80,24 +89,24 @@ def test_every_window_of_an_awkward_file_is_what_ffmpeg_decodes(name, files, cap
 @needs_ffmpeg
 @pytest.mark.filterwarnings("ignore:.*seeking does not work in this file")
 @pytest.mark.parametrize("name", awkward.FAITHFUL)
-def test_a_whole_awkward_file_read_in_pieces_is_what_ffmpeg_decodes(name, files):
+def test_a_whole_awkward_file_read_in_pieces_is_what_ffmpeg_decodes(name, files, source):
     path = awkward.make(name, files)
-    reader = VideoReader(path)
+    reader = VideoReader(source(path))
     pieces = [reader.frames(start, min(start + 16, len(reader))) for start in range(0, len(reader), 16)]
     assert hashes(np.concatenate(pieces)) == awkward.sequential_hashes(path)
 
 
 @needs_ffmpeg
 @pytest.mark.parametrize("name", awkward.SEEKABLE)
-def test_where_seeking_works_it_is_used(name, files):
-    table = video_index.load_index(awkward.make(name, files)).table
+def test_where_seeking_works_it_is_used(name, files, source):
+    table = video_index.load_index(located(source(awkward.make(name, files)))).table
     assert len(table.anchors) > 1
     assert table.frame[table.anchors[-1]] > len(table) / 2
 
 
 @needs_ffmpeg
-def test_a_file_that_cannot_be_sought_is_named_in_a_warning(files):
-    path = awkward.make("raw.h264", files)
+def test_a_file_that_cannot_be_sought_is_named_in_a_warning(files, source):
+    path = source(awkward.make("raw.h264", files))
     with pytest.warns(UserWarning, match=r"raw\.h264: seeking does not work in this file"):
         VideoReader(path)
 
@@ -105,9 +114,11 @@ def test_a_file_that_cannot_be_sought_is_named_in_a_warning(files):
 @pytest.mark.real_data
 @needs_ffmpeg
 @pytest.mark.parametrize("name", REAL_CLIPS)
-def test_every_window_of_a_real_clip_is_what_ffmpeg_decodes(name, real_data, caplog):
-    path = real_data / "videos" / name
+def test_every_window_of_a_real_clip_is_what_ffmpeg_decodes(name, real_data, caplog, source, tmp_path):
+    path = tmp_path / name
+    shutil.copyfile(real_data / "videos" / name, path)
     true = awkward.sequential_hashes(path)
+    path = source(path)
     with caplog.at_level(logging.DEBUG, logger="labkit"):
         assert VideoReader(path).info.frames == len(true)
         assert_windows_are_exact(path, true)
@@ -117,9 +128,9 @@ def test_every_window_of_a_real_clip_is_what_ffmpeg_decodes(name, real_data, cap
 @needs_ffmpeg
 @pytest.mark.parametrize("name", ["open_gop.mp4", "xvid_b_frames.avi", "stream.ts"])
 @pytest.mark.parametrize("kind", ["zeros", "noise", "cut short"])
-def test_a_file_damaged_in_the_middle_is_exact_up_to_the_damage_and_names_it(name, kind, files, tmp_path):
+def test_a_file_damaged_in_the_middle_is_exact_up_to_the_damage_and_names_it(name, kind, files, tmp_path, source):
     whole = awkward.make(name, files)
-    broken = awkward.damage(whole, tmp_path / name, kind)
+    broken = source(awkward.damage(whole, tmp_path / name, kind))
     if (name, kind) == ("open_gop.mp4", "cut short"):  # its table of contents is at the end
         with pytest.raises(VideoError, match="not a readable video file"):
             VideoReader(broken)
@@ -138,8 +149,8 @@ def test_a_file_damaged_in_the_middle_is_exact_up_to_the_damage_and_names_it(nam
 
 @needs_ffmpeg
 @pytest.mark.parametrize(("name", "degrees"), [("rotated_90.mp4", 270), ("rotated_180.mp4", 180), ("b_frames.mp4", 0)])
-def test_rotation_is_applied_and_reported(name, degrees, files):
-    reader = VideoReader(awkward.make(name, files))
+def test_rotation_is_applied_and_reported(name, degrees, files, source):
+    reader = VideoReader(source(awkward.make(name, files)))
     upright = (160, 120) if degrees == 270 else (120, 160)
     assert reader.info.rotation == degrees
     assert (reader.info.height, reader.info.width) == upright
@@ -152,8 +163,8 @@ def test_rotation_is_applied_and_reported(name, degrees, files):
 
 
 @needs_ffmpeg
-def test_a_varying_rate_is_reported_as_its_mean(files):
-    info = VideoReader(awkward.make("varying_rate.mp4", files)).info
+def test_a_varying_rate_is_reported_as_its_mean(files, source):
+    info = VideoReader(source(awkward.make("varying_rate.mp4", files))).info
     assert info.fps == pytest.approx(80 / 6, rel=0.02)  # 80 of the 150 frames that filled 6 seconds
     assert info.duration == pytest.approx(6, rel=0.02)
 
@@ -251,20 +262,21 @@ def index_files() -> set[Path]:
     return set(cache_folder("index").glob("*.arrow"))
 
 
-def test_the_index_is_made_once(plain, monkeypatch):
-    before = VideoReader(plain).frames()
+def test_the_index_is_made_once(plain, monkeypatch, source):
+    path = source(plain)
+    before = VideoReader(path).frames()
 
     def refuse(path):
         raise AssertionError(f"{path} was decoded again")
 
     monkeypatch.setattr(video_index, "build_index", refuse)
-    assert np.array_equal(VideoReader(plain).frames(), before)
+    assert np.array_equal(VideoReader(path).frames(), before)
 
 
-def test_the_index_is_made_again_when_the_file_changes(plain):
-    assert VideoReader(plain).info.frames == 30
+def test_the_index_is_made_again_when_the_file_changes(plain, source):
+    assert VideoReader(source(plain)).info.frames == 30
     write_greys(plain, 12)
-    assert VideoReader(plain).info.frames == 12
+    assert VideoReader(source(plain)).info.frames == 12
 
 
 @pytest.mark.parametrize("content", [b"", b"not an Arrow file", None])
@@ -299,22 +311,22 @@ def test_an_index_that_lies_is_found_out(tmp_path):
         assert np.array_equal(VideoReader(path).frames(start, start + 4), before[start : start + 4])
 
 
-def test_a_reader_travels_to_another_process_by_its_path(plain):
-    reader = VideoReader(plain)
+def test_a_reader_travels_to_another_process_by_its_path(plain, source):
+    reader = VideoReader(source(plain))
     before = reader.frames(3, 9)
     assert np.array_equal(pickle.loads(pickle.dumps(reader)).frames(3, 9), before)
 
 
-def test_a_closed_reader_opens_again_when_asked(plain):
-    with VideoReader(plain) as reader:
+def test_a_closed_reader_opens_again_when_asked(plain, source):
+    with VideoReader(source(plain)) as reader:
         before = reader.frames(3, 9)
     assert np.array_equal(reader.frames(3, 9), before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-def test_a_forked_worker_does_not_disturb_its_parent(tmp_path):
-    reader = VideoReader(write_greys(tmp_path / "video.mp4", 200))
+def test_a_forked_worker_does_not_disturb_its_parent(tmp_path, source):
+    reader = VideoReader(source(write_greys(tmp_path / "video.mp4", 200)))
     whole = reader.frames()
     reader.frames(0, 5)
     child = os.fork()

@@ -61,6 +61,20 @@ def test_defaults_and_things_that_are_there_pass(tmp_path):
     check_meaning({"protocol": "i3d_finetune"})
 
 
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ("nowhere", "root: there is no folder 'nowhere'"),
+        ("pipe:cat x.tar", "root: a pipe: address runs a program"),
+        ("memry://bucket", "did you mean 'memory'"),
+    ],
+)
+def test_the_root_of_shards_is_a_folder_or_an_address(root, said):
+    check_meaning({"data": "shards", "root": "memory://bucket"})
+    with pytest.raises(NotebookError, match=said):
+        check_meaning({"data": "shards", "root": root})
+
+
 def test_every_check_is_for_a_parameter_that_a_notebook_has():
     declared = {name for path in NOTEBOOKS.glob("*.ipynb") for name in read_parameters(path)}
     assert set(CHECKS) - declared == set()
