@@ -6,6 +6,7 @@ page; a larger one lies beside it.
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -23,7 +24,7 @@ SMALL = 1_500_000  # bytes of a video that a page holds inside
 POINTS = 800  # of a curve; the scores of a longer video are averaged
 MOST_PARTS = 200  # rows of a table
 WHOLE, TALL = 760, 300  # units of the drawing
-LEFT, RIGHT, TOP, BOTTOM = 56, 744, 10, 264
+LEFT, RIGHT, TOP, BOTTOM = 72, 736, 12, 264
 TICKS = 6
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400)  # seconds from tick to tick
 DASHES = {
@@ -92,6 +93,8 @@ def write_page(
     write_atomically(page, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
     if inside and video.resolve() != source.resolve():
         video.unlink()
+        with suppress(OSError):  # others are in it
+            video.parent.rmdir()
     first = timeline.top(1)[0]
     return Row(quote(page.name), timeline.video, first.name, f"{first.mean:.0%}", clock(timeline.seconds))
 

@@ -55,11 +55,12 @@ def _suffix(path: Path) -> str:
 
 def _encode(path: Path, temporary: Path) -> None:
     """Frame by frame, in constant memory."""
-    options = {"crf": "26", "preset": "veryfast", "g": "30", "bf": "0", "movflags": "faststart"}
+    options = {"crf": "26", "preset": "veryfast", "g": "30", "bf": "0"}
+    start = {"movflags": "faststart"}  # the index comes first, so that playing can begin
     with (
         named(path),
         VideoStreamReader(path) as reader,
-        av.open(str(temporary), "w", format="mp4", options=options) as out,
+        av.open(str(temporary), "w", format="mp4", options=start) as out,
     ):
         stream, last = None, -1
         for time, frame in reader:

@@ -136,7 +136,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ),
         Protocol(
             name="phone",
-            lr=0.05,
+            lr=0.02,
             nesterov=True,
             schedule="onecycle",
             batch_size=16,

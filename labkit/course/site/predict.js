@@ -34,7 +34,7 @@
     head.setAttribute("x1", at);
     head.setAttribute("x2", at);
     const part = partAt(seconds);
-    const words = `${clock(seconds)}: ${about.names[about.best[part]]}, ${Math.round(100 * about.scores[part])} %`;
+    const words = `${clock(seconds)}: ${about.names[about.best[part]]}, ${Math.round(100 * about.scores[part])}%`;
     now.textContent = words;
     range.setAttribute("aria-valuetext", words);
     if (document.activeElement !== range || Math.abs(range.value - seconds) > about.step) range.value = seconds;
