@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labkit.cli.app import console, plainly, say, tell
-from labkit.cli.train import Device, _overrides
+from labkit.cli.network_options import Classes, Device, Model, Parameters, class_names, overrides_of
 
 if TYPE_CHECKING:
     from labkit.course.predict_page import Row
@@ -27,11 +27,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="The folder for pages and CSV files.")] = Path("predictions"),
     top: Annotated[int, typer.Option(min=1, help="Classes that are shown.")] = 5,
     every: Annotated[str, typer.Option(help="From the start of a window to the next: `0.5s`.")] = "0.5s",
-    model: Annotated[str, typer.Option(help="The network, where the file does not say.")] = "",
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with a class in each line, where the weights name none.")
-    ] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="A choice of the network, `name=value`.")] = None,
+    model: Model = "",
+    classes: Classes = None,
+    parameter: Parameters = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Windows that are scored together.")] = 8,
     device: Device = "auto",
 ) -> None:
@@ -50,7 +48,7 @@ def predict(
 
     step = _seconds(every)
     found, refused = _files(videos)
-    trained = open_trained(weights, model=model, classes=class_names(classes), overrides=_overrides(parameter or []))
+    trained = open_trained(weights, model=model, classes=class_names(classes), overrides=overrides_of(parameter))
     rows: list[Row] = []
     about = f"{trained.model} with the weights {trained.path.name}, {len(trained.classes)} classes"
     for line in refused:
@@ -68,25 +66,6 @@ def predict(
     print(write_index(out, rows, refused, about=f"{about}."))
     if refused:
         raise typer.Exit(1)
-
-
-def class_names(path: Path | None) -> list[str] | None:
-    """The names in a text file, one a line; None without a file. A number before each name is left out.
-
-    Raises `ValueError` for a file in another encoding than UTF-8, and for one without names.
-    """
-    if path is None:
-        return None
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file in UTF-8: give one class a line") from None
-    names = [line for line in lines if line]
-    numbered = [re.fullmatch(r"\d+[\s,;]+(\S.*)", line) for line in names]
-    names = [each[1] for each in numbered if each] if all(numbered) else names
-    if not names:
-        raise ValueError(f"{path} names no class: give one class a line")
-    return names
 
 
 def _video_error() -> type[Exception]:

@@ -1,20 +1,18 @@
 """Commands for a network of your own: train it on a dataset, and test what came out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labkit.cli.app import console, plainly
+from labkit.cli.network_options import Classes, Device, Model, Parameters, Workers, class_names, overrides_of
 
 if TYPE_CHECKING:
     from labkit.data.video_dataset import VideoDataset
     from labkit.records import Predictions
     from labkit.training.job import Job
-
-Workers = Annotated[int, typer.Option(min=0, help="Processes that decode videos, beside this one.")]
-Device = Annotated[str, typer.Option(help="`cpu`, `cuda`, `mps`, or `auto` for the fastest.")]
 
 
 @plainly
@@ -30,9 +28,7 @@ def train(
     protocol: Annotated[
         str | None, typer.Option(help="How to train: a row of docs/protocols.md. [default: phone]")
     ] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="A choice of the network, `name=value`: width=16. Repeat for more.")
-    ] = None,
+    parameter: Parameters = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Length. Default: the protocol's.")] = None,
     updates: Annotated[int | None, typer.Option(min=1, help="Length in updates, instead of epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips in an update. Default: the protocol's.")] = None,
@@ -71,7 +67,7 @@ def train(
     clip = {"frames": frames, "stride": stride, "size": size, "fps": fps}
     given = {"data": data, "root": root and str(root.expanduser().resolve()), "model": model, "protocol": protocol}
     given |= {"split": split, "val": val, "limit": limit, "seed": seed, "cached": cached}
-    given |= {"changes": _given(changes), "clip": _given(clip), "overrides": _overrides(parameter or [])}
+    given |= {"changes": _given(changes), "clip": _given(clip), "overrides": overrides_of(parameter)}
     job = _job(out, {name: value for name, value in given.items() if value not in (None, {})}, resume=resume)
     try:
         history = run_job(job, out, device=device, workers=workers, resume=resume)
@@ -93,11 +89,9 @@ def evaluate(
     root: Annotated[Path | None, typer.Option(help="The dataset's folder. Default: the training's.")] = None,
     subset: Annotated[str, typer.Option(help="The subset: `train`, `val` or `test`.")] = "test",
     split: Annotated[int | None, typer.Option(help="The number of the dataset's split.")] = None,
-    model: Annotated[str, typer.Option(help="The network, where the file does not say.")] = "",
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with a class in each line, where the weights name none.")
-    ] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="A choice of the network, `name=value`.")] = None,
+    model: Model = "",
+    classes: Classes = None,
+    parameter: Parameters = None,
     out: Annotated[Path | None, typer.Option(help="The folder for the predictions. Default: FOLDER.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips that are scored together.")] = 32,
     device: Device = "auto",
@@ -111,7 +105,6 @@ def evaluate(
 
     Examples: `labkit evaluate wave`, `labkit evaluate --weights r50.pth --model resnet50 --classes names.txt --root videos`
     """
-    from labkit.cli.predict import class_names
     from labkit.course.training_page import write_page
     from labkit.models.trained import open_trained
     from labkit.training.job import JOB, Job, evaluate_job
@@ -119,7 +112,7 @@ def evaluate(
     if (folder is None) == (weights is None):
         raise ValueError("name a folder of `labkit train`, or --weights FILE: one of the two")
     trained = open_trained(
-        folder or weights or "", model=model, classes=class_names(classes), overrides=_overrides(parameter or [])
+        folder or weights or "", model=model, classes=class_names(classes), overrides=overrides_of(parameter)
     )
     job = Job.read(folder) if folder and (folder / JOB).is_file() else Job()
     given = {"data": data, "root": root and str(root.expanduser()), "split": split}
@@ -142,13 +135,6 @@ def evaluate(
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _overrides(parameters: Iterable[str]) -> dict[str, Any]:
-    from labkit.cli.models import value_of
-    from labkit.runs.notebook import split_assignments
-
-    return {name: value_of(value) for name, value in split_assignments([*parameters]).items()}
 
 
 def _but(job: "Job", given: Mapping[str, Any]) -> "Job":

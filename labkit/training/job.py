@@ -110,8 +110,8 @@ class Job:
 def check_job(job: Job) -> None:
     """Check names and numbers before any file is read. Raises `ValueError` or `TypeError`, with the nearest name."""
     recipe = job.recipe
-    if recipe.epochs is None and recipe.updates is None:
-        raise ValueError("say how long to train: --epochs or --updates")
+    if (recipe.epochs is None) == (recipe.updates is None):
+        raise ValueError("say how long to train: --epochs or --updates, one of the two")
     with torch.device("meta"):
         network = create_model(job.model, num_classes=2, clip=recipe.clip, **job.overrides)
     if getattr(network, "flow", None) is not None:
