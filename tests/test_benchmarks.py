@@ -19,3 +19,12 @@ def test_the_benchmark_of_sweeps_counts_points_and_the_schedulers_memory():
     rows = [line.split()[0] for line in done.stdout.splitlines() if line[:2] in ("20", "50")]
     assert rows == ["20", "50"]
     assert "the scheduler's memory in MiB" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_prediction_gives_the_same_scores_as_a_loop_by_hand():
+    command = [sys.executable, str(BENCHMARKS / "predict.py"), "--tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the same scores: yes" in done.stdout
+    assert "over_time, of the loop's rate" in done.stdout

@@ -11,7 +11,7 @@ from labkit.cli.network_options import Classes, Device, Model, Parameters, Worke
 
 if TYPE_CHECKING:
     from labkit.data.video_dataset import VideoDataset
-    from labkit.records import Predictions
+    from labkit.records import Level, Predictions
     from labkit.training.job import Job
 
 
@@ -65,10 +65,15 @@ def train(
 
     changes = {"epochs": epochs, "updates": updates, "batch_size": batch_size, "lr": lr, "flip": flip}
     clip = {"frames": frames, "stride": stride, "size": size, "fps": fps}
-    given = {"data": data, "root": root and str(root.expanduser().resolve()), "model": model, "protocol": protocol}
+    given: dict[str, Any] = {
+        "data": data,
+        "root": root and str(root.expanduser().resolve()),
+        "model": model,
+        "protocol": protocol,
+    }
     given |= {"split": split, "val": val, "limit": limit, "seed": seed, "cached": cached}
     given |= {"changes": _given(changes), "clip": _given(clip), "overrides": overrides_of(parameter)}
-    job = _job(out, {name: value for name, value in given.items() if value not in (None, {})}, resume=resume)
+    job = _job(out, {name: value for name, value in _given(given).items() if value != {}}, resume=resume)
     try:
         history = run_job(job, out, device=device, workers=workers, resume=resume)
     except TrainingInterrupted as stop:
@@ -105,6 +110,8 @@ def evaluate(
 
     Examples: `labkit evaluate wave`, `labkit evaluate --weights r50.pth --model resnet50 --classes names.txt --root videos`
     """
+    from dataclasses import replace
+
     from labkit.course.training_page import write_page
     from labkit.models.trained import open_trained
     from labkit.training.job import JOB, Job, evaluate_job
@@ -116,16 +123,16 @@ def evaluate(
     )
     job = Job.read(folder) if folder and (folder / JOB).is_file() else Job()
     given = {"data": data, "root": root and str(root.expanduser()), "split": split}
-    job = _but(job, {name: value for name, value in given.items() if value is not None})
+    job = replace(job, **_given(given))
     dataset, found = evaluate_job(
         trained,
         job,
-        subset,
+        subset,  # type: ignore[arg-type]
         device=device,
         batch_size=batch_size,
-        workers=workers,  # type: ignore[arg-type]
+        workers=workers,
     )
-    _show(dataset, dict(found))
+    _show(dataset, found)
     if place := out or folder:
         for level, predictions in found.items():
             print(predictions.save(place / f"predictions-{level}.parquet"))
@@ -135,12 +142,6 @@ def evaluate(
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _but(job: "Job", given: Mapping[str, Any]) -> "Job":
-    from dataclasses import replace
-
-    return replace(job, **given)
 
 
 def _job(out: Path, given: dict[str, Any], *, resume: bool) -> "Job":
@@ -173,7 +174,7 @@ def _asked(job: "Job") -> list[tuple[str, str]]:
     return [*rows, *((what, value) for what, value, _ in job.recipe.rows())]
 
 
-def _show(dataset: "VideoDataset", found: "dict[str, Predictions]") -> None:
+def _show(dataset: "VideoDataset", found: "Mapping[Level, Predictions]") -> None:
     """Print both levels, and the classes."""
     from labkit.intervals import wilson
     from labkit.survey.publication.problems import plain_lines

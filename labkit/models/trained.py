@@ -113,7 +113,9 @@ def _clip(said: Any, path: Path) -> ClipSpec | None:
     if not isinstance(said, dict):
         return None
     known = {each.name for each in fields(ClipSpec)}
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items() if key in known}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in said.items() if key in known
+    }
     try:
         return ClipSpec(**values)
     except (TypeError, ValueError) as error:
