@@ -54,16 +54,19 @@ def predict(
     for line in refused:
         say(f"labkit: {line}")
     stems = _stems(found)
-    with _progress(len(found)) as told:
-        for number, (path, stem) in enumerate(zip(found, stems, strict=True), start=1):
-            try:
-                row = _one(path, stem, trained, out, about, step, top, batch_size, device, told(number, path.name))
-            except (OSError, ValueError, _video_error()) as error:
-                refused.append(_line(error))
-                tell(error)
-                continue
-            rows.append(row)
-    print(write_index(out, rows, refused, about=f"{about}."))
+    try:
+        with _progress(len(found)) as told:
+            for number, (path, stem) in enumerate(zip(found, stems, strict=True), start=1):
+                try:
+                    row = _one(path, stem, trained, out, about, step, top, batch_size, device, told(number, path.name))
+                except (OSError, ValueError, _video_error()) as error:
+                    refused.append(_line(error))
+                    tell(error)
+                    continue
+                rows.append(row)
+    finally:  # after Ctrl-C too: the pages that are done are listed
+        page = write_index(out, rows, refused, about=f"{about}.")
+    print(page)
     if refused:
         raise typer.Exit(1)
 

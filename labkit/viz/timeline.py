@@ -1,10 +1,13 @@
 """The scores of a network over the time of a video. Reads a `Timeline`."""
 
+from typing import Any
+
+import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.counting import counted
 from labkit.timeline import Timeline, clock
-from labkit.viz.theme import described, figure, look_of, plain
+from labkit.viz.theme import describe, described, figure, look_of, plain
 
 MOST_PARTS = 6  # of the video, in the description
 
@@ -31,6 +34,18 @@ def scores_over_time(timeline: Timeline, top: int = 5, *, title: str | None = No
     fig.update_xaxes(title="Start of the window (s)")
     fig.update_yaxes(title="Score (%)", range=[-2, 102])
     return described(fig, in_words(timeline))
+
+
+def shown_over_time(timeline: Timeline, top: int = 5) -> tuple[pd.DataFrame, go.Figure, Any]:
+    """For a notebook: a table of the `top` classes, their scores over time, and the figure in words."""
+    from IPython.display import Markdown
+
+    tops = timeline.top(top)
+    rows = [(one.name, round(100 * one.mean), round(100 * one.best), round(one.start, 2)) for one in tops]
+    table = pd.DataFrame(rows, columns=["class", "mean score (%)", "highest score (%)", "its window begins at (s)"])
+    title = f"{timeline.video}: {tops[0].name} has the highest mean score, {tops[0].mean:.0%}"
+    fig = scores_over_time(timeline, top, title=title)
+    return table, fig, Markdown(f"In words: {describe(fig)}")
 
 
 def in_words(timeline: Timeline) -> str:
