@@ -40,3 +40,12 @@ def test_the_benchmark_of_shards_compares_them_with_loose_files_and_webdataset()
     rows = [line for line in done.stdout.splitlines() if line.startswith(("loose files,", "shards,", "webdataset,"))]
     assert len(rows) == 5
     assert done.stdout.count("shards against loose files") == 2
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_prediction_gives_the_same_scores_as_a_loop_by_hand():
+    command = [sys.executable, str(BENCHMARKS / "predict.py"), "--tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the same scores: yes" in done.stdout
+    assert "over_time, of the loop's rate" in done.stdout
