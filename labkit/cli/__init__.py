@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, learner, models, papers, runs, sweep, teacher
+from labkit.cli import cards, course, data, decks, learner, models, papers, predict, runs, sweep, teacher, train
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -17,6 +17,9 @@ COMMANDS = (
     models.models,
     models.model,
     data.video,
+    train.train,
+    train.evaluate,
+    predict.predict,
 )
 for _command in COMMANDS:
     app.command()(_command)

@@ -75,7 +75,7 @@ def model(
     from labkit.models.profile import profile, totals, trace
     from labkit.runs.notebook import split_assignments
 
-    overrides = {key: _value(value) for key, value in split_assignments(parameter or []).items()}
+    overrides = {key: value_of(value) for key, value in split_assignments(parameter or []).items()}
     for key, option in (("num_classes", "--classes"), ("clip", "--frames and --size"), ("flow", "--size")):
         if key in overrides:
             raise ValueError(f"{key} is chosen by {option}")
@@ -193,7 +193,7 @@ def _bytes(number: int) -> str:
     return f"{number / 1e9:,.2f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """The value of an override: a number, True or False as Python reads it, else the text itself."""
     try:
         value = ast.literal_eval(text)

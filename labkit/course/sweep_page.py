@@ -45,7 +45,7 @@ def page_html(sweep: Sweep) -> str:
     """The page as text. A long table is cut, and the page says so."""
     found = spreads(sweep)
     figure, note = _figure(sweep, found)
-    scripts = _scripts() if figure else []
+    scripts = figure_scripts() if figure else []
     unfinished, done = sweep.unfinished, sweep.done
     axes = {**sweep.axes, **({SEED: sweep.seeds} if sweep.seeds else {})}
     return render(
@@ -68,7 +68,7 @@ def page_html(sweep: Sweep) -> str:
     )
 
 
-def _scripts() -> list[str]:
+def figure_scripts() -> list[str]:
     """plotly, labkit's two looks, and the script that draws the figures."""
     from plotly.offline import get_plotlyjs
 
@@ -140,4 +140,4 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
-__all__ = ["FILE", "page_html", "write_page"]
+__all__ = ["FILE", "figure_scripts", "page_html", "write_page"]

@@ -18,12 +18,12 @@ from typing import Self
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from labkit.counting import counted
 from labkit.data.video_cursor import Cursor, LostFrame
-from labkit.data.video_file import VideoError, named, open_video, shown
+from labkit.data.video_file import VideoError, named, open_video, scaled, shown
 from labkit.data.video_index import VideoIndex, VideoInfo, index_video, load_index
 
 __all__ = ["VideoError", "VideoInfo", "VideoReader", "index_video"]
@@ -101,7 +101,8 @@ class VideoReader:
         wanted = [(number, len(list(same))) for number, same in groupby(numbers)]
         with named(self.path):
             for (_, repeats), frame in zip(wanted, self._decode([number for number, _ in wanted]), strict=True):
-                clip[filled : filled + repeats] = self._upright(frame, height, width)
+                image = scaled(self._reformatter, frame, height, width, self._index.orientation)
+                clip[filled : filled + repeats] = image
                 filled += repeats
         return clip
 
@@ -130,21 +131,6 @@ class VideoReader:
         if min(wanted) < 1:
             raise ValueError(f"size must be at least 1 pixel, not {size}")
         return wanted
-
-    def _upright(self, frame: VideoFrame, height: int, width: int) -> np.ndarray:
-        orientation = self._index.orientation
-        if orientation.transpose:
-            height, width = width, height
-        shrinks = height <= frame.height and width <= frame.width
-        scaled = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
-            threads=1,
-        )
-        return orientation.apply(scaled.to_ndarray())
 
     def _decode(self, numbers: list[int]) -> Iterator[VideoFrame]:
         """These frames, strictly increasing, each found in the quickest way that turns out to be right."""

@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 
@@ -179,6 +180,24 @@ class Orientation(NamedTuple):
         if self.mirror:
             image = image[:, ::-1]
         return image[::-1] if self.flip else image
+
+
+def scaled(
+    reformatter: VideoReformatter, frame: VideoFrame, height: int, width: int, orientation: Orientation
+) -> np.ndarray:
+    """The frame upright at this size, uint8 RGB `(height, width, 3)`. Shrinking averages areas; enlarging is bilinear."""
+    if orientation.transpose:
+        height, width = width, height
+    shrinks = height <= frame.height and width <= frame.width
+    small = reformatter.reformat(
+        frame,
+        width=width,
+        height=height,
+        format="rgb24",
+        interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
+        threads=1,
+    )
+    return orientation.apply(small.to_ndarray())
 
 
 def tag(packet: Packet, row: int) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from labkit.models.inflate import inflate_conv as inflate_conv
     from labkit.models.model_entry import ModelEntry as ModelEntry
     from labkit.models.resnet import ResNet as ResNet
+    from labkit.models.trained import Trained as Trained
+    from labkit.models.trained import open_trained as open_trained
     from labkit.models.weight_files import WeightsError as WeightsError
     from labkit.models.weights import load_weights as load_weights
     from labkit.models.weights import save_weights as save_weights
@@ -30,6 +32,7 @@ _HOMES = {
     "Inflated": "inflate",
     "ResNet": "resnet",
     "ModelEntry": "model_entry",
+    "Trained": "trained",
     "WeightsError": "weight_files",
     "check_inflation": "inflate",
     "create_model": "zoo",
@@ -37,6 +40,7 @@ _HOMES = {
     "inflate_conv": "inflate",
     "list_models": "zoo",
     "load_weights": "weights",
+    "open_trained": "trained",
     "save_weights": "weights",
 }
 

@@ -90,6 +90,8 @@ class ModelEntry:
         }
         for name, value in about.items():  # read by load_weights
             setattr(network, name, value)
+        # Read by save_weights. The specs are kept as the network's own `clip` and `flow`.
+        network.made = {"model": self.name, "overrides": {k: v for k, v in overrides.items() if k != "flow"}}  # type: ignore[assignment]
         return network
 
     def _check(self, overrides: Mapping[str, Any]) -> None:

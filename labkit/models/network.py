@@ -34,6 +34,7 @@ class Network(nn.Module):
     renames: tuple[tuple[str, str], ...] = ()
     releases: tuple[Release, ...] = ()  # published weights that need other pixels; likewise
     default_clip: ClipSpec | None = None  # the zoo's clip, unless another was chosen for this network
+    made: Mapping[str, Any] | None = None  # its name in the zoo and its overrides; read by `save_weights`
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from labkit import __version__
 from labkit.atomic import write_atomically
 from labkit.counting import counted
 from labkit.models.releases import follow_release
@@ -24,6 +25,7 @@ from labkit.models.weight_files import SHOWN, WeightsError, read_weights
 
 Renames = Sequence[tuple[str, str]]  # (regular expression, replacement), applied one after the other
 
+NETWORK = "network"  # the key of a network's description in a file's metadata
 COUNTER = "num_batches_tracked"  # of batch norms; files from before PyTorch 0.4.1 lack it, and no computation uses it
 
 # Renames for published files of any network. A network's own `renames` come after these. A prefix of all names, as of a
@@ -62,13 +64,26 @@ class Loaded:
 
 
 def save_weights(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
-    """Write all tensors of `model` as safetensors, atomically. `metadata` (anything JSON can hold) travels along."""
+    """Write all tensors of `model` as safetensors, atomically. `metadata` (anything JSON can hold) travels along.
+
+    A network of the zoo adds its name, its overrides, its clip and labkit's version, so that `open_trained` builds it
+    again from the file alone. Give `classes` too, a list of names.
+    """
     tensors = {name: tensor.detach().contiguous() for name, tensor in unwrapped(model).state_dict().items()}
-    about = {key: json.dumps(value) for key, value in metadata.items()}
+    about = {key: json.dumps(value) for key, value in {NETWORK: description(model), **metadata}.items()}
     try:
         return write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=about))
     except SafetensorError as error:  # its word for a full disk
         raise OSError(f"{path} could not be written: {error}") from None
+
+
+def description(model: nn.Module, **more: Any) -> dict[str, Any]:
+    """How a network of the zoo was made: its name, its overrides, its clip, labkit's version. Of another network: `more` alone."""
+    network = unwrapped(model)
+    if not (made := getattr(network, "made", None)):
+        return more
+    specs = {name: getattr(network, name) for name in ("clip", "flow") if getattr(network, name) is not None}
+    return {**made, **{name: asdict(spec) for name, spec in specs.items()}, "labkit": __version__, **more}
 
 
 def load_weights(

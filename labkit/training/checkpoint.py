@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from labkit.atomic import write_atomically
+from labkit.models.weights import NETWORK, description
 
 KIND = "labkit checkpoint 1"
 
@@ -69,9 +70,10 @@ def save(
     return _write(Path(path), kept, {"labkit": header})
 
 
-def save_best(path: str | Path, model: nn.Module) -> Path:
-    """Write the weights alone, as `labkit.models.load_weights` reads them."""
-    return _write(Path(path), model.state_dict(), {})
+def save_best(path: str | Path, model: nn.Module, **about: Any) -> Path:
+    """Write the weights, with the network's description and `about`, as `labkit.models.open_trained` reads them."""
+    # Under one key: safetensors writes several in any order, and the same weights shall be the same file.
+    return _write(Path(path), model.state_dict(), {NETWORK: json.dumps(description(model, **about))})
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> Path:

@@ -1,5 +1,6 @@
 """Predictions of a trained model, per clip or per video: `evaluate`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,46 @@ def evaluate(
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
     as soon as an answer is NaN; `TooLittleMemoryError` where a batch does not fit the device.
     """
-    check_evaluation(dataset, level)
+    both = evaluate_both(
+        model,
+        dataset,
+        levels=(level,),
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        precision=precision,
+        progress=progress,
+    )
+    return both[level]
+
+
+def evaluate_both(
+    model: nn.Module,
+    dataset: Any,
+    *,
+    levels: Sequence[Level] = ("clip", "video"),
+    device: str = "auto",
+    batch_size: int = 32,
+    workers: int = 0,
+    precision: Precision = "auto",
+    progress: bool = True,
+) -> dict[Level, Predictions]:
+    """The predictions of `evaluate` at several levels, `{"clip": ..., "video": ...}`, from one pass over the videos."""
+    for level in levels:
+        check_evaluation(dataset, level)
     if getattr(dataset, "sampling", "") == "whole":
         batch_size = 1
     where = pick_device(device)
     how = pick_precision(precision, where)
     with evaluating(model):
         check_dataset(model, dataset, "dataset", batch_size=batch_size)
-        score, label, row = _scores(model, dataset, batch_size, workers, where, how, level if progress else "")
+        shown = levels[-1] if progress else ""
+        score, label, row = _scores(model, dataset, batch_size, workers, where, how, shown)
+    return {level: _at(level, dataset, score, label, row) for level in levels}
+
+
+def _at(level: Level, dataset: Any, score: np.ndarray, label: np.ndarray, row: np.ndarray) -> Predictions:
+    """Predictions at this level from the scores `(N, K)`, labels and rows of all clips."""
     counts = np.ones(len(row), dtype=np.int64)
     if level == "video":
         score, label, row, counts = mean_by_row(score, label, row)

@@ -197,7 +197,8 @@ class RunFolder:
         val = [row for row in state.history if row["split"] == "val"]
         scores = [row["top1"] if math.isfinite(row["loss"]) else -1.0 for row in val]
         if self.path is not None and self.writes and scores and scores[-1] > max(scores[:-1], default=-1.0):
-            checkpoint.save_best(self.path / BEST, state.model)
+            about = {name: self.settings[name] for name in ("classes", "clip", "protocol")}
+            checkpoint.save_best(self.path / BEST, state.model, **about)
 
 
 def surroundings(device: torch.device, workers: int, accumulate: int, processes: int) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_saved_weights_come_back_with_their_metadata(tmp_path):
     assert not same(network, other)
     loaded = load_weights(other, path)
     assert same(network, other)
-    assert loaded.metadata == {"classes": ["a", "b"], "top1": 0.5}
+    assert {"classes": ["a", "b"], "top1": 0.5}.items() <= loaded.metadata.items()
     assert str(loaded) == f"{len(network.state_dict())} tensors from w.safetensors"
     assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
 

@@ -74,13 +74,13 @@ def test_files_of_a_run(tmp_path):
 
 
 def test_best_weights_are_those_of_the_best_validation(tmp_path):
-    from labkit.models import load_weights
+    from labkit.models import open_trained
 
     val = Tiny(12, seed=1, sampling="centre")
     history = fit(tiny_model(), Tiny(), val, epochs=5, lr=0.05, folder=tmp_path, **QUIET)
-    best = tiny_model(seed=9)
-    load_weights(best, tmp_path / "best.safetensors")
-    assert evaluate(best, val, level="clip", device="cpu", progress=False).accuracy() == history.best()["top1"]
+    best = open_trained(tmp_path / "best.safetensors")  # the file says which network it is
+    assert (best.model, best.classes, best.clip) == ("resnet10", val.classes, val.spec)
+    assert evaluate(best.network, val, level="clip", device="cpu", progress=False).accuracy() == history.best()["top1"]
 
 
 def test_the_callers_random_state_is_left_alone():
