@@ -56,14 +56,11 @@ def export(
     file's logits differ from the network's by more than 1e-4 of the largest; nothing is kept then.
     """
     path = Path(path)
-    form = FORMS.get(path.suffix.lower())
-    if form is None:
-        raise ExportError(f"{path.name}: the suffix decides on the form, so it must be one of {', '.join(FORMS)}")
-    missing = [name for name in NEEDS if form == "onnx" and find_spec(name) is None]
-    if missing:
-        raise ExportError(f"ONNX needs {', '.join(missing)}: pip install 'labkit-video[export]'; a .pt2 file needs nothing")
+    form = check_form(path)
     shape = shape or example_shape(model)
-    about = {key: json.dumps(value) for key, value in {**described(model), "classes": list(classes), **metadata}.items()}
+    about = {
+        key: json.dumps(value) for key, value in {**described(model), "classes": list(classes), **metadata}.items()
+    }
     write, run = WRITERS[form]
     model = unwrapped(model)
     with evaluating(model), quiet():
@@ -85,6 +82,19 @@ def export(
         difference = float("nan")
         write_atomically(path, keep)
     return Exported(path, form, difference)
+
+
+def check_form(path: Path) -> str:
+    """The form of a file by its suffix. Raises `ExportError` for another suffix, and for missing packages."""
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
+        raise ExportError(f"{path.name}: the suffix decides on the form, so it must be one of {', '.join(FORMS)}")
+    missing = [name for name in NEEDS if form == "onnx" and find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f"ONNX needs {', '.join(missing)}: pip install 'labkit-video[export]'; a .pt2 file needs no more"
+        )
+    return form
 
 
 def compared(logits: Tensor, wanted: Tensor) -> float:

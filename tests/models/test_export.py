@@ -113,12 +113,16 @@ def test_a_network_that_torch_cannot_follow_is_refused_in_one_line(tmp_path):
 def test_another_suffix_a_missing_package_and_a_network_without_a_clip_are_said_first(tmp_path, monkeypatch):
     from labkit.models import export as module
 
-    with pytest.raises(ExportError, match=r"net\.h5: the suffix decides on the form, so it must be one of \.onnx, \.pt2"):
+    with pytest.raises(
+        ExportError, match=r"net\.h5: the suffix decides on the form, so it must be one of \.onnx, \.pt2"
+    ):
         export(small(), tmp_path / "net.h5")
     with pytest.raises(ExportError, match="carries no clip: give the shape of one example"):
         export(nn.Linear(2, 2), tmp_path / "net.pt2")
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(ExportError, match=r"ONNX needs onnx, onnxscript, onnxruntime: pip install 'labkit-video\[export\]'"):
+    with pytest.raises(
+        ExportError, match=r"ONNX needs onnx, onnxscript, onnxruntime: pip install 'labkit-video\[export\]'"
+    ):
         export(small(), tmp_path / "net.onnx")
 
 
@@ -128,3 +132,30 @@ def test_the_example_of_a_network_has_the_shape_of_its_zoo_entry():
     for name in ("resnet18", "resnet18_2d", "two_stream", "i3d_flow"):
         with torch.device("meta"):
             assert example_shape(create_model(name)) == entry(name).shape
+
+
+@pytest.mark.slow
+def test_the_command_exports_what_a_training_left_without_further_flags(tmp_path):
+    import subprocess
+    import sys
+
+    from labkit.models.weights import save_weights
+
+    save_weights(small(), tmp_path / "weights.safetensors", classes=["a", "b", "c"])
+
+    def labkit(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "labkit", "export", *words], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    done = labkit("weights.safetensors", "net.pt2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("net.pt2: any number of clips; logits differ by ")
+    extra = {"labkit.json": ""}
+    with (tmp_path / "net.pt2").open("rb") as file:
+        torch.export.load(file, extra_files=extra)
+    kept = json.loads(extra["labkit.json"])
+    assert (json.loads(kept["model"]), json.loads(kept["classes"])) == ("resnet18", ["a", "b", "c"])
+    wrong = labkit("weights.safetensors", "net.h5")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 1)
+    assert "the suffix decides on the form" in wrong.stderr
