@@ -7,7 +7,7 @@ with the network's.
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -43,7 +43,7 @@ class Exported:
 
 
 def export(
-    model: nn.Module, path: str | Path, *, shape: Any = None, classes: tuple[str, ...] | list[str] = (), **metadata: Any
+    model: nn.Module, path: str | Path, /, *, shape: Any = None, classes: Sequence[str] = (), **metadata: Any
 ) -> Exported:
     """Write `model` to `path`: ONNX for `.onnx`, a program of torch.export for `.pt2`. It is exported as in evaluation.
 
