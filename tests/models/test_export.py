@@ -157,5 +157,5 @@ def test_the_command_exports_what_a_training_left_without_further_flags(tmp_path
     kept = json.loads(extra["labkit.json"])
     assert (json.loads(kept["model"]), json.loads(kept["classes"])) == ("resnet18", ["a", "b", "c"])
     wrong = labkit("weights.safetensors", "net.h5")
-    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 1)
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
     assert "the suffix decides on the form" in wrong.stderr
