@@ -4,7 +4,7 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, learner, models, papers, predict, runs, sweep, teacher, train
+from labkit.cli import cards, course, data, decks, export, learner, models, papers, predict, runs, sweep, teacher, train
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
@@ -20,6 +20,7 @@ COMMANDS = (
     train.train,
     train.evaluate,
     predict.predict,
+    export.export,
 )
 for _command in COMMANDS:
     app.command()(_command)

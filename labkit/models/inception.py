@@ -280,6 +280,6 @@ class Inception(Network):
         yield "features", x
         steps = self.logits(self.dropout(x)).mean(dim=(-2, -1))  # (B, K, 7); in 2D (B, K)
         yield "Logits", steps
-        logits = steps.reshape(len(steps), steps.shape[1], -1).mean(dim=2)  # (B, K)
+        logits = steps.reshape(steps.shape[0], steps.shape[1], -1).mean(dim=2)  # (B, K)
         yield "Predictions", logits.softmax(dim=1)
         yield "logits", logits

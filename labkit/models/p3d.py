@@ -164,6 +164,6 @@ class P3D(Network):
         """Apply one of `.parts`. A pool follows each stage but the last. The last stage reads every frame by itself."""
         if name == self.stages[-1]:
             images = x.transpose(1, 2).flatten(0, 1)  # (B T/16, 1024, H/16, W/16)
-            return super().part(name, images).unflatten(0, (len(x), x.shape[2])).transpose(1, 2)
+            return super().part(name, images).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
         x = super().part(name, x)
         return self.pool_time(x) if name in self.stages else x

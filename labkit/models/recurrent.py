@@ -71,8 +71,8 @@ class ConvNetLSTM(Network):
         """The computation, endpoint by endpoint: `(name, tensor)`."""
         check_input(x, self.in_channels)
         for name, out in self.trunk.walk(as_images(x)):  # (B * T, C, H, W)
-            yield name, as_video(out, batch=len(x))  # (B, C, T, H, W)
-        pooled = as_video(self.norm(self.avg_pool(out).flatten(1)), batch=len(x))
+            yield name, as_video(out, batch=x.shape[0])  # (B, C, T, H, W)
+        pooled = as_video(self.norm(self.avg_pool(out).flatten(1)), batch=x.shape[0])
         yield "pool", pooled  # (B, 1024, T)
         said, _ = self.lstm(pooled.transpose(1, 2))  # (B, T, 512)
         yield "features", said.transpose(1, 2)  # (B, 512, T)

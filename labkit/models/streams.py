@@ -42,7 +42,7 @@ def check_pair(x: Any, channels: tuple[int, int], *, stack: int = 1) -> Pair:
     rgb, flow = x
     check_input(rgb, channels[0], reader="the RGB stream")
     check_input(flow, channels[1], reader="the flow stream")
-    if len(rgb) != len(flow):
+    if rgb.shape[0] != flow.shape[0]:
         raise ValueError(f"a pair (rgb, flow) belongs to the same clips, but rgb has {len(rgb)} and flow {len(flow)}")
     check_stacks(flow, stack)
     return rgb, flow
@@ -79,7 +79,7 @@ class ImageStream(Inception):
         check_input(x, self.in_channels, reader="this stream")
         check_stacks(x, self.stack)
         for name, out in super().walk(as_images(x, stack=self.stack)):
-            out = as_video(out, batch=len(x))
+            out = as_video(out, batch=x.shape[0])
             yield name, out.mean(dim=2) if name == "logits" else out
 
 
@@ -242,7 +242,7 @@ class FusedTwoStream(Network):
             ("flow", self.flow_trunk, as_images(flow, stack=self.stack)),
         ):
             for endpoint, out in trunk.walk(images):
-                out = as_video(out, batch=len(rgb))
+                out = as_video(out, batch=rgb.shape[0])
                 yield f"{name}.{endpoint}", out
             maps.append(out)  # (B, 1024, 5, 7, 7)
         joined = self.fusion(cat(maps, dim=1))  # (B, 512, 5, 7, 7)
