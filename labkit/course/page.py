@@ -30,6 +30,7 @@ SENTENCE = 40  # characters; a column with a longer text gets a width of its own
 WITH_SCRIPT = (
     '<div class="labkit-stopwatch"',
     '<div class="labkit-guess"',
+    '<div class="labkit-videos"',
 )  # starts of outputs with a script of their own
 TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
