@@ -1,13 +1,15 @@
 """Short videos for a page: what a clip, or a class of a dataset, looks like in motion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from labkit.data.encode import as_mp4
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_dataset import VideoDataset
 
 SECONDS = 4.0  # of a file: enough to see an action, and twelve of them stay far below a megabyte
 SHORT_SIDE = 96  # pixels
@@ -54,3 +56,21 @@ def _beginning(path: str | Path) -> bytes | None:
     except (VideoError, OSError):
         return None
     return preview(frames, info.fps)
+
+
+def shown_by(dataset: VideoDataset) -> dict[str, Callable[[str], Any]]:
+    """What a browser of predictions shows of a dataset's videos, by their names: the arguments `play` and `frames`.
+
+    `play(video)` is the beginning of its file as MP4, None where it cannot be read. `frames(video)` is the middle frame of
+    each clip that the dataset cuts from it, uint8 `(H, W, 3)`. A name that the dataset lacks is a `KeyError`.
+    """
+    rows = {video: row for row, video in enumerate(dataset.table["video"])}
+
+    def frames(video: str) -> list[np.ndarray]:
+        clips = (dataset[int(item)][0] for item in np.flatnonzero(dataset.rows == rows[video]))
+        try:
+            return [clip[len(clip) // 2].permute(1, 2, 0).numpy() for clip in clips]
+        except VideoError:
+            return []
+
+    return {"play": lambda video: _beginning(dataset.table["path"].iloc[rows[video]]), "frames": frames}

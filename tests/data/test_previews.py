@@ -6,8 +6,10 @@ import av
 import numpy as np
 import pandas as pd
 
+from labkit.clip import ClipSpec
+from labkit.data.datasets import open_dataset
 from labkit.data.encode import as_mp4, write_video
-from labkit.data.previews import one_of_each_class, preview, previews
+from labkit.data.previews import one_of_each_class, preview, previews, shown_by
 
 
 def read(file: bytes) -> np.ndarray:
@@ -51,3 +53,13 @@ def test_a_large_video_is_reduced_and_its_beginning_taken(tmp_path):
 def test_the_twelve_motions_stay_far_below_a_megabyte(tiny_ucf101):
     files = sorted(tiny_ucf101.rglob("*.mp4")) or sorted(tiny_ucf101.rglob("*.avi"))
     assert sum(map(len, previews({path.name: path for path in files[:12]}).values())) < 1_000_000
+
+
+def test_a_browser_gets_a_video_and_a_frame_of_each_window_by_its_name(tiny_ucf101, read_numbers):
+    spec = ClipSpec(frames=4, stride=2, size=16)
+    test = open_dataset("ucf101", tiny_ucf101, "test", spec=spec, sampling="windows", progress=False)
+    shown, video = shown_by(test), test.table["video"].iloc[1]
+    assert len(read(shown["play"](video))) > test.table["frames"].iloc[1]
+    frames = shown["frames"](video)
+    items = np.flatnonzero(test.rows == 1)
+    assert read_numbers(np.stack(frames)) == [int(test.frame_numbers(int(item))[2]) for item in items]
