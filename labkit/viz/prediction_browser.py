@@ -95,12 +95,13 @@ class PredictionBrowser(Chooser):
     def _choices(self, most: int) -> dict[Choice, int]:
         """Every choice with the row that it shows; of each cell, so many videos at most."""
         found: dict[Choice, int] = {}
+        answers = [self._name(label) for label in self.by_video.predicted.tolist()]
         for order, rows in self._orders.items():
             for true in (ANY, None):
                 for answer in (ANY, None):
                     taken: dict[tuple[str, str], int] = {}
                     for row in rows.tolist():
-                        cell = (true or self._true(row), answer or self._name(int(self.by_video.predicted[row])))
+                        cell = (true or self._true(row), answer or answers[row])
                         taken[cell] = taken.get(cell, 0) + 1
                         if taken[cell] <= most:
                             found[order, *cell, f"{taken[cell]}. {self.by_video.videos[row]}"] = row
