@@ -15,17 +15,16 @@ from typing import Any
 
 from labkit.course.progress import note, noted
 from labkit.script_json import script_json
-from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
+from labkit.viz.twin import Twin
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 NAME = re.compile(r"(\d\d)-[a-z0-9-]+")
 _NUMBERS = itertools.count(1)
 _asked: dict[str, "Guess"] = {}  # this kernel's guesses by name, each as its cell ran last
 _told: dict[str, "Beside"] = {}  # and the results
 
 
-class Guess:
+class Guess(Twin):
     """A question with a number as its answer, from `low` to `high` in steps of `step`, in `unit`.
 
     `name` starts with the notebook's number: `01-one-frame`. `live` shows the ipywidgets. None: only if a front end
@@ -43,6 +42,7 @@ class Guess:
         unit: str = "",
         live: bool | None = None,
     ) -> None:
+        super().__init__(live)
         found = NAME.fullmatch(name)
         if not found:
             raise ValueError(
@@ -52,10 +52,8 @@ class Guess:
             raise ValueError(f"a guess needs low < high and a step within them, not {low}, {high} and {step}")
         self.name, self.notebook, self.ask = name, found[1], ask
         self.low, self.high, self.step, self.unit = low, high, step, unit
-        self.live = has_front_end() if live is None else live
         kept = noted("guess", self.notebook, name) if self.live else None
         self.value = None if kept is None or kept.value is None else self._within(kept.value)
-        self._widget: Any = None
         _asked[name] = self
 
     def keep(self, value: float) -> None:
@@ -77,29 +75,27 @@ class Guess:
 
     # The live version
 
-    @property
-    def widget(self) -> Any:
-        """The ipywidgets: the question, a slider and a button."""
-        if self._widget is None:
-            import ipywidgets
+    def _build_widget(self) -> Any:
+        """The question, a slider and a button."""
+        import ipywidgets
 
-            decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
-            slider = ipywidgets.FloatSlider(
-                min=self.low,
-                max=self.high,
-                step=self.step,
-                value=(self.low + self.high) / 2 if self.value is None else self.value,
-                description=self.unit or " ",
-                readout_format=f".{decimals}f",
-                style={"description_width": "initial"},
-                layout={"width": "min(32em, 95%)"},
-            )
-            button = ipywidgets.Button(description="Keep my guess", tooltip=self.ask)
-            button.on_click(lambda _: self.keep(slider.value))
-            asked = ipywidgets.HTML(f"<b>Your guess.</b> {html.escape(self.ask)}")
-            self._widget = ipywidgets.VBox([asked, ipywidgets.HBox([slider, button]), ipywidgets.HTML()])
-            self._widget.children += (keeping_keys(self._widget),)
-            self._show()
+        decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        slider = ipywidgets.FloatSlider(
+            min=self.low,
+            max=self.high,
+            step=self.step,
+            value=(self.low + self.high) / 2 if self.value is None else self.value,
+            description=self.unit or " ",
+            readout_format=f".{decimals}f",
+            style={"description_width": "initial"},
+            layout={"width": "min(32em, 95%)"},
+        )
+        button = ipywidgets.Button(description="Keep my guess", tooltip=self.ask)
+        button.on_click(lambda _: self.keep(slider.value))
+        asked = ipywidgets.HTML(f"<b>Your guess.</b> {html.escape(self.ask)}")
+        self._widget = ipywidgets.VBox([asked, ipywidgets.HBox([slider, button]), ipywidgets.HTML()])
+        self._widget.children += (keeping_keys(self._widget),)
+        self._show()
         return self._widget
 
     def _show(self) -> None:
@@ -122,20 +118,17 @@ class Guess:
             f"<script>{_SCRIPT.replace('VALUES', script_json(values))}</script>"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _stored(self) -> dict[str, Any]:
         scale = f"from {self.low:g} to {self.said(self.high)}"
-        bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"Your guess, {scale}. {self.ask}"}
-        if self.live:
-            bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return bundle
+        return {"text/html": self.static(), "text/plain": f"Your guess, {scale}. {self.ask}"}
 
 
-class Beside:
+class Beside(Twin):
     """The result beside the guess of this name. Without a guess it says the result alone."""
 
     def __init__(self, name: str, value: float) -> None:
+        super().__init__(name in _asked and _asked[name].live)
         self.name, self.value = name, float(value)
-        self._widget: Any = None
         _told[name] = self
 
     def __str__(self) -> str:
@@ -151,14 +144,12 @@ class Beside:
         apart = f"{apart[:-2]} points" if guess.unit == "%" else apart
         return f"Your guess was {guess.said(guess.value)}. {result}: {apart} away."
 
-    @property
-    def widget(self) -> Any:
-        """The ipywidgets text. It changes when the guess is kept later."""
-        if self._widget is None:
-            import ipywidgets
+    def _build_widget(self) -> Any:
+        """The text. It changes when the guess is kept later."""
+        import ipywidgets
 
-            self._widget = ipywidgets.HTML()
-            self.show()
+        self._widget = ipywidgets.HTML()
+        self.show()
         return self._widget
 
     def show(self) -> None:
@@ -174,12 +165,8 @@ class Beside:
             f"</summary><p>{html.escape(str(self))} <span></span></p></details>"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": str(self)}
-        guess = _asked.get(self.name)
-        if guess and guess.live:
-            bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return bundle
+    def _stored(self) -> dict[str, Any]:
+        return {"text/html": self.static(), "text/plain": str(self)}
 
 
 def guess(name: str, ask: str, low: float, high: float, *, step: float = 1, unit: str = "") -> Guess:

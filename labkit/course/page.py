@@ -19,9 +19,9 @@ from labkit.course.templates import SITE, render
 from labkit.script_json import script_json
 from labkit.survey.slides.page import digest
 from labkit.viz.theme import NARROWEST
+from labkit.viz.twin import WIDGET
 
 PLOTLY = "application/vnd.plotly.v1+json"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 RICH = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", PLOTLY)
 CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
@@ -30,6 +30,8 @@ SENTENCE = 40  # characters; a column with a longer text gets a width of its own
 WITH_SCRIPT = (
     '<div class="labkit-stopwatch"',
     '<div class="labkit-guess"',
+    '<div class="labkit-videos"',
+    '<div class="labkit-chooser"',
 )  # starts of outputs with a script of their own
 TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
@@ -86,7 +88,7 @@ def prepare(content: Any) -> int:
 
 
 def own_scripts(content: Any) -> str:
-    """The scripts in the outputs that the page's policy allows: labkit's stopwatch, guess and slides, by digest."""
+    """The scripts in the outputs that the page's policy allows: labkit's stopwatch, guess, chooser and slides, by digest."""
     found = []
     for cell in content.cells:
         for output in cell.get("outputs", []):

@@ -19,10 +19,9 @@ from typing import Any
 from labkit.course.progress import note
 from labkit.names import meant_or_all
 from labkit.runs.project import course_folder
-from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
+from labkit.viz.twin import Twin
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 FOLDER = Path("notebooks") / "quiz"
 QUESTIONS = 5
 CHOICES = (3, 4)  # least and most
@@ -83,14 +82,13 @@ def _question(content: Mapping[str, Any], where: str) -> Question:
     return question
 
 
-class Quiz:
+class Quiz(Twin):
     """The questions of one notebook. `live` shows the ipywidgets. None: only if a front end started the kernel."""
 
     def __init__(self, notebook: str, questions: tuple[Question, ...], *, live: bool | None = None) -> None:
+        super().__init__(live)
         self.notebook, self.questions = notebook, questions
         self.answered: dict[int, bool] = {}  # by question from 0: whether the last answer was right
-        self._live = has_front_end() if live is None else live
-        self._widget: Any = None
 
     def answer(self, question: int, choice: int) -> str:
         """Answer a question; both are counted from 0. Returns the verdict with its reason, and counts the try."""
@@ -106,17 +104,15 @@ class Quiz:
 
     # The live version
 
-    @property
-    def widget(self) -> Any:
-        """The ipywidgets: for each question the text, a button for each choice, and the verdict."""
-        if self._widget is None:
-            import ipywidgets
+    def _build_widget(self) -> Any:
+        """For each question the text, a button for each choice, and the verdict."""
+        import ipywidgets
 
-            score = ipywidgets.HTML()
-            parts = [part for number in range(len(self.questions)) for part in self._row(number, score)]
-            self._widget = ipywidgets.VBox([*parts, score])
-            self._widget.children += (keeping_keys(self._widget),)
-        return self._widget
+        score = ipywidgets.HTML()
+        parts = [part for number in range(len(self.questions)) for part in self._row(number, score)]
+        made = ipywidgets.VBox([*parts, score])
+        made.children += (keeping_keys(made),)
+        return made
 
     def _row(self, number: int, score: Any) -> tuple[Any, ...]:
         import ipywidgets
@@ -152,12 +148,9 @@ class Quiz:
             made.append(f"<fieldset><legend>{number}. {_text(question.ask)}</legend>{choices}</fieldset>")
         return f'<div class="labkit-quiz"><style>{_STYLE}</style>{"".join(made)}</div>'
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _stored(self) -> dict[str, Any]:
         asked = "\n".join(f"{number}. {one.ask}" for number, one in enumerate(self.questions, start=1))
-        bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"Quiz\n{asked}"}
-        if self._live:
-            bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return bundle
+        return {"text/html": self.static(), "text/plain": f"Quiz\n{asked}"}
 
 
 def quiz(notebook: str) -> Quiz:

@@ -1,9 +1,11 @@
 """Frames to a video file: H.264 in MP4, which every player, browser and decoder reads."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -74,3 +76,13 @@ def encoder(
 
         yield add
         container.mux(stream.encode())
+
+
+def as_mp4(frames: np.ndarray, fps: float = 25, **options: Any) -> bytes:
+    """The bytes of such a file, for a page that holds its videos. An odd height or width loses its last line of pixels.
+
+    `options` and what is raised are those of `write_video`.
+    """
+    height, width = (size - size % 2 for size in frames.shape[1:3])
+    with tempfile.TemporaryDirectory() as folder:
+        return write_video(Path(folder, "clip.mp4"), frames[:, :height, :width], fps, **options).read_bytes()

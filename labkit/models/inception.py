@@ -186,12 +186,6 @@ class Trunk(nn.Sequential):
             self.out_channels = block.out_channels
         kaiming(self)
 
-    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each layer's name and output."""
-        for name, block in self.named_children():
-            x = block(x)
-            yield name, x
-
 
 # github.com/hassony2/kinetics_i3d_pytorch, converted from the same published weights; pixels go to [-1, 1] there too.
 HASSONY = (
@@ -248,6 +242,7 @@ class Inception(Network):
     parts = tuple(LAYERS)
     # The published endpoints, but for `features` before `Logits` and `logits` after all.
     ends = ("features", "Logits", "Predictions", "logits")
+    beside = ("Predictions",)
     renames = HASSONY
 
     def __init__(

@@ -141,6 +141,7 @@ class MultiplierNetwork(Network):
 
     head = ("rgb_stream.fc", "flow_stream.fc")
     ends = ("features", "rgb.logits", "flow.logits", "logits")
+    beside = ("features",)  # joined for others to read: a loss on one stream's logits must leave the other alone
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ class Network(nn.Module):
 
     parts: tuple[str, ...]  # the endpoints before the classifier, in the order of the computation
     ends: ClassVar[tuple[str, ...]] = ("features", "logits")  # the endpoints of the classifier
+    beside: tuple[str, ...] = ()  # endpoints that the logits are not computed from
     avgpool: nn.Module
     dropout: nn.Module
     fc: nn.Module
@@ -42,7 +43,11 @@ class Network(nn.Module):
         return (*self.parts, *self.ends)
 
     def walk(self, x: Any) -> Iterator[tuple[str, Tensor]]:
-        """The computation, endpoint by endpoint: `(name, tensor)`."""
+        """The computation, endpoint by endpoint: `(name, tensor)`.
+
+        It goes on with the tensor that it gives, so that a gradient of the logits reaches each endpoint; those in
+        `.beside` are the exceptions.
+        """
         self.check(x)
         for name in self.parts:
             x = self.part(name, x)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from labkit.clip import ClipSpec
 from labkit.models.inception import LAYERS, Trunk, same_ops
 from labkit.models.network import Network, at_least_one, check_input
-from labkit.models.streams import as_images, as_video
+from labkit.models.streams import as_images, as_video, walk_images
 
 
 class ConvNetLSTM(Network):
@@ -70,12 +70,12 @@ class ConvNetLSTM(Network):
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
         check_input(x, self.in_channels)
-        for name, out in self.trunk.walk(as_images(x)):  # (B * T, C, H, W)
-            yield name, as_video(out, batch=x.shape[0])  # (B, C, T, H, W)
-        pooled = as_video(self.norm(self.avg_pool(out).flatten(1)), batch=x.shape[0])
+        for endpoint, out in walk_images(self.trunk, as_images(x), batch=x.shape[0]):
+            yield endpoint, out  # (B, C, T, H, W)
+        pooled = as_video(self.norm(self.avg_pool(as_images(out)).flatten(1)), batch=x.shape[0])
         yield "pool", pooled  # (B, 1024, T)
-        said, _ = self.lstm(pooled.transpose(1, 2))  # (B, T, 512)
-        yield "features", said.transpose(1, 2)  # (B, 512, T)
-        steps = self.fc(self.dropout(said)).transpose(1, 2)  # (B, K, T)
+        said = self.lstm(pooled.transpose(1, 2))[0].transpose(1, 2)
+        yield "features", said  # (B, 512, T)
+        steps = self.fc(self.dropout(said.transpose(1, 2))).transpose(1, 2)  # (B, K, T)
         yield "Logits", steps
         yield "logits", steps[:, :, -1]  # (B, K)

@@ -63,6 +63,17 @@ def check_stack_per_frame(rgb: Tensor, flow: Tensor, stack: int) -> None:
         )
 
 
+def walk_images(trunk: Trunk, images: Tensor, *, batch: int) -> Iterator[tuple[str, Tensor]]:
+    """The layers of a 2D trunk on the images of `as_images`: `(name, map over time)`.
+
+    Each layer reads the map that was given before it, so that a gradient reaches every one of them.
+    """
+    for name, block in trunk.named_children():
+        out = as_video(block(images), batch=batch)
+        yield name, out
+        images = as_images(out)
+
+
 class ImageStream(Inception):
     """Inception-V1 on every frame of a clip, or on every stack of frames; its logits are averaged over them.
 
@@ -78,9 +89,18 @@ class ImageStream(Inception):
         """The computation, endpoint by endpoint: `(name, tensor)`."""
         check_input(x, self.in_channels, reader="this stream")
         check_stacks(x, self.stack)
-        for name, out in super().walk(as_images(x, stack=self.stack)):
-            out = as_video(out, batch=x.shape[0])
-            yield name, out.mean(dim=2) if name == "logits" else out
+        images = as_images(x, stack=self.stack)
+        for name in self.parts:
+            out = as_video(self.part(name, images), batch=x.shape[0])
+            yield name, out
+            images = as_images(out)
+        features = as_video(self.avg_pool(images), batch=x.shape[0])  # (B, 1024, n, 1, 1)
+        yield "features", features
+        steps = self.logits(self.dropout(as_images(features))).mean(dim=(-2, -1))  # (B * n, K)
+        steps = as_video(steps, batch=x.shape[0])  # (B, K, n)
+        yield "Logits", steps
+        yield "Predictions", steps.softmax(dim=1)
+        yield "logits", steps.mean(dim=2)  # (B, K)
 
 
 @dataclass(frozen=True)
@@ -162,6 +182,7 @@ class TwoStream(Network):
         self.flow_stream = built.flow(in_channels=self.flow.channels, clip=self.flow, **stacked, **options)
         streams = {"rgb": self.rgb_stream, "flow": self.flow_stream}
         self.parts = tuple(f"{name}.{endpoint}" for name, stream in streams.items() for endpoint in stream.endpoints)
+        self.beside = (*(f"{name}.{end}" for name, stream in streams.items() for end in stream.beside), "features")
 
     def walk(self, x: Pair) -> Iterator[tuple[str, Tensor]]:
         """The computation, endpoint by endpoint: `(name, tensor)`."""
@@ -241,8 +262,7 @@ class FusedTwoStream(Network):
             ("rgb", self.rgb_trunk, as_images(rgb)),
             ("flow", self.flow_trunk, as_images(flow, stack=self.stack)),
         ):
-            for endpoint, out in trunk.walk(images):
-                out = as_video(out, batch=rgb.shape[0])
+            for endpoint, out in walk_images(trunk, images, batch=rgb.shape[0]):
                 yield f"{name}.{endpoint}", out
             maps.append(out)  # (B, 1024, 5, 7, 7)
         joined = self.fusion(cat(maps, dim=1))  # (B, 512, 5, 7, 7)

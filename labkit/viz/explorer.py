@@ -11,7 +11,6 @@ controls, whose steps hold the changes. It needs no kernel and no network: saved
 import base64
 import itertools
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ import plotly.graph_objects as go
 from labkit.names import meant_or_all
 from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
+from labkit.viz.twin import Twin
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
@@ -32,7 +32,7 @@ LISTS = ("annotations", "shapes", "images")  # parts of a layout that are emptie
 Choice = tuple[int, ...]  # for each control, the number of the value chosen
 
 
-class Explorer:
+class Explorer(Twin):
     """A figure with controls: `draw(**values)` for every value of every slider and menu.
 
     `slider` and `menu` map an argument of `draw` to the values it may take; values are shown by `str`.
@@ -57,6 +57,7 @@ class Explorer:
         start: Mapping[str, Any] | None = None,
         live: bool | None = None,
     ) -> None:
+        super().__init__(live)
         self._menus = tuple(menu or {})
         self._names = (*self._menus, *slider)
         self._options = {name: list(values) for name, values in {**(menu or {}), **slider}.items()}
@@ -66,10 +67,8 @@ class Explorer:
             values.index(start[name]) if start and name in start else 0 for name, values in self._options.items()
         )
         self._chosen = self._start
-        self._live = has_front_end() if live is None else live
         self._figures = self._draw_all(draw)
         self._trace_keys, self._layout_keys = _what_varies([*self._figures.values()])
-        self._widget: Any = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -101,18 +100,12 @@ class Explorer:
     # The live version
 
     @property
-    def widget(self) -> Any:
-        """The ipywidgets: controls above the figure."""
-        if self._widget is None:
-            self._widget = self._build_widget()
-        return self._widget
-
-    @property
     def controls(self) -> tuple[Any, ...]:
         """The ipywidgets controls, menus first. The `value` of each is the number of the shown value."""
         return tuple(self.widget.children[0].children)
 
     def _build_widget(self) -> Any:
+        """Controls above the figure."""
         import ipywidgets
 
         controls = []
@@ -243,15 +236,9 @@ class Explorer:
                 raise ValueError(f"all figures must have the same traces; the first has {first}, {said} has {kinds}")
         return figures
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle = {
-            PLOTLY: _plain_spec(self.static),
-            "text/plain": describe(self.figure, markdown=False) or "A figure with a control.",
-        }
-        if self._live:
-            model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-            bundle["application/vnd.jupyter.widget-view+json"] = model
-        return bundle
+    def _stored(self) -> dict[str, Any]:
+        words = describe(self.figure, markdown=False) or "A figure with a control."
+        return {PLOTLY: _plain_spec(self.static), "text/plain": words}
 
 
 def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, Any]) -> None:
@@ -271,13 +258,6 @@ def is_explorer(layout: Mapping[str, Any]) -> bool:
     """Whether the layout of a stored figure is that of an explorer's static version."""
     meta = layout.get("meta")
     return isinstance(meta, Mapping) and bool(meta.get(MARK))
-
-
-def has_front_end() -> bool:
-    """Whether a front end shows widgets. Under papermill and nbgrader there is none, and dead controls would be saved."""
-    if any(name in os.environ for name in ("LABKIT_RUN", "NBGRADER_EXECUTION")):
-        return False
-    return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
 
 
 def _plain_spec(fig: go.Figure) -> dict[str, Any]:

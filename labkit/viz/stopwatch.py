@@ -15,14 +15,13 @@ from typing import Any
 
 from labkit.bands import Bands, Step, span, step_of, steps
 from labkit.script_json import script_json
-from labkit.viz.explorer import has_front_end
 from labkit.viz.keys import MARK, keeping_keys
+from labkit.viz.twin import Twin
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 _NUMBERS = itertools.count(1)
 
 
-class Stopwatch:
+class Stopwatch(Twin):
     """Measures a time, and says in which band it falls.
 
     `bands` are in minutes, in order. `on_start()` and `on_stop(minutes)` are called when it is started and stopped, by
@@ -41,13 +40,12 @@ class Stopwatch:
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(live)
         self.bands = dict(bands)
         self._steps = steps(self.bands)
         self._on_start, self._on_stop, self._clock = on_start, on_stop, clock
-        self._live = has_front_end() if live is None else live
         self._since: float | None = None
         self._before = 0.0
-        self._widget: Any = None
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -86,17 +84,15 @@ class Stopwatch:
 
     # The live version
 
-    @property
-    def widget(self) -> Any:
-        """The ipywidgets: a button, and the time beside it."""
-        if self._widget is None:
-            import ipywidgets
+    def _build_widget(self) -> Any:
+        """A button, and the time beside it."""
+        import ipywidgets
 
-            button = ipywidgets.Button(description="Start", tooltip="Start or stop the stopwatch")
-            button.on_click(lambda _: self.stop() if self.running else self.start())
-            self._widget = ipywidgets.HBox([button, ipywidgets.HTML()])
-            self._widget.children += (keeping_keys(self._widget),)
-            self._show()
+        button = ipywidgets.Button(description="Start", tooltip="Start or stop the stopwatch")
+        button.on_click(lambda _: self.stop() if self.running else self.start())
+        self._widget = ipywidgets.HBox([button, ipywidgets.HTML()])
+        self._widget.children += (keeping_keys(self._widget),)
+        self._show()
         return self._widget
 
     def _show(self) -> None:
@@ -134,12 +130,9 @@ class Stopwatch:
             f'<b role="timer">0:00</b> <span></span><br><small>{said}</small></div><script>{script}</script>'
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _stored(self) -> dict[str, Any]:
         said = "; ".join(f"{band}: {span(*ends)}" for band, ends in self.bands.items())
-        bundle: dict[str, Any] = {"text/html": self.static(), "text/plain": f"A stopwatch. {said}"}
-        if self._live:
-            bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return bundle
+        return {"text/html": self.static(), "text/plain": f"A stopwatch. {said}"}
 
 
 def _words(step: Step) -> str:

@@ -8,6 +8,7 @@ import pytest
 from labkit.course import guess as guesses
 from labkit.course.guess import Beside, Guess
 from labkit.course.progress import noted
+from labkit.viz.twin import WIDGET
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +118,8 @@ def test_the_page_folds_the_result_until_the_guess():
 
 def test_only_a_live_guess_shows_widgets(monkeypatch):
     live = Guess("01-gap", "How large?", 0, 100)
-    assert guesses.WIDGET in live._repr_mimebundle_()
-    assert guesses.WIDGET in Beside("01-gap", 5)._repr_mimebundle_()
+    assert WIDGET in live._repr_mimebundle_()
+    assert WIDGET in Beside("01-gap", 5)._repr_mimebundle_()
     monkeypatch.delenv("JPY_SESSION_NAME")
     assert set(Guess("01-gap", "How large?", 0, 100)._repr_mimebundle_()) == {"text/html", "text/plain"}
     assert set(Beside("01-gap", 5)._repr_mimebundle_()) == {"text/html", "text/plain"}

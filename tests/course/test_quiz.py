@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.course import quiz as quizzes
 from labkit.course.progress import noted
 from labkit.course.quiz import Choice, Question, Quiz, quiz, read_quiz
 from labkit.survey.publication.files import paper_ids, read_results
+from labkit.viz.twin import WIDGET
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "notebooks" / "quiz").glob("*.toml"))
 CHOICES = """choices = [
@@ -126,6 +126,6 @@ def test_the_page_gets_native_radio_buttons_and_escaped_text(toy):
 
 def test_the_text_of_a_quiz_gives_no_answer_away(toy):
     bundle = toy._repr_mimebundle_()
-    assert quizzes.WIDGET in bundle
+    assert WIDGET in bundle
     assert "yes" not in bundle["text/plain"]
     assert "Right" not in repr(toy)

@@ -54,6 +54,31 @@ def test_every_entry_builds_on_the_meta_device_and_reads_its_own_clip(name):
     assert all(p.is_meta for p in network.parameters())
 
 
+@pytest.mark.parametrize("name", list_models())
+def test_a_gradient_of_the_logits_reaches_every_endpoint_that_they_are_computed_from(name):
+    with torch.device("meta"):
+        network, shape = create_model(name, num_classes=7).eval(), entry(name).shape
+        two_streams = isinstance(shape[0], tuple)
+        walked = dict(network.walk(tuple(torch.empty(2, *s) for s in shape) if two_streams else torch.empty(2, *shape)))
+    gradients = torch.autograd.grad(walked["logits"].sum(), list(walked.values()), allow_unused=True)
+    unreached = [endpoint for endpoint, gradient in zip(walked, gradients, strict=True) if gradient is None]
+    assert unreached == [endpoint for endpoint in walked if endpoint in network.beside]
+    assert set(network.beside) <= set(network.endpoints)
+
+
+def test_only_a_softmax_and_the_joined_means_of_two_streams_lie_beside_the_way_to_the_logits():
+    beside = {}
+    for name in list_models():
+        with torch.device("meta"):
+            beside[name] = {end.rpartition(".")[2] for end in create_model(name).beside}
+    assert {name for name, ends in beside.items() if "features" in ends} == {
+        "two_stream",
+        "two_stream_i3d",
+        "st_multiplier",
+    }
+    assert set().union(*beside.values()) == {"Predictions", "features"}
+
+
 def test_the_network_carries_its_clip_and_a_clip_can_be_given():
     spec = ClipSpec(frames=8, stride=2, size=32)
     assert create_model("resnet18", width=4, clip=spec).clip is spec

@@ -4,10 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from labkit.viz.explorer import PLOTLY, Explorer, has_front_end
+from labkit.viz.explorer import PLOTLY, Explorer
 from labkit.viz.theme import figure
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
+from labkit.viz.twin import WIDGET, has_front_end
 
 
 def draw(size: int, shape: str = "up") -> go.Figure:

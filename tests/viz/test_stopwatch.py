@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labkit.viz.stopwatch import WIDGET, Stopwatch
+from labkit.viz.stopwatch import Stopwatch
+from labkit.viz.twin import WIDGET
 
 BANDS = {"skim": (15, 30), "close reading": (60, None)}
 
