@@ -27,7 +27,7 @@ def feature_maps(network: Network, clip: Any) -> dict[str, Tensor]:
         return {name: tensor[0] for name, tensor in _walked(network, clip).items() if tensor.ndim == SPACE_TIME}
 
 
-def class_activation(network: Network, clip: Any, labels: Sequence[int]) -> list[dict[str, Tensor]]:
+def class_activation(network: Network, clip: Any, labels: Sequence[int]) -> dict[int, dict[str, Tensor]]:
     """For each class in `labels`, its activation `(T, H, W)` at each endpoint that has time and space.
 
     `clip` and the errors are those of `feature_maps`; an unknown class raises `ValueError` too. The values are not negative,
@@ -41,7 +41,7 @@ def class_activation(network: Network, clip: Any, labels: Sequence[int]) -> list
         if unknown:
             raise ValueError(f"there are {len(logits)} classes, counted from 0; asked for {unknown[0]}")
         maps = {n: out for n, out in walked.items() if out.ndim == SPACE_TIME and n not in network.beside}
-        return [_activation(maps, logits[label]) for label in labels]
+        return {label: _activation(maps, logits[label]) for label in labels}
 
 
 def _activation(maps: dict[str, Tensor], logit: Tensor) -> dict[str, Tensor]:
@@ -53,8 +53,9 @@ def _activation(maps: dict[str, Tensor], logit: Tensor) -> dict[str, Tensor]:
 def _walked(network: Network, clip: Any) -> dict[str, Tensor]:
     """Every endpoint of a batch of one clip, in evaluation mode."""
     modes = [(module, module.training) for module in network.modules()]
+    where = next(network.parameters()).device
     try:
-        walked = dict(network.eval().walk(tree_map(lambda part: part[None], clip)))
+        walked = dict(network.eval().walk(tree_map(lambda part: part[None].to(where), clip)))
     finally:
         for module, training in modes:
             module.training = training

@@ -1,7 +1,7 @@
 """What a network sees in a clip: the places and frames that speak for a class, and its feature maps over time."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,25 @@ CHANNELS = 8  # of a feature map, those that differ most from place to place
 OPAQUE = 0.75  # the strongest place of an activation over a frame
 
 
-def activation_viewer(clip: np.ndarray, maps: Mapping[str, Mapping[str, Any]], **options: Any) -> Chooser:
+def activation_viewer(
+    clip: np.ndarray,
+    maps: Mapping[int, Mapping[str, Any]],
+    classes: Sequence[str],
+    scores: Sequence[float] | np.ndarray | None = None,
+    **options: Any,
+) -> Chooser:
     """Class activation laid over the frames of a clip.
 
-    `clip` is uint8 `(T, H, W, 3)`. `maps` has, for each class in words, a map `(t, h, w)` for each endpoint, as
+    `clip` is uint8 `(T, H, W, 3)`. `maps` has, for the number of each class to show, a map `(t, h, w)` for each endpoint, as
     `labkit.models.activation.class_activation` makes them. Each step of a map lies over the frames that it was made from.
-    `options` go to `Chooser`. Raises `ValueError` for another shape, and where there is no map.
+    `classes` has the names of the classes, `scores` `(K,)` the network's scores, from 0 to 1. `options` go to `Chooser`.
+    Raises `ValueError` for another shape, and where there is no map.
     """
     clip = checked_clip(clip)
-    named = {(name, endpoint): _numbers(each, 3) for name, of in maps.items() for endpoint, each in of.items()}
+    named = {}
+    for label, of in maps.items():
+        name = f"{label}: {classes[label]}" + ("" if scores is None else f", score {scores[label]:.0%}")
+        named.update({(name, endpoint): _numbers(each, 3) for endpoint, each in of.items()})
     if not named:
         raise ValueError("an activation viewer needs a class with a map")
     frames = [data_uri(frame, exact=False) for frame in clip]
@@ -136,8 +146,8 @@ def _feature_words(endpoint: str, channel: int, numbers: np.ndarray, frames: int
 def _sized(template: str, clip: np.ndarray) -> str:
     """The template with the sizes of this clip's frames on the page, their proportions kept."""
     height, width = clip.shape[1:3]
-    for name, across in (("LARGE", LARGE), ("SMALL", SMALL)):
-        template = template.replace(name, f"width: {across}px; height: {round(across * height / width)}px")
+    for name, across in (("LARGE", f"min({LARGE}px, 46%)"), ("SMALL", f"{SMALL}px")):
+        template = template.replace(name, f"width: {across}; aspect-ratio: {width} / {height};")
     return template
 
 
@@ -154,7 +164,7 @@ ACTIVATION = (
 <div class="labkit-frames"><span class="labkit-frame labkit-large"><img src="{frame}" alt=""></span>
 <span class="labkit-frame labkit-large"><img src="{frame}" alt=""><img src="{over}" alt=""></span></div>
 <div class="labkit-frames">{#rows}<span><span class="labkit-frame labkit-small labkit-{now}"><img src="{frame}" alt=""><img src="{over}" alt=""></span>{number}<br>{share}</span>{/rows}</div>
-<p><small>Left: the frame of the slider as it is. Right: the same frame, orange where it speaks for the class. Below: all frames with
+<p><small>First the frame of the slider as it is, then the same frame, orange where it speaks for the class. Below: all frames with
 their numbers, and the share of the activation in the step of the map that lies over each.</small></p>"""
 )
 

@@ -110,6 +110,7 @@ class _Costed:
             "macs": short(self.macs),
             "weights": short(4 * self.parameters),
             "kept": short(self.kept),
+            "field": _sizes(self._last_map()[3]),
             "x": f"{x:.0f}",
             "y": f"{y:.0f}",
             "streams": self._streams(),
@@ -154,10 +155,13 @@ class _Costed:
             lines.setdefault(stream, []).append(box)
         return [{"stream": html.escape(stream and f"{stream}:"), "boxes": boxes} for stream, boxes in lines.items()]
 
+    def _last_map(self) -> list[Any]:
+        """The last endpoint whose output has several rows or columns; the first if there is none."""
+        maps = (each for each in reversed(self.endpoints) if len(each[2]) == 4 and max(each[2][2:]) > 1)
+        return next(maps, self.endpoints[0])
+
     def _said(self) -> str:
-        last = next(
-            (each for each in reversed(self.endpoints) if len(each[2]) == 4 and max(each[2][2:]) > 1), self.endpoints[0]
-        )
+        last = self._last_map()
         heavy, busy = (max(self.endpoints, key=lambda each: each[k]) for k in (4, 5))
         return (
             f"{self.title}: {short(self.parameters)} parameters ({short(4 * self.parameters)}B of weights), {short(self.macs)} "
@@ -169,13 +173,13 @@ class _Costed:
 
     def _beside(self, published: Sequence["_Costed"]) -> str:
         if self.network:
-            return f"This is {self.network} as published{f', {self.accuracy}' if self.accuracy else ''}."
+            return f"This is {self.network} of the zoo{f'; published: {self.accuracy}' if self.accuracy else ''}."
         alike = [row for row in published if row.choice[:2] == self.choice[:2]]
         if not alike:
-            return "No such depth is published here."
+            return "The zoo has no network of this depth."
         other = alike[0]
         return (
-            f"Beside the published {other.network}{f' ({other.accuracy})' if other.accuracy else ''}: "
+            f"Beside {other.network}{f' (published: {other.accuracy})' if other.accuracy else ''}: "
             f"{self.parameters / max(other.parameters, 1):.2g} times the parameters and "
             f"{self.macs / max(other.macs, 1):.2g} times the work."
         )
@@ -203,7 +207,7 @@ def _frame() -> str:
     for exponent in range(5, 10):
         x = left + (exponent - 5) / 4 * (right - left)
         marks.append(f'<text x="{x:.0f}" y="{bottom + 14}" text-anchor="middle">{short(10.0**exponent)}</text>')
-    for exponent in range(7, 14, 2):
+    for exponent in range(9, 14, 2):
         y = bottom - (exponent - 7) / 6 * (bottom - top)
         marks.append(f'<text x="{left + 4}" y="{y + 4:.0f}">{short(10.0**exponent)}</text>')
     names = f'<text x="{(left + right) // 2}" y="{bottom + 30}" text-anchor="middle">parameters</text>'
@@ -213,20 +217,20 @@ def _frame() -> str:
 ARCHITECTURE = """<style>
 .labkit-boxes { display: flex; flex-wrap: wrap; gap: .5em 1.1em; align-items: end; margin: .5em 0; font-size: .78em; }
 .labkit-boxes > span { position: relative; text-align: center; max-width: 9em; overflow-wrap: anywhere; line-height: 1.3; }
-.labkit-boxes > span + span::before { content: "→"; position: absolute; left: -1em; bottom: 1.3em; }
+.labkit-boxes > .box + .box::before { content: "→"; position: absolute; left: -1em; bottom: 1.3em; }
 .labkit-boxes i { display: block; margin: 0 auto .2em; border: 1px solid BLUE; border-radius: 2px; background: color-mix(in srgb, BLUE 35%, transparent); }
 .labkit-boxes :is(b, small) { display: block; } .labkit-boxes b { font-weight: 600; }
 .labkit-numbers { display: flex; flex-wrap: wrap; gap: .3em 1.6em; margin: .6em 0; } .labkit-numbers b { display: block; font-size: 1.2em; }
 </style><h4>{title}</h4>
 <div class="labkit-numbers"><span><b>{parameters}</b>parameters</span><span><b>{macs}</b>multiply-accumulates</span>
-<span><b>{weights}B</b>weights in memory</span><span><b>{kept}B</b>kept of a clip for training</span></div>
+<span><b>{weights}B</b>weights in memory</span><span><b>{kept}B</b>kept of a clip for training</span><span><b>{field}</b>receptive field (T × H × W)</span></div>
 <p aria-live="polite">{words}</p>
-{#streams}<div class="labkit-boxes" aria-hidden="true"><span><b>{stream}</b></span>{#boxes}<span title="{output}"><i style="width:{wide}px;height:{tall}px"></i><b>{name}</b><small>{detail}</small></span>{/boxes}</div>{/streams}
+{#streams}<div class="labkit-boxes" aria-hidden="true"><span><b>{stream}</b></span>{#boxes}<span class="box" title="{output}"><i style="width:{wide}px;height:{tall}px"></i><b>{name}</b><small>{detail}</small></span>{/boxes}</div>{/streams}
 <p><small>A box is as wide as its output has frames, and as high as its output has pixels.</small></p>
 <div class="wide" tabindex="0" role="region" aria-label="Shapes and costs"><table><thead><tr><th>endpoint</th><th>output (C × T × H × W)</th><th>sees (T × H × W)</th><th>parameters</th><th>MACs</th></tr></thead><tbody>
 {#rows}<tr><td>{name}</td><td>{output}</td><td>{field}</td><td><span class="bar" style="width:{wide}px"></span> {parameters}</td><td><span class="bar other" style="width:{long}px"></span> {macs}</td></tr>{/rows}
 </tbody></table></div>
-<svg viewBox="0 0 380 230" width="380" role="img" aria-label="Parameters and work of the published networks in grey, and of this one">DOTS<circle cx="{x}" cy="{y}" r="7" fill="none" stroke="RING" stroke-width="3"/></svg>
-<p><small>Grey: the networks of the zoo as published. The ring: this network.</small></p>""".replace(
+<svg viewBox="0 0 380 230" width="380" role="img" aria-label="Parameters and work of the zoo's networks in grey, and of this one">DOTS<circle cx="{x}" cy="{y}" r="7" fill="none" stroke="RING" stroke-width="3"/></svg>
+<p><small>Grey: the networks of the zoo with the sizes of their papers. The ring: this network.</small></p>""".replace(
     "BLUE", BLUE
 ).replace("RING", VERMILLION)

@@ -12,6 +12,7 @@ from labkit.viz.chooser import Chooser
 from labkit.viz.heat import heat
 from labkit.viz.theme import at_least, described, figure
 
+MOST_FILTERS, MOST_CHANNELS = 16, 3  # of a viewer
 SLICE = 40  # pixels across that a time slice needs to be seen
 
 
@@ -73,7 +74,8 @@ def kernel_viewer(weights: Mapping[str, Any], **options: Any) -> Chooser:
     """One filter in several sets of weights, a row for each: before and after inflation, before and after training.
 
     `weights` are `(O, I, T, H, W)`, or `(O, I, H, W)` of a 2D convolution, by what a reader calls them. All have the same O
-    and I. The colours of a row span the largest weight of its set. `options` go to `Chooser`. Raises `ValueError` for other
+    and I. The first 16 filters are offered. The colours of a
+    row span the largest weight of its set. `options` go to `Chooser`. Raises `ValueError` for other
     shapes, and for no weights.
     """
     sets = {name: _numbers(weight) for name, weight in weights.items()}
@@ -125,7 +127,6 @@ def _in_words(name: str, slices: np.ndarray) -> str:
     return f"{name}: {shares} of the weight in its slices; without their mean {np.linalg.norm(slices - slices.mean(axis=0)) / norm:.0%} of the norm is left."
 
 
-MOST_FILTERS, MOST_CHANNELS = 64, 3
 KERNELS = """<style>
 .labkit-slices { display: flex; flex-wrap: wrap; gap: .4em; margin: .3em 0 .9em; font-size: .78em; text-align: center; }
 .labkit-slices img { width: 72px; height: 72px; border: 1px solid var(--faint); }

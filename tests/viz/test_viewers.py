@@ -40,9 +40,13 @@ def test_places_and_spans_are_said_in_words():
 def test_the_activation_lies_over_the_frames_that_it_was_made_from_and_the_words_say_where_it_peaks():
     numbers = np.zeros((2, 3, 4))
     numbers[1, 0, 3], numbers[0, 2, 0] = 3.0, 1.0
-    viewer = activation_viewer(CLIP, {"clap": {"layer2": numbers, "layer4": np.ones((1, 1, 1))}}, live=False)
+    viewer = activation_viewer(
+        CLIP, {1: {"layer2": numbers, "layer4": np.ones((1, 1, 1))}}, ["wave", "clap"], [0.2, 0.8], live=False
+    )
     said = viewer.record["words"]
-    assert said.startswith("clap, at layer2 with 2 × 3 × 4 (frames × rows × columns): 75% of it in frames 2 to 3;")
+    assert said.startswith(
+        "1: clap, score 80%, at layer2 with 2 × 3 × 4 (frames × rows × columns): 75% of it in frames 2 to 3;"
+    )
     assert "strongest at the upper right of frames 2 to 3" in said
     first, last = viewer.set(frame="0"), viewer.set(frame="3")
     assert pixels(first["over"])[2, 0, 3] == round(0.75 * 255 / 3)
@@ -53,25 +57,25 @@ def test_the_activation_lies_over_the_frames_that_it_was_made_from_and_the_words
 
 def test_an_activation_of_zeros_or_without_numbers_says_so():
     maps = {"a": np.zeros((2, 2, 2)), "b": np.full((2, 2, 2), np.nan)}
-    viewer = activation_viewer(CLIP, {"c": maps}, live=False)
+    viewer = activation_viewer(CLIP, {0: maps}, ["c"], live=False)
     assert viewer.record["words"].endswith("nothing at this endpoint speaks for the class.")
     assert viewer.set(endpoint="b")["words"].endswith("the network gives no numbers here.")
     assert [row["share"] for row in viewer.record["rows"]] == ["0 %"] * 4
 
 
 def test_one_class_one_frame_and_a_name_with_markup_are_shown_as_text():
-    made = activation_viewer(CLIP[:1], {NASTY: {"stem": np.ones((1, 2, 2))}}, live=False).static()
+    made = activation_viewer(CLIP[:1], {0: {"stem": np.ones((1, 2, 2))}}, [NASTY], live=False).static()
     assert "<b>動画" not in made
     assert "&lt;b&gt;動画" in made
 
 
 def test_no_class_no_endpoint_and_other_shapes_are_refused():
     with pytest.raises(ValueError, match="needs a class with a map"):
-        activation_viewer(CLIP, {})
+        activation_viewer(CLIP, {}, [])
     with pytest.raises(ValueError, match="needs an endpoint with a map"):
         feature_viewer(CLIP, {})
     with pytest.raises(ValueError, match=r"a map here is \(t, h, w\), not \(2, 2\)"):
-        activation_viewer(CLIP, {"c": {"stem": np.ones((2, 2))}})
+        activation_viewer(CLIP, {0: {"stem": np.ones((2, 2))}}, ["c"])
     with pytest.raises(ValueError, match=r"a map here is \(C, t, h, w\), not \(2, 2, 2\)"):
         feature_viewer(CLIP, {"stem": np.ones((2, 2, 2))})
     with pytest.raises(ValueError, match="a clip to draw is uint8"):
