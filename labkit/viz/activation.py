@@ -122,7 +122,7 @@ def _activation_words(name: str, endpoint: str, numbers: np.ndarray, frames: int
     step, row, column = np.unravel_index(numbers.argmax(), numbers.shape)
     spot = f"at the {place(int(row), int(column), height, width)}" if height * width > 1 else "at its one position"
     time = (
-        f"{shares[most]:.0%} of it in {span(most, len(numbers), frames)}"
+        f"{shares[most]:.0%} of the activation in {span(most, len(numbers), frames)}"
         if len(numbers) > 1
         else "the whole clip is one step"
     )

@@ -88,7 +88,7 @@ def architecture_explorer(
 class _Costed:
     """One design with its sums, and the texts that show it."""
 
-    def __init__(self, row: Mapping[str, Any], accuracies: Mapping[str, str]) -> None:
+    def __init__(self, row: Mapping[Any, Any], accuracies: Mapping[str, str]) -> None:
         self.choice = tuple(str(row[name]) for name in CONTROLS)
         self.network, self.kept, self.endpoints = str(row["network"]), int(row["kept"]), row["endpoints"]
         self.accuracy = accuracies.get(self.network, "")

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from labkit.counting import counted
-from labkit.viz.chooser import Chooser
+from labkit.viz.chooser import Choice, Chooser, Record
 from labkit.viz.heat import heat
 from labkit.viz.theme import at_least, described, figure
 
@@ -89,7 +89,7 @@ def kernel_viewer(weights: Mapping[str, Any], **options: Any) -> Chooser:
     ((filters, inputs),) = sizes
     channels = ["mean", *map(str, range(min(inputs, MOST_CHANNELS)))]
     limits = {name: float(np.nanmax(np.abs(each), initial=0.0)) for name, each in sets.items()}
-    states = {}
+    states: dict[Choice, Record] = {}
     for number in range(min(filters, MOST_FILTERS)):
         for channel in channels:
             chosen = {

@@ -218,7 +218,7 @@ def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_
     page.goto(probe(site, tmp_path, {"text/html": made}))
     box = page.get_by_role("group", name="Architecture explorer")
     numbers, words = box.locator(".labkit-numbers b"), box.locator("p[aria-live]")
-    assert numbers.all_inner_texts()[:2] == ["33.2 M", "8.3 G"]
+    assert numbers.all_inner_texts()[:2] == ["14.6 M", "5.65 G"]
     box.get_by_label("family").select_option("Quo Vadis d: 3D-fused two-stream")
     assert numbers.all_inner_texts()[0] == "39.8 M"
     assert "This is fused_two_stream of the zoo." in words.inner_text()

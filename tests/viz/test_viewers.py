@@ -45,7 +45,7 @@ def test_the_activation_lies_over_the_frames_that_it_was_made_from_and_the_words
     )
     said = viewer.record["words"]
     assert said.startswith(
-        "1: clap, score 80%, at layer2 with 2 × 3 × 4 (frames × rows × columns): 75% of it in frames 2 to 3;"
+        "1: clap, score 80%, at layer2 with 2 × 3 × 4 (frames × rows × columns): 75% of the activation in frames 2 to 3;"
     )
     assert "strongest at the upper right of frames 2 to 3" in said
     first, last = viewer.set(frame="0"), viewer.set(frame="3")
