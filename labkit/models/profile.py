@@ -7,6 +7,7 @@ as it predicts, to count, and once as it trains, to see what autograd keeps for 
 import copy
 import math
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,16 +94,30 @@ def costs(model: nn.Module, shape: Sequence[Any]) -> tuple[int, int]:
 def trace(network: Network, shape: Sequence[Any]) -> pd.DataFrame:
     """One row per endpoint: `endpoint`, `output` (shape without the batch), and `field` and `jump` as in `profile`.
 
-    Raises `ValueError`, with the reason, where the network cannot take such an input.
+    `parameters` and `macs` count the layers since the endpoint before it. Layers that compute two endpoints together count
+    at the first. Raises `ValueError`, with the reason, where the network cannot take such an input.
     """
     probe = _on_meta(network).eval()
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    seen: set[int] = set()
+    counted = Counter[str]()
+
+    def count(module: nn.Module, *_: Any) -> None:
+        own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
+        seen.update(map(id, own))
+        counted["parameters"] += sum(p.numel() for p in own)
+
+    handles = [module.register_forward_pre_hook(count) for module in probe.modules()]
     with _reading(probe, shape, batch=1) as example, torch.no_grad(), FieldTrace() as fields:
         _start(fields, example)
-        for name, tensor in probe.walk(example):
-            size, jump = _sizes_and_jumps(fields.field(tensor))
-            rows.append((name, tuple(tensor.shape[1:]), size, jump))
-    return pd.DataFrame(rows, columns=["endpoint", "output", "field", "jump"])
+        with _Multiplications(lambda macs: counted.update(macs=macs)):
+            for name, tensor in probe.walk(example):
+                size, jump = _sizes_and_jumps(fields.field(tensor))
+                rows.append((name, tuple(tensor.shape[1:]), size, jump, counted["parameters"], counted["macs"]))
+                counted.clear()
+    for handle in handles:
+        handle.remove()
+    return pd.DataFrame(rows, columns=["endpoint", "output", "field", "jump", "parameters", "macs"])
 
 
 @dataclass

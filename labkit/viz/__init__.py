@@ -1,6 +1,7 @@
 """Figures. Records, tensors and modules go in, plotly figures come out. Nothing here trains or reads a dataset.
 
-`theme` is the look. `curves` shows training, `predictions` a network's answers, `timeline` its
-scores over a video's time, `player` the frames of a clip,
-`architecture` a network's costs, `kernels` its weights, `survey` a library of papers. `explorer` adds controls to a figure.
+`theme` is the look. `curves` shows training, `predictions` a network's answers, `timeline` its scores over a video's time,
+`prediction_browser` its mistakes one by one, `player` the frames of a clip, `videos` videos that move, `architecture` a network's
+costs, `kernels` its weights, `activation` what it sees, `survey` a library of papers. `explorer` adds controls to a figure,
+`chooser` to a picture in HTML; `twin` is what they share.
 """

@@ -1,14 +1,18 @@
-"""The weights of a 3D convolution, one slice for each time step."""
+"""The weights of a convolution, one slice for each time step."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from labkit.counting import counted
+from labkit.viz.chooser import Choice, Chooser, Record
+from labkit.viz.heat import heat
 from labkit.viz.theme import at_least, described, figure
 
+MOST_FILTERS, MOST_CHANNELS = 16, 3  # of a viewer
 SLICE = 40  # pixels across that a time slice needs to be seen
 
 
@@ -28,7 +32,7 @@ def kernel_slices(
 
     Raises `ValueError` for another shape, and for a missing filter or channel.
     """
-    values = np.asarray(weight.detach().cpu() if hasattr(weight, "detach") else weight, dtype=np.float64)
+    values = _numbers(weight)
     if values.ndim != 5:
         raise ValueError(f"weights of a 3D convolution are (O, I, T, H, W), not {values.shape}")
     out, channels, times, height, width = values.shape
@@ -64,3 +68,69 @@ def kernel_slices(
     what = "mean over input channels" if channel is None else f"input channel {channel}"
     described(fig, f"{counted(len(chosen), 'filter')} in {counted(times, 'time slice')}, {what}. Size: {spread}.")
     return at_least(fig, 170 + SLICE * times)
+
+
+def kernel_viewer(weights: Mapping[str, Any], **options: Any) -> Chooser:
+    """One filter in several sets of weights, a row for each: before and after inflation, before and after training.
+
+    `weights` are `(O, I, T, H, W)`, or `(O, I, H, W)` of a 2D convolution, by what a reader calls them. All have the same O
+    and I. The first 16 filters are offered. The colours of a
+    row span the largest weight of its set. `options` go to `Chooser`. Raises `ValueError` for other
+    shapes, and for no weights.
+    """
+    sets = {name: _numbers(weight) for name, weight in weights.items()}
+    sets = {name: each[:, :, None] if each.ndim == 4 else each for name, each in sets.items()}
+    if not sets or any(each.ndim != 5 or 0 in each.shape for each in sets.values()):
+        shapes = ", ".join(f"{name} {each.shape}" for name, each in sets.items()) or "no weights"
+        raise ValueError(f"kernels to compare are (O, I, T, H, W) or (O, I, H, W), not {shapes}")
+    sizes = {each.shape[:2] for each in sets.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"kernels to compare have the same filters and channels, not {sorted(sizes)}")
+    ((filters, inputs),) = sizes
+    channels = ["mean", *map(str, range(min(inputs, MOST_CHANNELS)))]
+    limits = {name: float(np.nanmax(np.abs(each), initial=0.0)) for name, each in sets.items()}
+    states: dict[Choice, Record] = {}
+    for number in range(min(filters, MOST_FILTERS)):
+        for channel in channels:
+            chosen = {
+                name: each[number].mean(axis=0) if channel == "mean" else each[number, int(channel)]
+                for name, each in sets.items()
+            }
+            states[str(number), channel] = {
+                "words": html.escape(" ".join(_in_words(name, slices) for name, slices in chosen.items())),
+                "rows": [
+                    {
+                        "name": html.escape(name),
+                        "slices": [{"map": heat(each, limits[name]), "time": str(t)} for t, each in enumerate(slices)],
+                    }
+                    for name, slices in chosen.items()
+                ],
+            }
+    controls = ["filter", "input channel"]
+    return Chooser(states, controls, KERNELS, name="Kernels", sliders=["filter"], **options)
+
+
+def _numbers(weight: Any) -> np.ndarray:
+    return np.asarray(weight.detach().cpu() if hasattr(weight, "detach") else weight, dtype=np.float64)
+
+
+def _in_words(name: str, slices: np.ndarray) -> str:
+    """The share of each time slice in the weight of one kernel `(T, H, W)`, and how much its slices differ."""
+    if not np.isfinite(slices).all():
+        return f"{name}: some weights are not numbers."
+    if len(slices) == 1:
+        return f"{name}: one slice, from {slices.min():.2g} to {slices.max():.2g}."
+    sizes, norm = np.abs(slices).sum(axis=(1, 2)), np.linalg.norm(slices)
+    if norm == 0:
+        return f"{name}: all weights are 0."
+    shares = ", ".join(f"{share:.0%}" for share in sizes / sizes.sum())
+    return f"{name}: {shares} of the weight in its slices; without their mean {np.linalg.norm(slices - slices.mean(axis=0)) / norm:.0%} of the norm is left."
+
+
+KERNELS = """<style>
+.labkit-slices { display: flex; flex-wrap: wrap; gap: .4em; margin: .3em 0 .9em; font-size: .78em; text-align: center; }
+.labkit-slices img { width: 72px; height: 72px; border: 1px solid var(--faint); }
+</style>
+{#rows}<div><b>{name}</b><div class="labkit-slices">{#slices}<span><img src="{map}" alt="">t = {time}</span>{/slices}</div></div>{/rows}
+<p aria-live="polite">{words}</p>
+<p><small>Time goes from left to right. Orange is above 0, blue below; the strongest colour is the largest weight of the row's set.</small></p>"""

@@ -90,7 +90,7 @@ def frame_strip(
 
     Raises `ValueError` for another shape or type, and if there are not as many titles as frames.
     """
-    clip = _checked(clip)
+    clip = checked_clip(clip)
     above = list(titles) if titles is not None else [str(i) for i in (range(len(clip)) if indices is None else indices)]
     if len(above) != len(clip):
         raise ValueError(f"{counted(len(clip), 'frame')}, but {len(above)} numbers or titles for them")
@@ -120,7 +120,7 @@ def predicted_strip(
 
     Raises `ValueError` if there are not as many scores as classes, and for a label that is not among the classes.
     """
-    clip, scores = _checked(clip), np.asarray(scores, dtype=np.float64)
+    clip, scores = checked_clip(clip), np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(classes),):
         raise ValueError(f"scores are {scores.shape}, but there are {len(classes)} classes")
     if isinstance(label, str):
@@ -167,7 +167,8 @@ def _verdict(classes: Sequence[str], answer: int, true: int | None) -> str:
     return f"Wrong: {classes[true]} taken for {classes[answer]}."
 
 
-def _checked(clip: np.ndarray) -> np.ndarray:
+def checked_clip(clip: np.ndarray) -> np.ndarray:
+    """The clip, uint8 `(T, H, W, 3)`. Raises `ValueError` for another shape or type."""
     clip = np.asarray(clip)
     if clip.ndim != 4 or clip.shape[3] != 3 or clip.dtype != np.uint8 or not len(clip):
         raise ValueError(f"a clip to draw is uint8 (T, H, W, 3), not {clip.dtype} {clip.shape}")

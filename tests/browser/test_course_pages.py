@@ -11,8 +11,9 @@ from nbformat import v4
 from toy_course import build_toy_course
 
 from labkit.course.page import PLOTLY, notebook_body
+from labkit.models.designs import read_designs
 from labkit.survey.slides.page import Deck, Slide
-from labkit.viz.architecture import cost_bars
+from labkit.viz.architecture import architecture_explorer, cost_bars
 from labkit.viz.stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -207,3 +208,23 @@ def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page, tmp_p
     assert page.locator(".labkit-stopwatch button").inner_text() == "Stop"
     page.frame_locator("iframe").locator("html[data-slides=ready]").wait_for(state="attached")
     assert page.locator("#foreign").inner_text() == "x"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_the_page(site, page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    made = architecture_explorer(read_designs(), live=False).static()
+    assert len(made) < 1_000_000
+    page.goto(probe(site, tmp_path, {"text/html": made}))
+    box = page.get_by_role("group", name="Architecture explorer")
+    numbers, words = box.locator(".labkit-numbers b"), box.locator("p[aria-live]")
+    assert numbers.all_inner_texts()[:2] == ["14.6 M", "5.65 G"]
+    box.get_by_label("family").select_option("Quo Vadis d: 3D-fused two-stream")
+    assert numbers.all_inner_texts()[0] == "39.8 M"
+    assert "This is fused_two_stream of the zoo." in words.inner_text()
+    box.get_by_label("family").select_option("ResNet")
+    box.get_by_label("depth").select_option("50")
+    box.get_by_label("frames").focus()
+    page.keyboard.press("ArrowRight")
+    assert "on 32×112×112" in words.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -198,3 +198,29 @@ def test_the_sliders_of_notebook_02_change_its_figure_in_jupyterlab(page, jupyte
     page.keyboard.press("ArrowLeft")
     expect(title).to_contain_text(f"of width {width // 2} on", timeout=60_000)
     assert 0 < cell.locator(".js-plotly-plot").evaluate(PARAMETERS) < before / 2
+
+
+CHOOSER = """
+import numpy as np
+from labkit.viz.kernels import kernel_viewer
+
+weights = np.random.default_rng(0).normal(size=(3, 2, 3, 3, 3))
+kernel_viewer({"before": weights, "after": weights * np.array([1, 0, 0]).reshape(3, 1, 1)})
+"""
+
+
+def test_a_chooser_in_jupyterlab_follows_its_menu_and_its_slider_by_keys(page, jupyterlab):
+    write_notebook(jupyterlab.folder / "chooser.ipynb", CHOOSER)
+    open_and_run(page, jupyterlab, "chooser.ipynb")
+    page.wait_for_selector(".jp-OutputArea .noUi-handle", timeout=90_000)
+    words = page.locator(".jp-OutputArea p[aria-live]")
+    expect(words).to_contain_text("after: 100%, 0%, 0% of the weight in its slices")
+    before = words.inner_text()
+    page.locator(".jp-OutputArea .noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".jp-OutputArea .widget-readout")).to_have_text("1")
+    expect(words).not_to_have_text(before)
+    filters = words.inner_text()
+    page.get_by_label("input channel").select_option("1")
+    expect(words).not_to_have_text(filters)
+    assert page.locator(".jp-CodeCell").count() == 1  # the keys went to the slider
