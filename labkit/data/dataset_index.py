@@ -51,7 +51,7 @@ def index_videos(
     written = time.monotonic()
     try:
         for position, facts in map_files(
-            probe, [paths[i] for i in todo], label="looking into videos", workers=workers, progress=progress
+            probe, [paths[i] for i in todo], label="looking into videos", lost=_lost, workers=workers, progress=progress
         ):
             found.append(wanted.loc[todo[position]].to_dict() | facts)
             if time.monotonic() - written > KEEP_EVERY:
@@ -69,12 +69,11 @@ def probe(path: Path) -> dict[str, Any]:
 
     `passing` marks a reason that lies in the system (rights, memory, too many open files): it may be gone next time.
     """
-    facts = {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "reason": ""}
     try:
         with VideoReader(path) as reader:
             info = reader.info
     except VideoError as error:
-        return facts | {"reason": error.reason, "passing": isinstance(error.__cause__, OSError | MemoryError)}
+        return _lost(path, error.reason) | {"passing": isinstance(error.__cause__, OSError | MemoryError)}
     return {
         "frames": info.frames,
         "fps": info.fps,
@@ -84,6 +83,11 @@ def probe(path: Path) -> dict[str, Any]:
         "damage": info.damage or "",
         "reason": "",
     }
+
+
+def _lost(path: Path, reason: str) -> dict[str, Any]:
+    """What is written of a file that cannot be read."""
+    return {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "reason": reason}
 
 
 def index_file(root: Path) -> Path:

@@ -98,7 +98,9 @@ def cache_flow(
         what = f"the flow of {counted(len(missing), 'video')} at short side {settings.short_side} takes"
         check_room(cache_folder("flow"), needed, what, "take fewer videos or a smaller short side")
     tasks = [(path, place, settings) for path, place in missing.items()]
-    for position, error in map_files(_compute, tasks, label="computing flow", workers=workers, progress=progress):
+    for position, error in map_files(
+        _compute, tasks, label="computing flow", lost=_lost, workers=workers, progress=progress
+    ):
         if error is not None and on_error == "raise":
             raise error
         failed |= {} if error is None else {tasks[position][0]: error}
@@ -196,6 +198,10 @@ def _compute(task: tuple[str, Place, FlowSettings]) -> VideoError | None:
     except VideoError as error:
         return error
     return None
+
+
+def _lost(task: tuple[str, Place, FlowSettings], reason: str) -> VideoError:
+    return VideoError(task[0], reason)
 
 
 def _make(path: str, place: Place, settings: FlowSettings) -> None:

@@ -170,7 +170,9 @@ def _decode_into(
     def fill(temporary: Path) -> None:
         reserve(temporary, total)
         tasks = [(temporary, path, place, _sums_at(rows)) for path, place in rows.items()]
-        for _, error in map_files(_decode, tasks, label="decoding videos", workers=workers, progress=progress):
+        for _, error in map_files(
+            _decode, tasks, label="decoding videos", lost=_lost, workers=workers, progress=progress
+        ):
             if error is not None and on_error == "raise":
                 raise error
             failed.extend([error] if error is not None else [])
@@ -213,6 +215,10 @@ def _decode(task: tuple[Path, str, Place, int]) -> VideoError | None:
     except VideoError as error:
         return error
     return None
+
+
+def _lost(task: tuple[Path, str, Place, int], reason: str) -> VideoError:
+    return VideoError(task[1], reason)
 
 
 def check_length(path: str, reader: VideoReader, frames: int) -> None:

@@ -58,15 +58,33 @@ def shown(path: str | Path) -> str:
     return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+class Pulse:
+    """The file that ffmpeg works on in this process, and how often ffmpeg has come back from its work."""
+
+    path: Path | None = None
+    beats = 0
+
+    def beat(self) -> None:
+        """Note that ffmpeg has come back: with a packet, or with frames. `labkit.data.watchdog` looks at it."""
+        self.beats += 1
+
+
+PULSE = Pulse()
+
+
 @contextmanager
 def named(path: Path) -> Iterator[None]:
     """Turn any error of PyAV, ffmpeg or the system inside into a `VideoError` with the file's name."""
+    PULSE.beat()
+    before, PULSE.path = PULSE.path, path
     try:
         yield
     except VideoError:
         raise
     except Exception as error:  # PyAV raises nearly every kind: it meets what its authors did not
         raise VideoError(path, explain(error)) from error
+    finally:
+        PULSE.path = before
 
 
 def explain(error: Exception) -> str:
@@ -83,11 +101,12 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """
     with named(path):
         _check_file(path)
-    try:
-        # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
-        container = av.open(str(path.absolute()), metadata_errors="replace")
-    except Exception as error:
-        raise VideoError(path, f"not a readable video file ({explain(error)})") from error
+    with named(path):
+        try:
+            # An absolute name, for ffmpeg takes `a:b.mp4` for a protocol named a. Titles are often not in UTF-8.
+            container = av.open(str(path.absolute()), metadata_errors="replace")
+        except Exception as error:
+            raise VideoError(path, f"not a readable video file ({explain(error)})") from error
     try:
         with named(path):
             return container, _set_up(container, path)

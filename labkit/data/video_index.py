@@ -11,6 +11,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from labkit.atomic import write_atomically
 from labkit.cache import cache_folder
 from labkit.data.video_anchors import margin_of, with_anchors
+from labkit.data.video_attempt import attempt
 from labkit.data.video_cursor import COLUMNS, PacketTable
 from labkit.data.video_file import Orientation, VideoError, named, open_video
 from labkit.data.video_walk import MARKING, Walk
@@ -75,7 +77,8 @@ def load_index(path: Path, *, fresh: bool = False) -> VideoIndex:
     kept = _cache_file(path)
     index = _read(kept) if kept and not fresh else None
     if index is None:
-        index = build_index(path)
+        with attempt(path, kept) if kept else nullcontext():
+            index = build_index(path)
         if kept:
             _keep(index, kept)
     return index

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from tqdm.auto import tqdm
 
 from labkit.data.video_cursor import COLUMNS, NO_TIME, PacketTable, whole
-from labkit.data.video_file import Orientation, checksum, explain, fingerprint, open_video, row_of, tag
+from labkit.data.video_file import PULSE, Orientation, checksum, explain, fingerprint, open_video, row_of, tag
 
 AFTERMATH = 32  # packets read on after damage, to see which frames it reached
 HELD = 8  # frames kept from the decoder in a second walk, so that it draws each into other memory than before
@@ -52,6 +52,7 @@ class Walk:
         quiet = multiprocessing.parent_process() is not None
         with tqdm(total=stream.frames or None, desc=f"index of {name}", unit="frame", delay=2, disable=quiet) as bar:
             while self.hurt is None or len(self.packets) < self.hurt + AFTERMATH:
+                PULSE.beat()
                 try:
                     packet = next(packets, None)
                 except av.error.FFmpegError as error:
