@@ -22,11 +22,11 @@ from labkit.atomic import write_atomically
 from labkit.cache import cache_folder
 from labkit.data.video_anchors import margin_of, with_anchors
 from labkit.data.video_attempt import attempt
-from labkit.data.video_cursor import COLUMNS, PacketTable
+from labkit.data.video_cursor import COLUMNS, Cursor, LostFrame, PacketTable
 from labkit.data.video_file import Orientation, VideoError, named, open_video
 from labkit.data.video_walk import MARKING, Walk
 
-VERSION = 4  # of the file's layout and of the way frames are counted; a new number makes every index again
+VERSION = 5  # of the file's layout and of the way frames are counted; a new number makes every index again
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,9 @@ def _build(path: Path) -> VideoIndex:
         walk.through(container, stream, name=path.name)
     if codec not in MARKING:
         walk.repeat(path)
+    if walk.hurt is not None and walk.good:
+        lost = _first_lost(path, walk)
+        walk.steady = walk.steady if lost is None else lost
     good = walk.good
     if good == 0:
         raise VideoError(path, f"no frame can be decoded ({walk.reason or 'the stream is empty'})")
@@ -125,6 +128,20 @@ def _build(path: Path) -> VideoIndex:
     with container:
         table = with_anchors(container, stream, table)
         return VideoIndex(info, walk.orientation, table, margin_of(container, stream, table), tick)
+
+
+def _first_lost(path: Path, walk: Walk) -> int | None:
+    """The first frame before the damage that does not come out without the packets behind it; None if all come out."""
+    container, stream = open_video(path)
+    with container:
+        cursor = Cursor(container, stream, walk.table(), row=None)
+        cursor.want(frozenset(range(walk.good)))
+        for number in range(walk.good):
+            try:
+                cursor.frame(number)
+            except LostFrame:
+                return number
+    return None
 
 
 def _true_rate(times: np.ndarray | None, rate: float) -> float | None:

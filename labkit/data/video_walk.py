@@ -43,7 +43,7 @@ class Walk:
         self.size = (0, 0)  # height, width
         self.orientation = Orientation()
         self.hurt: int | None = None  # the row of the first damaged packet
-        self.steady: int | None = None  # the number of the first frame that did not come out the same twice
+        self.steady: int | None = None  # the number of the first frame that did not come out a second time
         self.reason = ""
 
     def through(self, container: InputContainer, stream: VideoStream, *, name: str) -> None:

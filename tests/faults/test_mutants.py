@@ -4,6 +4,8 @@ import pytest
 from broken_videos import FORMATS, WAYS, break_video, write_sources
 from mutants_trial import kinds_of_reasons, outcome, try_mutants
 
+from labkit.data.video import VideoReader
+
 MANY = 100
 GROWTH = 64  # MiB that reading three quarters of the files may add
 
@@ -45,3 +47,12 @@ def test_a_seed_names_a_broken_video(tmp_path):
     made = [sorted((tmp_path / name).iterdir()) for name in ("one", "other")]
     assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
     assert len({path.read_bytes() for path in made[0]}) == 20
+
+
+@pytest.mark.parametrize("seed", [5273])
+def test_frames_that_come_out_only_with_damaged_data_behind_them_are_not_promised(tmp_path, monkeypatch, seed):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    broken = break_video(seed, write_sources(tmp_path / "sources"), tmp_path)
+    with VideoReader(broken.path) as reader:
+        assert reader.info.damage
+        assert len(reader.frames(size=16)) == reader.info.frames
