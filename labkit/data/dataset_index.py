@@ -7,7 +7,6 @@ reason. Where the reason lies in the system (rights, memory), they are tried aga
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from labkit.atomic import write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import cache_folder, warn_not_kept
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
 
@@ -126,4 +125,4 @@ def _store(root: Path, found: list[dict[str, Any]]) -> None:
             index_file(root), lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True)
         )
     except OSError as error:
-        warnings.warn(f"the index of {root} cannot be kept, so it will be made again: {error}", stacklevel=3)
+        warn_not_kept(f"the index of {root}", error)

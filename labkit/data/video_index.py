@@ -8,7 +8,6 @@ folder, and made again when the video changes or the Arrow file is damaged.
 import hashlib
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from labkit.atomic import write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import cache_folder, warn_not_kept
 from labkit.data.video_anchors import margin_of, with_anchors
 from labkit.data.video_attempt import attempt
 from labkit.data.video_cursor import COLUMNS, Cursor, LostFrame, PacketTable
@@ -186,7 +185,7 @@ def _keep(index: VideoIndex, kept: Path) -> None:
     try:
         write_atomically(kept, write)
     except OSError as error:
-        warnings.warn(f"the index of a video cannot be kept, so it will be made again: {error}", stacklevel=4)
+        warn_not_kept("the index of a video", error)
 
 
 def _read(kept: Path) -> VideoIndex | None:

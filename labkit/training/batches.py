@@ -21,6 +21,7 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
 from labkit.data.watchdog import end_when_ffmpeg_stands_still
+from labkit.training.failures import TooLittleMemoryError
 from labkit.training.sharing import ALONE, Share
 
 Clips = Tensor | Sequence[Tensor]  # uint8 `(B, T, C, H, W)`, or a pair of those: frames and flow
@@ -152,12 +153,13 @@ def _collate(fetched: Any) -> Loaded:
 
 
 class ReaderDiedError(RuntimeError):
-    """A process that reads clips died, or ran out of memory."""
+    """A process that reads clips died or could not start: memory or /dev/shm ran out, or its decoder crashed."""
 
 
-# How torch's errors begin or end then. It raises the first kind anywhere, from a signal's handler.
+# What torch and the system say then. Torch raises the first kind anywhere, from a signal's handler.
 SIGNS_OF_DEATH = re.compile(
-    r"^DataLoader worker.*|^.*(?:shared memory\(shm\)|unable to write to file|can't allocate memory).*$", re.M
+    "^DataLoader worker.*|^.*(?:shared memory\\(shm\\)|unable to write to file|an(?:no|')t allocate memory|new thread).*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -166,13 +168,14 @@ def living_readers() -> Iterator[None]:
     """Inside, the death of a loader's worker becomes a `ReaderDiedError`, which says what to do."""
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, OSError) as error:
         found = SIGNS_OF_DEATH.search(str(error))
-        if found is None:
+        if found is None or isinstance(error, TooLittleMemoryError):
             raise
         raise ReaderDiedError(
-            f"a process that reads clips died ({found[0].strip()[:200]}). Its memory or /dev/shm ran out, or its decoder "
-            "crashed. What was saved before is whole. Fewer workers need less of both, and workers=0 needs no /dev/shm"
+            f"a process that reads clips died or could not start ({found[0].strip()[:200]}). Its memory or /dev/shm ran out, "
+            "or its decoder crashed. What was saved before is whole. Fewer workers need less of both, and workers=0 needs no "
+            "/dev/shm"  # noqa: S108 (a word of a message)
         ) from None
 
 
