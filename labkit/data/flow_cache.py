@@ -31,6 +31,7 @@ from labkit.data.flow import FlowSettings, as_bytes, check_opencv, compute_flow
 from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, reserve, sums_of
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import shown
 
 FORMAT = "labkit flow 1"  # change it when an old file must not be used any more
 
@@ -68,7 +69,7 @@ class FlowCache:
         try:
             return _read(place, numbers)
         except FlowFileError as error:
-            warnings.warn(f"{place.file} {error}: the flow of {path} is computed again", stacklevel=2)
+            warnings.warn(f"{place.file} {error}: the flow of {shown(path)} is computed again", stacklevel=2)
         _make(path, place, self.settings)
         return _read(place, numbers)
 

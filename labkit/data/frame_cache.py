@@ -28,6 +28,7 @@ from labkit.cache import cache_folder
 from labkit.counting import counted
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import shown
 
 FORMAT = 2  # raise it when an old file must not be used any more
 AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory
@@ -85,7 +86,7 @@ class FrameCache:
             check_length(path, reader, place.frames)
             frames = reader.at(order, size=(place.height, place.width))
         warnings.warn(
-            f"kept frames of {path} are lost or broken: the video is read instead. {self.file} is removed, so that "
+            f"kept frames of {shown(path)} are lost or broken: the video is read instead. {self.file} is removed, so that "
             "the next start makes it again",
             stacklevel=2,
         )

@@ -92,7 +92,7 @@ class VideoDataset(Dataset):
         if len(outside):
             first = outside.iloc[0]
             raise ValueError(
-                f"{first['path']}: label {first['label']} is outside the list of {counted(len(classes), 'class', 'classes')}"
+                f"{shown(first['path'])}: label {first['label']} is outside the list of {counted(len(classes), 'class', 'classes')}"
             )
         self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)
