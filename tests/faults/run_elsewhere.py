@@ -7,7 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MODULES = (ROOT, HERE, ROOT / "tests" / "training")
+MODULES = (ROOT, HERE, ROOT / "tests" / "training", ROOT / "tests")
 
 
 def environment(cache: Path, *first: Path) -> dict[str, str]:
@@ -22,8 +22,15 @@ def environment(cache: Path, *first: Path) -> dict[str, str]:
     }
 
 
-def python(script: Path, *arguments: object, cache: Path, first: tuple[Path, ...] = (), **options) -> subprocess.Popen:
-    """Start a script with these arguments."""
-    command = [sys.executable, str(script), *map(str, arguments)]
+def python(
+    script: Path | str,
+    *arguments: object,
+    cache: Path,
+    first: tuple[Path, ...] = (),
+    prefix: tuple[str, ...] = (),
+    **options,
+) -> subprocess.Popen:
+    """Start a script with these arguments, after the command `prefix` if there is one."""
+    command = [*prefix, sys.executable, str(script), *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment(cache, *first), **{**pipes, **options})
