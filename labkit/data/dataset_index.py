@@ -50,7 +50,7 @@ def index_videos(
     written = time.monotonic()
     try:
         for position, facts in map_files(
-            probe, [paths[i] for i in todo], label="looking into videos", lost=_lost, workers=workers, progress=progress
+            probe, [paths[i] for i in todo], label="looking into videos", lost=_died, workers=workers, progress=progress
         ):
             found.append(wanted.loc[todo[position]].to_dict() | facts)
             if time.monotonic() - written > KEEP_EVERY:
@@ -87,6 +87,11 @@ def probe(path: Path) -> dict[str, Any]:
 def _lost(path: Path, reason: str) -> dict[str, Any]:
     """What is written of a file that cannot be read."""
     return {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "reason": reason}
+
+
+def _died(path: Path, reason: str) -> dict[str, Any]:
+    """The same of a file whose process died twice, but not while decoding: memory may have run out."""
+    return _lost(path, reason) | {"passing": True}
 
 
 def index_file(root: Path) -> Path:

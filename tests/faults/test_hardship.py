@@ -4,11 +4,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from run_elsewhere import HERE, python
+import torch
+from run_elsewhere import HERE, ROOT, python
+
+from labkit.training import checkpoint
 
 KEPT = "warning: the index of {} cannot be kept, so it will be made again: {}; set LABKIT_CACHE to a folder"
 # Work, what is missing, how much is there (bytes), the exit status, and each line that is said.
@@ -71,3 +77,43 @@ def test_what_is_missing_is_said_in_one_message_and_the_work_ends_as_usual_once_
     assert all(re.match(line, said) for line, said in zip(lines, found["said"], strict=True)), found["said"]
     assert (found["after"], [line for line in found["said_after"] if "rror" in line]) == (0, [])
     assert found["left"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C on Windows")
+def test_ctrl_c_twice_stops_a_training_at_once_and_the_last_checkpoint_is_whole(tmp_path: Path):
+    options = {"epochs": 100_000, "workers": 2, "checkpoint_every": 2}
+    script = ROOT / "tests" / "training" / "tiny_training.py"
+    process = python(script, tmp_path / "run", json.dumps(options), cache=tmp_path / "cache")
+    while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGSTOP)  # so that both are there when it looks
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert errors.strip().splitlines()[-1].startswith(("KeyboardInterrupt", "labkit.training.interrupt.Training"))
+    found = checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")
+    assert found.about["position"]["updates"] >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_files_from_the_future_are_gone_on_with_as_any_others(tmp_path: Path):
+    options = {"checkpoint_every": 2, "epochs": 2}
+    script = ROOT / "tests" / "training" / "tiny_training.py"
+    for name, kills in (("whole", [None]), ("set back", [9, None])):
+        for kill in kills:
+            given = options | ({} if kill is None else {"kill_at": kill})
+            process = python(script, tmp_path / name, json.dumps(given), cache=tmp_path / "cache")
+            process.communicate(timeout=300)
+            assert process.returncode == (0 if kill is None else -signal.SIGKILL)
+            for path in (tmp_path / name).iterdir():
+                os.utime(path, (4e9, 4e9))  # the year 2096: the clock was set back since
+    whole, other = (
+        checkpoint.load(tmp_path / name / "checkpoint.safetensors").tensors for name in ("whole", "set back")
+    )
+    assert all(torch.equal(value, other[key]) for key, value in whole.items())
