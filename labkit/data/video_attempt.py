@@ -12,7 +12,7 @@ from pathlib import Path
 
 from labkit.atomic import has_died, this_process
 from labkit.data.video_file import VideoError
-from labkit.data.watchdog import STOOD_STILL, end_when_ffmpeg_stands_still
+from labkit.data.watchdog import STOOD_STILL
 
 FATAL = "fatal: "  # how the mark of a file begins that ended two processes
 
@@ -37,7 +37,7 @@ def attempt(path: Path, index: Path) -> Iterator[None]:
 
 def _try_alone(path: Path, mark: Path) -> None:
     """Decode the file in a process of its own. Raises `VideoError`, and marks the file, where that process dies."""
-    command = [sys.executable, "-m", "labkit.data.video_attempt", str(path.absolute())]
+    command = [sys.executable, "-m", "labkit.data.video_alone", str(path.absolute())]
     status = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
     if status in (0, 1):  # whole, or a Python error that this process will meet as well
         return
@@ -53,10 +53,3 @@ def _text(mark: Path) -> str:
         return mark.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
-
-
-if __name__ == "__main__":
-    from labkit.data.video_index import build_index
-
-    end_when_ffmpeg_stands_still()
-    build_index(Path(sys.argv[1]))
