@@ -59,14 +59,15 @@ def _crossed(rows: list[dict[str, Any]], name: str) -> dict[str, Counter[str]]:
     }
 
 
-def kills() -> None:
-    """The kills, one kind of work after another."""
-    found = {}
-    for subject in SUBJECTS:
+def kills(moments: int = MOMENTS) -> None:
+    """The kills, one kind of work after another. What the file has already is not done again: remove it to start over."""
+    file = HERE / "kills.json"
+    found = json.loads(file.read_text(encoding="utf-8"))["subjects"] if file.exists() else {}
+    for subject in SUBJECTS.keys() - found.keys():
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder) / "work"
             process = python(
-                HERE / "kills_trial.py", subject, MOMENTS, SEED, work, cache=Path(folder) / "cache", stderr=None
+                HERE / "kills_trial.py", subject, moments, SEED, work, cache=Path(folder) / "cache", stderr=None
             )
             out, _ = process.communicate()
         found[subject] = json.loads(out) if process.returncode == 0 else {"failed": process.returncode}
