@@ -98,13 +98,24 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-TEMPORARY = re.compile(r"\..*\.(?P<place>[0-9a-f]{8})-(?P<pid>[0-9]+)-[^-]*")
+TEMPORARY = re.compile(r"\..*\.(?P<process>[0-9a-f]{8}-[0-9]+)-[^-]*")
 
 
 def temporary_prefix(name: str) -> str:
     """The beginning of the temporary name for `name`. It names the machine and the process, so that files of killed
     processes can be told apart."""
-    return f".{name[:60]}.{_place()}-{os.getpid()}-"
+    return f".{name[:60]}.{this_process()}-"
+
+
+def this_process() -> str:
+    """This process in a word, for `has_died` to ask later."""
+    return f"{_place()}-{os.getpid()}"
+
+
+def has_died(process: str) -> bool:
+    """Whether this is the word of a process that has died on this machine. Of other machines nothing is known: False."""
+    place, _, pid = process.partition("-")
+    return place == _place() and pid.isdecimal() and not _lives(int(pid))
 
 
 def remove_left_behind(folder: Path) -> None:
@@ -112,7 +123,7 @@ def remove_left_behind(folder: Path) -> None:
     with suppress(OSError):
         for entry in [*os.scandir(folder)]:
             found = TEMPORARY.fullmatch(entry.name)
-            if found and found["place"] == _place() and not _lives(int(found["pid"])):
+            if found and has_died(found["process"]):
                 shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
 
 

@@ -1,7 +1,9 @@
 """The folder for files that labkit can make again: video indices, generated data, decoded frames, optical flow."""
 
 import os
+import warnings
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,3 +51,14 @@ def cache_folder(*parts: str) -> Path:
         hint = f"{error.strerror}; set LABKIT_CACHE to a folder that can be written"
         raise type(error)(error.errno, hint, str(folder)) from None
     return folder
+
+
+def warn_not_kept(what: str, error: OSError) -> None:
+    """Warn that something cannot be kept in the cache folder and will be made again: once, not for every file."""
+    _warn_once(f"{what} cannot be kept, so it will be made again: {os.strerror(error.errno) if error.errno else error}")
+
+
+@cache
+def _warn_once(text: str) -> None:
+    way_out = "; set LABKIT_CACHE to a folder with room that can be written"
+    warnings.warn(text + way_out, stacklevel=5)

@@ -79,7 +79,7 @@ def test_every_command_of_a_workflow_exists(path):
 def test_every_file_that_a_workflow_names_exists(path):
     given = [value for step in steps(path) for value in step.get("with", {}).items()]
     named = [value for name, value in given if name in ("cache-dependency-path", "environment-file")]
-    named += re.findall(r"--constraint (\S+)", "\n".join(commands(path)))
+    named += re.findall(r"--(?:constraint|requirement) (\S+)", "\n".join(commands(path)))
     assert named
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
@@ -88,6 +88,13 @@ def test_linux_is_tested_with_every_python_that_the_package_names():
     (tests,) = [path for path in WORKFLOWS if path.stem == "tests"]
     named = [line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
     assert workflow(tests)["jobs"]["linux"]["strategy"]["matrix"]["python"] == named
+
+
+def test_the_pinned_dependencies_are_audited_and_no_test_waits_for_it():
+    (tests,) = [path for path in WORKFLOWS if path.stem == "tests"]
+    jobs = workflow(tests)["jobs"]
+    assert "pip_audit --requirement constraints.txt" in jobs["audit"]["steps"][-1]["run"]
+    assert "audit" not in {job.get("needs") for job in jobs.values()}
 
 
 def test_the_quick_tests_are_the_same_everywhere():

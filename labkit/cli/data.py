@@ -95,13 +95,14 @@ def data_check(
     """
     from labkit.clip import ClipSpec
     from labkit.data.datasets import open_dataset
+    from labkit.data.video_file import shown
     from labkit.survey.publication.problems import plain_lines
     from labkit.terminal import table
 
     dataset = open_dataset(name, root, subset, spec=ClipSpec(), split=split, val=val)  # type: ignore[arg-type]
     print(plain_lines(dataset.describe()))
     if len(dataset.report):
-        rows = list(dataset.report.itertuples(index=False))
+        rows = [(shown(path), *more) for path, *more in dataset.report.itertuples(index=False)]
         console().print(table(tuple(dataset.report.columns), rows))
         raise typer.Exit(int((dataset.report["what"] != "passed over").any()))
 

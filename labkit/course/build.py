@@ -16,6 +16,7 @@ from labkit.atomic import naming, write_atomically
 from labkit.counting import counted
 from labkit.course.glossary import FILE as GLOSSARY
 from labkit.course.glossary import write_glossary
+from labkit.course.one_build import one_build
 from labkit.course.page import links, notebook_body, rewrite_links
 from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan, choose, read_plan
@@ -72,6 +73,7 @@ def build_course(
     """Run the lessons with names that start with one of `only` (all, if empty), and write all pages anew.
 
     `folder` is the project's. A parameter goes to every notebook that declares it. `on_lesson` is called before each lesson.
+    Raises `BuildInUseError` where another process builds there.
     """
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
@@ -82,11 +84,12 @@ def build_course(
             f"the plan names {', '.join(absent)}, but {plan.lessons[0].path.parent} has no such file"
         )
     kept = project / "build" / "runs"
-    for lesson in chosen:
-        if on_lesson:
-            on_lesson(lesson)
-        _run(lesson, kept / lesson.name, parameters or {}, on_step)
-    return rewrite_pages(folder=folder)
+    with one_build(project / "build"):
+        for lesson in chosen:
+            if on_lesson:
+                on_lesson(lesson)
+            _run(lesson, kept / lesson.name, parameters or {}, on_step)
+        return rewrite_pages(folder=folder)
 
 
 def check_course(

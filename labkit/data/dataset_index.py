@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, get_args
 import pandas as pd
 
 from labkit.atomic import write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import cache_folder, warn_not_kept
 from labkit.data.arrow_file import ArrowFileError, map_tables, write_tables
 from labkit.data.layouts import LayoutError, Listing
 from labkit.data.processes import map_files
@@ -125,7 +125,7 @@ def index_videos(
     look, label = (probe, "looking into videos") if exact else (probe_header, "reading headers")
     try:
         for position, facts in map_files(
-            look, [paths[i] for i in todo], label=label, workers=workers, progress=progress
+            look, [paths[i] for i in todo], label=label, lost=_died, workers=workers, progress=progress
         ):
             found.append(wanted.loc[todo[position]].to_dict() | facts)
             if time.monotonic() - written > KEEP_EVERY:
@@ -207,9 +207,7 @@ def _or_reason(path: Path, look: Callable[[Path], dict[str, Any]]) -> dict[str, 
     try:
         return look(path) | {"reason": "", "passing": False}
     except VideoError as error:
-        nothing = {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "exact": True}
-        passing = isinstance(error.__cause__, OSError | MemoryError)
-        return nothing | {"reason": error.reason, "passing": passing}
+        return _lost(path, error.reason) | {"passing": isinstance(error.__cause__, OSError | MemoryError)}
 
 
 def _decoded(path: Path) -> dict[str, Any]:
@@ -231,6 +229,17 @@ def _estimated(path: Path) -> dict[str, Any]:
     if header is None:
         return _decoded(path)
     return header._asdict() | {"varies": False, "damage": "", "exact": False}
+
+
+def _lost(path: Path, reason: str) -> dict[str, Any]:
+    """What is written of a file that cannot be read."""
+    nothing = {"frames": 0, "fps": 0.0, "varies": False, "width": 0, "height": 0, "damage": "", "exact": True}
+    return nothing | {"reason": reason}
+
+
+def _died(path: Path, reason: str) -> dict[str, Any]:
+    """The same of a file whose process died twice, but not while decoding: memory may have run out."""
+    return _lost(path, reason) | {"passing": True}
 
 
 def index_file(root: Path) -> Path:
@@ -308,4 +317,4 @@ def _store(root: Path, found: list[dict[str, Any]]) -> None:
             index_file(root), lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True)
         )
     except OSError as error:
-        warnings.warn(f"the index of {root} cannot be kept, so it will be made again: {error}", stacklevel=3)
+        warn_not_kept(f"the index of {root}", error)

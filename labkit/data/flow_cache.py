@@ -35,6 +35,7 @@ from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, 
 from labkit.data.pieces import located, opened
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import shown
 
 FORMAT = "labkit flow 1"  # change it when an old file must not be used any more
 
@@ -72,7 +73,7 @@ class FlowCache:
         try:
             return _read(place, numbers)
         except FlowFileError as error:
-            warnings.warn(f"{place.file} {error}: the flow of {path} is computed again", stacklevel=2)
+            warnings.warn(f"{place.file} {error}: the flow of {shown(path)} is computed again", stacklevel=2)
         _make(path, place, self.settings)
         return _read(place, numbers)
 
@@ -103,7 +104,9 @@ def cache_flow(
         what = f"the flow of {counted(len(missing), 'video')} at short side {settings.short_side} takes"
         check_room(cache_folder("flow"), needed, what, "take fewer videos or a smaller short side")
     tasks = [(path, place, settings) for path, place in missing.items()]
-    for position, error in map_files(_compute, tasks, label="computing flow", workers=workers, progress=progress):
+    for position, error in map_files(
+        _compute, tasks, label="computing flow", lost=_lost, workers=workers, progress=progress
+    ):
         if error is not None and on_error == "raise":
             raise error
         failed |= {} if error is None else {tasks[position][0]: error}
@@ -225,6 +228,10 @@ def _compute(task: tuple[str, Place, FlowSettings]) -> VideoError | None:
     except VideoError as error:
         return error
     return None
+
+
+def _lost(task: tuple[str, Place, FlowSettings], reason: str) -> VideoError:
+    return VideoError(task[0], reason)
 
 
 def _make(path: str, place: Place, settings: FlowSettings) -> None:

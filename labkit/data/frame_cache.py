@@ -36,6 +36,7 @@ from labkit.data.dataset_table import counted_exactly
 from labkit.data.pieces import Piece, located, state_of
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
+from labkit.data.video_file import shown
 
 FORMAT = 2  # raise it when an old file must not be used any more
 AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory
@@ -109,7 +110,7 @@ class FrameCache:
     def _decode_again(self, path: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         frames = self._decode(path, numbers)
         warnings.warn(
-            f"kept frames of {path} are lost or broken: the video is read instead. {self.file} is removed, so that "
+            f"kept frames of {shown(path)} are lost or broken: the video is read instead. {self.file} is removed, so that "
             "the next start makes it again",
             stacklevel=2,
         )
@@ -231,7 +232,9 @@ def _decode_into(
     def fill(temporary: Path) -> None:
         reserve(temporary, total)
         tasks = [(temporary, path, place, _sums_at(rows)) for path, place in rows.items()]
-        for _, error in map_files(_decode, tasks, label="decoding videos", workers=workers, progress=progress):
+        for _, error in map_files(
+            _decode, tasks, label="decoding videos", lost=_lost, workers=workers, progress=progress
+        ):
             if error is not None and on_error == "raise":
                 raise error
             failed.extend([error] if error is not None else [])
@@ -274,6 +277,10 @@ def _decode(task: tuple[Path, str, Place, int]) -> VideoError | None:
     except VideoError as error:
         return error
     return None
+
+
+def _lost(task: tuple[Path, str, Place, int], reason: str) -> VideoError:
+    return VideoError(task[1], reason)
 
 
 def check_length(path: str, reader: VideoReader, frames: int) -> None:

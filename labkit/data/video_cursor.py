@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from labkit.data.video_file import fingerprint, row_of, tag
+from labkit.data.video_file import PULSE, fingerprint, row_of, tag
 
 # Transport streams are sought by guessing bytes, which lands a little early: look this far for the right packet.
 LANDING = 256
@@ -181,6 +181,7 @@ class Cursor:
         """Send one packet to the decoder. The table ends where damage begins: there the decoder is only emptied."""
         if self._ended:
             raise LostFrame("the video ended early")
+        PULSE.beat()
         packet = self._next_packet()
         if packet is not None:
             tag(packet, self._row)

@@ -93,7 +93,7 @@ class VideoDataset(Dataset):
         if len(outside):
             path, label = (self._rows.cell(name, int(outside[0])) for name in ("path", "label"))
             raise ValueError(
-                f"{path}: label {label} is outside the list of {counted(len(classes), 'class', 'classes')}"
+                f"{shown(path)}: label {label} is outside the list of {counted(len(classes), 'class', 'classes')}"
             )
         self.spec, self.sampling, self.k, self.leftover, self.seed = spec, sampling, k, leftover, seed
         self.augment = augment or TrainTransform(spec)

@@ -61,15 +61,33 @@ def shown(path: str | Path | Piece) -> str:
     return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+class Pulse:
+    """The file that ffmpeg works on in this process, and how often ffmpeg has come back from its work."""
+
+    path: Path | Piece | None = None
+    beats = 0
+
+    def beat(self) -> None:
+        """Note that ffmpeg has come back: with a packet, or with frames. `labkit.data.watchdog` looks at it."""
+        self.beats += 1
+
+
+PULSE = Pulse()
+
+
 @contextmanager
 def named(path: Path | Piece) -> Iterator[None]:
     """Turn any error of PyAV, ffmpeg or the system inside into a `VideoError` with the file's name."""
+    PULSE.beat()
+    before, PULSE.path = PULSE.path, path
     try:
         yield
     except VideoError:
         raise
     except Exception as error:  # PyAV raises nearly every kind: it meets what its authors did not
         raise VideoError(path, explain(error)) from error
+    finally:
+        PULSE.path = before
 
 
 def explain(error: Exception) -> str:
@@ -87,10 +105,11 @@ def open_video(path: Path | Piece, *, options: Mapping[str, str] | None = None) 
     """
     with named(path):
         _check_piece(path) if isinstance(path, Piece) else _check_file(path, path)
-    try:
-        container = _container(path, dict(options or {}))
-    except Exception as error:
-        raise VideoError(path, f"not a readable video file ({explain(error)})") from error
+    with named(path):
+        try:
+            container = _container(path, dict(options or {}))
+        except Exception as error:
+            raise VideoError(path, f"not a readable video file ({explain(error)})") from error
     try:
         with named(path):
             return container, _set_up(container, path)

@@ -8,9 +8,9 @@ folder, and made again when the video changes or the Arrow file is damaged.
 import hashlib
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from labkit.atomic import write_atomically
-from labkit.cache import cache_folder
+from labkit.cache import cache_folder, warn_not_kept
 from labkit.data.pieces import Piece, local_path, located, state_of
 from labkit.data.video_anchors import margin_of, with_anchors
-from labkit.data.video_cursor import COLUMNS, PacketTable
+from labkit.data.video_attempt import attempt
+from labkit.data.video_cursor import COLUMNS, Cursor, LostFrame, PacketTable
 from labkit.data.video_file import Orientation, VideoError, named, open_video
 from labkit.data.video_walk import MARKING, Walk
 
-VERSION = 4  # of the file's layout and of the way frames are counted; a new number makes every index again
+VERSION = 5  # of the file's layout and of the way frames are counted; a new number makes every index again
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def load_index(path: Path | Piece, *, fresh: bool = False) -> VideoIndex:
     kept = _cache_file(path)
     index = _read(kept) if kept and not fresh else None
     if index is None:
-        index = build_index(path)
+        with attempt(path, kept) if kept else nullcontext():
+            index = build_index(path)
         if kept:
             _keep(index, kept)
     return index
@@ -101,6 +103,9 @@ def _build(path: Path | Piece) -> VideoIndex:
         walk.through(container, stream, name=path.name)
     if codec not in MARKING:
         walk.repeat(path)
+    if walk.hurt is not None and walk.good:
+        lost = _first_lost(path, walk)
+        walk.steady = walk.steady if lost is None else lost
     good = walk.good
     if good == 0:
         raise VideoError(path, f"no frame can be decoded ({walk.reason or 'the stream is empty'})")
@@ -123,6 +128,20 @@ def _build(path: Path | Piece) -> VideoIndex:
     with container:
         table = with_anchors(container, stream, table)
         return VideoIndex(info, walk.orientation, table, margin_of(container, stream, table), tick)
+
+
+def _first_lost(path: Path | Piece, walk: Walk) -> int | None:
+    """The first frame before the damage that does not come out without the packets behind it; None if all come out."""
+    container, stream = open_video(path)
+    with container:
+        cursor = Cursor(container, stream, walk.table(), row=None)
+        cursor.want(frozenset(range(walk.good)))
+        for number in range(walk.good):
+            try:
+                cursor.frame(number)
+            except LostFrame:
+                return number
+    return None
 
 
 def _true_rate(times: np.ndarray | None, rate: float) -> float | None:
@@ -177,7 +196,7 @@ def _keep(index: VideoIndex, kept: Path) -> None:
     try:
         write_atomically(kept, write)
     except OSError as error:
-        warnings.warn(f"the index of a video cannot be kept, so it will be made again: {error}", stacklevel=4)
+        warn_not_kept("the index of a video", error)
 
 
 def _read(kept: Path) -> VideoIndex | None:

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from labkit.data.pieces import Piece
 from labkit.data.video_cursor import COLUMNS, NO_TIME, PacketTable, whole
-from labkit.data.video_file import Orientation, checksum, explain, fingerprint, open_video, row_of, tag
+from labkit.data.video_file import PULSE, Orientation, checksum, explain, fingerprint, open_video, row_of, tag
 
 AFTERMATH = 32  # packets read on after damage, to see which frames it reached
 HELD = 8  # frames kept from the decoder in a second walk, so that it draws each into other memory than before
@@ -44,7 +44,7 @@ class Walk:
         self.size = (0, 0)  # height, width
         self.orientation = Orientation()
         self.hurt: int | None = None  # the row of the first damaged packet
-        self.steady: int | None = None  # the number of the first frame that did not come out the same twice
+        self.steady: int | None = None  # the number of the first frame that did not come out a second time
         self.reason = ""
 
     def through(self, container: InputContainer, stream: VideoStream, *, name: str) -> None:
@@ -53,6 +53,7 @@ class Walk:
         quiet = multiprocessing.parent_process() is not None
         with tqdm(total=stream.frames or None, desc=f"index of {name}", unit="frame", delay=2, disable=quiet) as bar:
             while self.hurt is None or len(self.packets) < self.hurt + AFTERMATH:
+                PULSE.beat()
                 try:
                     packet = next(packets, None)
                 except av.error.FFmpegError as error:

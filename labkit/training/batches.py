@@ -4,9 +4,11 @@ A file may go bad after it was indexed. Its clips are then left out of their bat
 one clear error. The dataset's `on_error` decides.
 """
 
+import re
 import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
+from labkit.data.watchdog import end_when_ffmpeg_stands_still
+from labkit.training.failures import TooLittleMemoryError
 from labkit.training.sharing import ALONE, Share
 
 Clips = Tensor | Sequence[Tensor]  # uint8 `(B, T, C, H, W)`, or a pair of those: frames and flow
@@ -116,7 +120,7 @@ def make_loader(
         pin_memory=device.type == "cuda",
         # Starting a loader draws from a generator. With the global one, dropout after a resume would differ.
         generator=torch.Generator().manual_seed(seed),
-        worker_init_fn=_leave_interrupts_to_the_parent,
+        worker_init_fn=_begin_work,
     )
 
 
@@ -146,6 +150,33 @@ def _collate(fetched: Any) -> Loaded:
     items, errors = fetched  # what `_Tolerant` gives
     clips, labels, rows = default_collate(items) if items else (None, None, None)
     return clips, labels, rows, errors
+
+
+class ReaderDiedError(RuntimeError):
+    """A process that reads clips died or could not start: memory or /dev/shm ran out, or its decoder crashed."""
+
+
+# What torch and the system say then. Torch raises the first kind anywhere, from a signal's handler.
+SIGNS_OF_DEATH = re.compile(
+    "^DataLoader worker.*|^.*(?:shared memory\\(shm\\)|unable to write to file|an(?:no|')t allocate memory|new thread).*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+@contextmanager
+def living_readers() -> Iterator[None]:
+    """Inside, the death of a loader's worker becomes a `ReaderDiedError`, which says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, OSError) as error:
+        found = SIGNS_OF_DEATH.search(str(error))
+        if found is None or isinstance(error, TooLittleMemoryError):
+            raise
+        raise ReaderDiedError(
+            f"a process that reads clips died or could not start ({found[0].strip()[:200]}). Its memory or /dev/shm ran out, "
+            "or its decoder crashed. What was saved before is whole. Fewer workers need less of both, and workers=0 needs no "
+            "/dev/shm"  # noqa: S108 (a word of a message)
+        ) from None
 
 
 class Reading:
@@ -199,6 +230,7 @@ class Reading:
             )
 
 
-def _leave_interrupts_to_the_parent(worker: int) -> None:
+def _begin_work(worker: int) -> None:
     # Ctrl-C in a terminal reaches every process of the group; each worker would print a traceback of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_when_ffmpeg_stands_still()

@@ -9,7 +9,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from labkit.records import Level, Predictions
-from labkit.training.batches import EpochBatches, Reading, make_loader
+from labkit.training.batches import EpochBatches, Reading, living_readers, make_loader
 from labkit.training.checks import check_dataset, check_evaluation
 from labkit.training.device import Precision, memory_format, pick_device, pick_precision
 from labkit.training.failures import enough_memory
@@ -43,7 +43,8 @@ def evaluate(
     Under `torchrun`, call it in every process: each scores its own part of the clips, and all get all predictions.
 
     Raises `ValueError` for a dataset whose classes or clips do not fit the model, for video level over random clips, and
-    as soon as an answer is NaN; `TooLittleMemoryError` where a batch does not fit the device.
+    as soon as an answer is NaN; `TooLittleMemoryError` where a batch does not fit the device; `ReaderDiedError`
+    where a worker that reads clips has died.
     """
     both = evaluate_both(
         model,
@@ -105,7 +106,7 @@ def _scores(
     bar = tqdm(total=own, unit="clip", disable=not (shown and crew.first), desc=f"evaluate, {shown} level")
     reading = Reading(dataset)
     asked = f"evaluate: a batch of {batch_size} clips"
-    with torch.no_grad(), bar:
+    with torch.no_grad(), bar, living_readers():
         for clips, answers, of_rows in reading.of(make_loader(dataset, batches, workers=workers, device=where)):
             with enough_memory(asked, where, advice="Lower batch_size, or evaluate shorter or smaller clips"):
                 scores.append(forward(clips).softmax(1).cpu().numpy())

@@ -15,7 +15,7 @@ from labkit.counting import counted, named
 from labkit.data.video_file import shown
 from labkit.models.weights import unwrapped
 from labkit.records import History
-from labkit.training.batches import ClipDataset, EpochBatches, Reading, make_loader
+from labkit.training.batches import ClipDataset, EpochBatches, Reading, living_readers, make_loader
 from labkit.training.board import board_folder, close_board, open_board, write_board
 from labkit.training.checkpoint import own_random_state
 from labkit.training.checks import check_numbers, fit_batch, prepare
@@ -123,8 +123,8 @@ def fit(
 
     Raises `ValueError` for arguments that do not fit each other, `CheckpointError` for a checkpoint that does not,
     `FolderInUseError` where another training is at work in the folder, `DivergedError` where the loss becomes NaN or
-    infinite, `TooLittleMemoryError` where a batch does not fit the device, and `ProcessLostError` where another process
-    has ended.
+    infinite, `TooLittleMemoryError` where a batch does not fit the device, `ReaderDiedError` where a worker that reads
+    clips has died, and `ProcessLostError` where another process has ended.
     """
     given = {
         "epochs": epochs,
@@ -286,7 +286,7 @@ class _Training:
         """Train to the end and say True, or until Ctrl-C and say False."""
         own = own_random_state(self.settings.seed)
         alone, fast = self.keep.alone(), fast_convolutions(self.device)
-        with self.crew.together(self.go_on), alone, own, interrupts() as stop, fast:
+        with self.crew.together(self.go_on), alone, own, living_readers(), interrupts() as stop, fast:
             resumed = self.keep.start(self.state, resume=resume)
             open_board(self.accelerator, epoch=self.state.position.epoch)
             self.update.optimiser.zero_grad()  # the caller's own backward passes may have left gradients

@@ -15,10 +15,15 @@ def where(number: int) -> int:
     return os.getpid()
 
 
-def die_in_a_worker(number: int) -> int:
-    if multiprocessing.parent_process() is not None:
+def die_at_seven(number: int) -> int:
+    if number == 7:
+        assert multiprocessing.parent_process() is not None, "this would end the tests"
         os._exit(1)
-    return number * number
+    return number
+
+
+def die_at_the_start() -> None:
+    os._exit(1)
 
 
 def fail_at_seven(number: int) -> int:
@@ -52,9 +57,25 @@ def test_without_workers_everything_is_done_here(pool_at_once):
     assert set(collect(where, range(10), 0).values()) == {os.getpid()}
 
 
-def test_work_goes_on_here_where_processes_die(pool_at_once):
+def test_an_item_whose_process_dies_is_lost_and_no_other(pool_at_once):
+    found = dict(
+        processes.map_files(
+            die_at_seven, range(40), label="test", lost=lambda item, reason: reason, workers=2, progress=False
+        )
+    )
+    assert "the process that read it died" in found.pop(7)
+    assert found == {i: i for i in range(40) if i != 7}
+
+
+def test_an_item_whose_process_dies_is_an_error_where_nothing_stands_for_it(pool_at_once):
+    with pytest.raises(processes.WorkerDiedError, match=r"^7: the process that read it died"):
+        collect(die_at_seven, range(10), 2)
+
+
+def test_work_goes_on_here_where_processes_cannot_be_started(pool_at_once, monkeypatch):
+    monkeypatch.setattr(processes, "_begin_work", die_at_the_start)
     with pytest.warns(UserWarning, match="going on with one process"):
-        assert collect(die_in_a_worker, range(20), 2) == {i: i * i for i in range(20)}
+        assert collect(square, range(20), 2) == {i: i * i for i in range(20)}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
