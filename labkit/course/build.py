@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.atomic import naming, write_atomically
-from labkit.counting import counted
+from labkit.course.entries import ROAD, about_runs, beside, findings_of, lesson_entry
 from labkit.course.glossary import FILE as GLOSSARY
 from labkit.course.glossary import write_glossary
 from labkit.course.page import links, notebook_body, rewrite_links
@@ -22,23 +22,11 @@ from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.course.templates import SITE, render
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, Step, run_notebook
-from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
-from labkit.runs.table import results, status
+from labkit.runs.table import status
 from labkit.survey.library.shelf import open_shelf
 from labkit.survey.publication.files import summaries_folder
-from labkit.survey.publication.schema import Paper
-
-ROAD = (
-    ("file", "mp4, avi"),
-    ("frames", "(T, H, W, 3)"),
-    ("clip", "(C, T, H, W)"),
-    ("batch", "(B, C, T, H, W)"),
-    ("logits", "(B, K)"),
-    ("history", "loss, accuracy"),
-    ("figures", "findings"),
-)
 
 
 @dataclass(frozen=True)
@@ -129,10 +117,12 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     """Write the index, a page for every lesson, and their files to `build/course/`. Returns the index."""
     site = project / "build" / "course"
     write_assets(site / "assets")
-    found = _findings(plan)
+    found = findings_of(plan)
     shelf = open_shelf(summaries_folder(project))
-    entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
-    about = _about(runs)
+    entries = [
+        lesson_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons
+    ]
+    about = about_runs(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
     library = write_library(site, shelf, shell, _write)
     words = write_glossary(site, plan.lessons[0].path.parents[1], shell, _write)
@@ -148,21 +138,9 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             _write(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "words": words}
-    more["beside"] = _beside(entries, found)
+    more["beside"] = beside(entries, found)
     _write(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
-
-
-def _beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[Finding]]) -> str:
-    """A note on why one run's number may differ from the verdict beside it; empty if no number stands beside a verdict."""
-    if not any(entry["findings"] and entry["numbers"] for entry in entries):
-        return ""
-    threads = {one.about["threads"] for several in found.values() for one in several if one.about.get("threads")}
-    each = f", each measured with {' or '.join(counted(n, 'thread') for n in sorted(threads))}" if threads else ""
-    return (
-        f"A verdict is over several seeds{each}. A number is of the one run on this page. With other threads sums are "
-        "added in another order, and the same seed gives other numbers: one run may differ from the verdict."
-    )
 
 
 def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:
@@ -186,47 +164,6 @@ def _opened(place: Path) -> Run | None:
     except (ValueError, OSError) as error:
         warnings.warn(f"a run is left out: {error}", stacklevel=2)
         return None
-
-
-def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
-    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it."""
-    state = status(run) if run else "not run"
-    seconds = run.about.get("seconds") if run else None
-    recorded = results(run) if run else {}
-    words = {
-        "done": f"ran in {_duration(seconds)}" if seconds else "ran",
-        "not run": "not run yet",
-        "died": "its process was killed",
-    }
-    failure = ""
-    if run and state != "done":
-        failure = (run.about.get("error") or {}).get("message") or {"died": "was killed."}.get(state, f"was {state}.")
-    return {
-        "name": lesson.name,
-        "number": lesson.number,
-        "title": lesson.title,
-        "question": lesson.question,
-        "page": f"{lesson.name}.html",
-        "status": state.replace(" ", "-"),
-        "status_words": words.get(state, "did not run to its end"),
-        "minutes": " · ".join(
-            f"{counted(value, 'minute')} on a {device.upper()}" for device, value in lesson.minutes.items()
-        ),
-        "seconds": _duration(seconds) if seconds else "",
-        "failure": failure,
-        "source": f"notebooks/{lesson.path.name}",
-        "findings": [
-            {
-                "statement": one.declared.statement,
-                "verdict": CLASSES[one.state],
-                "verdict_words": one.verdict,
-            }
-            for one in found.get(lesson.name, [])
-            if one.holds is not None
-        ],
-        "numbers": [(one.words, one.said(recorded[one.name])) for one in lesson.numbers if one.name in recorded],
-        "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
-    }
 
 
 def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], project: Path) -> None:
@@ -284,31 +221,5 @@ def write_assets(folder: Path) -> None:
         _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 
-def _findings(plan: Plan) -> dict[str, list[Finding]]:
-    by_notebook: dict[str, list[Finding]] = {}
-    for one in findings(plan.lessons[0].path.parents[1]):
-        by_notebook.setdefault(one.declared.notebook, []).append(one)
-    return by_notebook
-
-
-def _about(runs: Mapping[str, Run]) -> str:
-    """One line on the origin of the numbers: day, machine, versions."""
-    if not runs:
-        return "No notebook has been run yet."
-    latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
-    hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
-    cores = counted(hardware["cores"], "core") if hardware.get("cores") else "? cores"
-    machine = ", ".join([hardware.get("processor", "?"), cores, *hardware.get("gpus", [])])
-    commit = code.get("commit") or ""
-    at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
-    labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
-    day = str(latest.get("started"))[:10]
-    return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
-
-
 def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"

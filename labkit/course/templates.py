@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.counting import counted
+from labkit.page_policy import page_policy
 
 SITE = Path(__file__).parent / "site"
 
@@ -19,5 +20,5 @@ def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined, autoescape=True)
-    made.globals["counted"] = counted
+    made.globals |= {"counted": counted, "page_policy": page_policy}
     return made

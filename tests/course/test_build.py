@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from toy_course import build_toy_course, write_course
 
-from labkit.course.build import _beside, check_course, rewrite_pages
+from labkit.course.build import check_course, rewrite_pages
+from labkit.course.entries import beside as beside_note
 from labkit.runs.findings import Declared, Finding
 from labkit.runs.notebook import NotebookError
 
@@ -49,11 +50,11 @@ def test_the_index_lists_all_and_says_which_failed_and_why(site):
 
 def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
     one = Finding(Declared("x", "00_first", "It grows.", "a", ">", 0.0), {0: 1.0, 1: 1.1}, {"threads": 1})
-    beside, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
-    said = _beside([apart, beside], {"00_first": [one]})
+    with_one, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
+    said = beside_note([apart, with_one], {"00_first": [one]})
     assert "each measured with 1 thread." in said
     assert "the same seed gives other numbers" in said
-    assert _beside([apart], {"00_first": [one]}) == ""
+    assert beside_note([apart], {"00_first": [one]}) == ""
 
 
 def test_a_link_to_the_glossary_leads_to_the_word_on_its_page(site):
