@@ -217,7 +217,7 @@ def write_assets(folder: Path) -> None:
     _write(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
     _write(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
     _write(folder / "plotly.min.js", get_plotlyjs())
-    for name in ("course.css", "course.js", "gallery.js"):
+    for name in ("course.css", "course.js", "found.js", "gallery.js"):
         _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 

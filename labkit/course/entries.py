@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labkit.counting import counted
+from labkit.course.notebook_facts import Facts, facts_of
 from labkit.course.plan import Lesson, Plan
 from labkit.records import Run
 from labkit.runs.findings import CLASSES, Finding, findings
@@ -22,9 +23,9 @@ ROAD = (
 
 
 def lesson_entry(
-    lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None
+    lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None, folder: str = ""
 ) -> dict[str, Any]:
-    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it."""
+    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it. `folder` has its page."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     recorded = results(run) if run else {}
@@ -36,17 +37,20 @@ def lesson_entry(
     failure = ""
     if run and state != "done":
         failure = (run.about.get("error") or {}).get("message") or {"died": "was killed."}.get(state, f"was {state}.")
+    facts = facts_of(lesson.path) if lesson.path.is_file() else None
     return {
         "name": lesson.name,
         "number": lesson.number,
         "title": lesson.title,
         "question": lesson.question,
-        "page": f"{lesson.name}.html",
+        "page": f"{folder}{lesson.name}.html",
         "status": state.replace(" ", "-"),
         "status_words": words.get(state, "did not run to its end"),
         "minutes": " · ".join(
             f"{counted(value, 'minute')} on a {device.upper()}" for device, value in lesson.minutes.items()
         ),
+        "times": _times(lesson, facts) if facts else [],
+        "guesses": facts.guesses if facts else (),
         "seconds": duration(seconds) if seconds else "",
         "failure": failure,
         "source": f"notebooks/{lesson.path.name}",
@@ -62,6 +66,13 @@ def lesson_entry(
         "numbers": [(one.words, one.said(recorded[one.name])) for one in lesson.numbers if one.name in recorded],
         "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
+
+
+def _times(lesson: Lesson, facts: Facts) -> list[tuple[str, str]]:
+    """The minutes of a lesson by what they are for, in words."""
+    waiting = ", ".join(f"{counted(value, 'minute')} on a {device.upper()}" for device, value in lesson.minutes.items())
+    exercises = [("exercises", counted(facts.exercises, "minute"))] if facts.exercises else []
+    return [("waiting", waiting), ("reading", counted(facts.reading, "minute")), *exercises]
 
 
 def beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[Finding]]) -> str:

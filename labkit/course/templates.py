@@ -4,6 +4,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from labkit.counting import counted
 from labkit.page_policy import page_policy
 
@@ -20,5 +22,5 @@ def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined, autoescape=True)
-    made.globals |= {"counted": counted, "page_policy": page_policy}
+    made.globals |= {"counted": counted, "page_policy": lambda *given, **named: Markup(page_policy(*given, **named))}
     return made
