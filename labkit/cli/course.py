@@ -206,6 +206,38 @@ def run_course(
         raise typer.Exit(1)
 
 
+@course_app.command()
+@plainly
+def site(
+    open_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Links from each notebook to a service, `NAME=ADDRESS`, with `{path}` in the address. Repeat for more."
+        ),
+    ] = None,
+) -> None:
+    """Build the whole site from the runs there are: notebooks, papers, guides and reference, with a search over all.
+
+    Run `labkit course` first. The site is in `build/site/` and needs no network. It needs `pip install
+    "labkit-video[site]"`. A broken link, a warning and a public name without an entry are errors. The last line printed is
+    the path of the first page.
+
+    Examples: `labkit course site`, `labkit course site --open-in "Colab=https://colab.research.google.com/github/ME/labkit/blob/main/{path}"`
+    """
+    from importlib.util import find_spec
+
+    from labkit.runs.notebook import split_assignments
+
+    lacking = [name for name in ("sphinx", "myst_nb", "pydata_sphinx_theme") if find_spec(name) is None]
+    if lacking:
+        raise ModuleNotFoundError(f'the site needs {", ".join(lacking)}: pip install "labkit-video[site]"')
+    from labkit.course.website.build import build_site
+
+    built = build_site(open_in=split_assignments(open_in or []))
+    say(f"the site took {built.seconds:.0f} s and has {built.bytes / 1e6:.1f} MB")
+    print(built.index)
+
+
 @plainly
 def findings(
     seeds: Annotated[int, typer.Option(min=1, help="The number of seeds, counted from 0.")] = 5,

@@ -107,10 +107,14 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     """Write all pages anew from the runs there are. Nothing is run."""
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
-    kept = project / "build" / "runs"
-    opened = {lesson.name: _opened(kept / lesson.name) for lesson in plan.lessons}
-    runs = {name: run for name, run in opened.items() if run}
+    runs = kept_runs(plan, project)
     return Built(write_pages(plan, runs, project), plan, runs)
+
+
+def kept_runs(plan: Plan, project: Path) -> dict[str, Run]:
+    """The runs of a project's last builds, by the lesson's name."""
+    opened = {lesson.name: _opened(project / "build" / "runs" / lesson.name) for lesson in plan.lessons}
+    return {name: run for name, run in opened.items() if run}
 
 
 def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
@@ -124,8 +128,8 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     ]
     about = about_runs(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    library = write_library(site, shelf, shell, _write)
-    words = write_glossary(site, plan.lessons[0].path.parents[1], shell, _write)
+    library = write_library(site, shelf, shell, write_page)
+    words = write_glossary(site, plan.lessons[0].path.parents[1], shell, write_page)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -135,11 +139,11 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             )
         else:
             text = render("missing.html.j2", **shell, lesson=entry)
-            _write(site / entry["page"], text)
+            write_page(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "words": words}
     more["beside"] = beside(entries, found)
-    _write(site / "index.html", render("index.html.j2", **shell, **more))
+    write_page(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
 
 
@@ -180,7 +184,7 @@ def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], pr
         if target in rename or not place.exists() or not place.is_relative_to(course):
             continue
         rename[target.rstrip("/")] = _publish(place, course, site)
-    _write(site / page["page"], rewrite_links(body, rename))
+    write_page(site / page["page"], rewrite_links(body, rename))
     (site / "notebooks").mkdir(parents=True, exist_ok=True)
     write_atomically(site / page["source"], lambda temporary: shutil.copyfile(executed, temporary))
 
@@ -214,12 +218,13 @@ def write_assets(folder: Path) -> None:
 
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     themes = {"light": theme.LIGHT.to_plotly_json(), "dark": theme.DARK.to_plotly_json()}
-    _write(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
-    _write(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
-    _write(folder / "plotly.min.js", get_plotlyjs())
-    for name in ("course.css", "course.js", "found.js", "gallery.js"):
-        _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
+    write_page(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
+    write_page(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
+    write_page(folder / "plotly.min.js", get_plotlyjs())
+    for name in ("parts.css", "course.css", "course.js", "found.js", "gallery.js"):
+        write_page(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """Write the text of a page, whole or not at all."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -51,7 +51,7 @@ def page_html(sweep: Sweep) -> str:
     return render(
         "sweep.html.j2",
         policy=allow(*scripts),
-        style=Markup((SITE / "course.css").read_text(encoding="utf-8")),
+        style=Markup("\n".join((SITE / name).read_text(encoding="utf-8") for name in ("parts.css", "course.css"))),
         scripts=[Markup(script) for script in scripts],
         figure=Markup(figure),
         note=note,
