@@ -56,10 +56,12 @@ def build_course(
     parameters: Mapping[str, Any] | None = None,
     on_lesson: Callable[[Lesson], None] | None = None,
     on_step: Callable[[Step], None] | None = None,
+    quick: bool = False,
 ) -> Built:
     """Run the lessons with names that start with one of `only` (all, if empty), and write all pages anew.
 
     `folder` is the project's. A parameter goes to every notebook that declares it. `on_lesson` is called before each lesson.
+    `quick` runs each with its quick parameters; those in `parameters` come first.
     """
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
@@ -73,7 +75,8 @@ def build_course(
     for lesson in chosen:
         if on_lesson:
             on_lesson(lesson)
-        _run(lesson, kept / lesson.name, parameters or {}, on_step)
+        given = {**(lesson.quick if quick else {}), **(parameters or {})}
+        _run(lesson, kept / lesson.name, given, on_step)
     return rewrite_pages(folder=folder)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from toy_course import build_toy_course, write_course
 
-from labkit.course.build import check_course, rewrite_pages
+from labkit.course.build import build_course, check_course, rewrite_pages
 from labkit.course.entries import beside as beside_note
 from labkit.runs.findings import Declared, Finding
 from labkit.runs.notebook import NotebookError
@@ -175,3 +175,14 @@ def test_a_course_is_checked_before_anything_runs(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"02_third\.ipynb"):
         check_course([], {}, folder=project)
     assert len(check_course(["00"], {"seed": "1"}, folder=project)) == 1
+
+
+def test_a_quick_build_takes_the_plans_quick_parameters_below_those_given(tmp_path, monkeypatch):
+    project = write_course(tmp_path)
+    plan = project / "notebooks" / "course.toml"
+    plan.write_text(plan.read_text().replace("budget_s = 0.01", "budget_s = 0.01\nquick = { seed = 7, rate = 0.1 }"))
+    ran = []
+    monkeypatch.setattr("labkit.course.build._run", lambda lesson, place, given, on_step: ran.append(given))
+    build_course(["02"], folder=project, quick=True, parameters={"seed": 3})
+    build_course(["02"], folder=project)
+    assert ran == [{"seed": 3, "rate": 0.1}, {}]
