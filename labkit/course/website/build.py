@@ -32,6 +32,7 @@ from labkit.survey.search.gallery import records
 STATIC = Path(__file__).parent / "static"
 MOST_BYTES = 30_000_000
 INLINE = re.compile(r"<script(?![^>]*\b(?:src|type)=)[^>]*>(.*?)</script>", flags=re.DOTALL)
+PAGE_NAME = re.compile(r"\s*DOCUMENTATION_OPTIONS\.pagename = '[\w./-]*';?\s*")  # the theme tells each page its name
 FIGURES = ("plotly.min.js", "themes.js", "course.js")
 MOST_LINES = 20  # of an error
 
@@ -111,7 +112,7 @@ def _fill(
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": beside(entries, found)}
     source.write_front(plan.title, {**shell, **more})
     _sphinx(source, out, plan.title)
-    _copy(source, runs, plan, out)
+    _copy(source, plan, out)
     _forbid(out, source.allowed)
     return names
 
@@ -179,11 +180,12 @@ def _feeder(source: Source) -> Callable[..., list[Any]]:
     return feed
 
 
-def _copy(source: Source, runs: Mapping[str, Run], plan: Plan, out: Path) -> None:
-    """The notebooks as they ran, and the files that pages link to. Maps of the theme's scripts are left out."""
+def _copy(source: Source, plan: Plan, out: Path) -> None:
+    """The notebooks to download, and the files that pages link to. What only the theme's makers need is left out."""
     for lesson in plan.lessons:
-        if lesson.name in runs:
-            shutil.copyfile(runs[lesson.name].folder / lesson.path.name, out / "notebooks" / lesson.path.name)
+        if lesson.path.is_file():
+            shutil.copyfile(lesson.path, out / "notebooks" / lesson.path.name)
+    shutil.rmtree(out / "_sources", ignore_errors=True)
     for name in source.leads.copies:
         place, target = source.course / name, out / "files" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +209,9 @@ def _forbid(out: Path, allowed: Mapping[str, str]) -> None:
     for path in out.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         if 'http-equiv="Content-Security-Policy"' not in text:
-            policy = page_policy(f"{own} {allowed.get(path.relative_to(out).as_posix(), '')}".strip(), theme=True)
+            named = allow(*filter(PAGE_NAME.fullmatch, INLINE.findall(text)))
+            ours = allowed.get(path.relative_to(out).as_posix(), "")
+            policy = page_policy(" ".join(filter(None, (own, named, ours))), theme=True)
             head, mark, rest = text.partition("<head>")
             meta = f'\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
             path.write_text(f"{head}{mark}{meta}{rest}", encoding="utf-8", newline="\n")

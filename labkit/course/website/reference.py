@@ -6,7 +6,7 @@ methods and fields, and values in capitals. Exercises of the course are left out
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,26 +58,32 @@ def public_names(module: Module) -> Iterator[str]:
 def pages(found: Sequence[Module]) -> dict[str, str]:
     """The pages by name (`labkit.models`), in MyST's Markdown: one for each folder, with its modules."""
     folders = {one.name for one in found if any(other.name.startswith(f"{one.name}.") for other in found)}
+    homes = {f"{one.name}.{name}": home for one in found for name, home in one.handed_on.items()}
     by_page: dict[str, list[Module]] = {}
     for module in found:
         page = module.name if module.name in folders else module.name.rpartition(".")[0]
         by_page.setdefault(page, []).append(module)
-    return {page: _page(page, several) for page, several in sorted(by_page.items())}
+    return {page: _page(page, several, homes) for page, several in sorted(by_page.items())}
 
 
-def _page(page: str, several: Sequence[Module]) -> str:
+def _page(page: str, several: Sequence[Module], homes: Mapping[str, str]) -> str:
     own = [module for module in several if module.name == page]
     rest = [module for module in several if module.name != page]
-    lines = [f"# `{page}`", *(_section(module) for module in own)]
+    lines = [f"# `{page}`", *(_section(module, homes) for module in own)]
     for module in rest:
-        lines += [f"## `{module.name.removeprefix(page + '.')}`", _section(module)]
+        lines += [f"## `{module.name.removeprefix(page + '.')}`", _section(module, homes)]
     return "\n\n".join(lines) + "\n"
 
 
-def _section(module: Module) -> str:
+def _home(name: str, homes: Mapping[str, str]) -> str:
+    """Where a name that is handed on, perhaps several times, stands in the code."""
+    return _home(homes[name], homes) if name in homes else name
+
+
+def _section(module: Module, homes: Mapping[str, str]) -> str:
     lines = [f":::{{py:module}} {module.name}\n:::", module.words]
     if module.handed_on:
-        rows = [f"- {{py:obj}}`{name} <{home}>`" for name, home in sorted(module.handed_on.items())]
+        rows = [f"- {{py:obj}}`{name} <{_home(home, homes)}>`" for name, home in sorted(module.handed_on.items())]
         lines.append("Also here:\n\n" + "\n".join(rows))
     return "\n\n".join([*lines, *(_directive(one, 4) for one in module.names)])
 

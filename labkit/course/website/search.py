@@ -23,7 +23,7 @@ class SearchPairs(SearchEnglish):
     """English words with their stems, and pairs of characters."""
 
     lang = LANGUAGE
-    language_name = "English, Japanese, Korean, Chinese"
+    language_name = "English"  # of the stemmer in JavaScript
     js_splitter_code = (Path(__file__).parent / "pairs.js").read_text(encoding="utf-8").replace("RUN", IN_SCRIPT)
 
     def split(self, text: str) -> list[str]:

@@ -37,6 +37,7 @@ def settings(title: str, static: Path) -> dict[str, Any]:
         "html_static_path": [str(static), str(SITE / "parts.css")],
         "html_css_files": ["site.css", "parts.css"],
         "html_search_language": LANGUAGE,
+        "html_context": {"default_mode": "auto"},  # light or dark as the system is
         "html_show_search_summary": False,  # it would be fetched, which a page opened from disk may not
         "html_copy_source": False,
         "html_show_sourcelink": False,
