@@ -10,7 +10,7 @@ from labkit.course.glossary import Term
 from labkit.course.website import reference
 from labkit.course.website.build import build_site
 from labkit.course.website.drawing import flowchart_svg
-from labkit.course.website.glossary import glossary_page, link_words
+from labkit.course.website.glossary import glossary_page, link_words, shown
 from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads, broken_links
 from labkit.course.website.search import SearchPairs
@@ -185,6 +185,7 @@ def test_a_word_of_the_glossary_is_linked_where_it_first_stands():
     assert link_words(document, terms) == 2
     links = [(one.astext(), one["reftarget"]) for one in document.findall() if one.tagname == "pending_xref"]
     assert links == [("Update", "word-epoch"), ("Top-1", "word-top-1")]
+    assert shown("a <b> and `<c>`") == "a &lt;b> and `<c>`"
     assert "(word-epoch)=\n\n**epoch**, **update**\n: m" in glossary_page(terms)
 
 

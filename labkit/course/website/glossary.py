@@ -30,6 +30,11 @@ USUAL = {
 CLOSED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.raw, addnodes.pending_xref)
 
 
+def shown(meaning: str) -> str:
+    """Markdown in which HTML is text, outside code too."""
+    return re.sub(r"`[^`]*`|<", lambda found: "&lt;" if found[0] == "<" else found[0], meaning)
+
+
 def glossary_page(terms: Sequence[Term]) -> str:
     """The page of all words, each with a label that links lead to."""
     lines = ["# Glossary", "The words of the course, in the order in which a video meets them."]

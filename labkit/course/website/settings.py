@@ -1,5 +1,7 @@
 """What Sphinx, MyST-NB and the theme are told. Nothing of it loads a file from another site."""
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,9 @@ def settings(title: str, static: Path) -> dict[str, Any]:
         "project": title,
         "release": __version__,
         "extensions": ["myst_nb"],
-        "html_title": title,
+        "html_title": re.sub(r"[<>]", "", title),  # a template of the theme does not escape it
         "html_theme": "pydata_sphinx_theme",
-        "html_theme_options": THEME,
+        "html_theme_options": {**THEME, "logo": {"text": html.escape(title)}},  # the theme does not escape it
         "html_static_path": [str(static), str(SITE / "parts.css")],
         "html_css_files": ["site.css", "parts.css"],
         "html_search_language": LANGUAGE,
@@ -51,6 +53,5 @@ def settings(title: str, static: Path) -> dict[str, Any]:
         "myst_heading_anchors": 4,
         "add_module_names": False,
         "python_use_unqualified_type_names": True,
-        "python_maximum_signature_line_length": 100,
         "toc_object_entries_show_parents": "hide",
     }

@@ -13,7 +13,7 @@ from labkit.course.glossary import Term
 from labkit.course.templates import render
 from labkit.course.website import reference
 from labkit.course.website.drawing import flowchart_svg
-from labkit.course.website.glossary import glossary_page
+from labkit.course.website.glossary import glossary_page, shown
 from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads
 from labkit.survey.library.shelf import Shelf
@@ -126,7 +126,7 @@ def _drawn(flowchart: str) -> str:
 
 
 def _led(term: Term, leads: Leads, page: str) -> Term:
-    return Term(term.words, term.code, leads.lead(term.meaning, page))
+    return Term(term.words, term.code, leads.lead(shown(term.meaning), page))
 
 
 def _escaped(text: Any) -> str:
