@@ -56,7 +56,7 @@ def _rows(names: Sequence[str], arrows: Sequence[tuple[str, str]]) -> list[list[
 
 def _places(rows: Sequence[Sequence[str]], wide: dict[str, float], width: float) -> dict[str, tuple[float, float]]:
     """The middle of each box's upper edge."""
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for number, row in enumerate(rows):
         x = (width - sum(wide[name] + ACROSS for name in row) + ACROSS) / 2
         for name in row:

@@ -161,7 +161,7 @@ def _handed_on(tree: ast.Module, module: str) -> Iterator[tuple[str, str]]:
                     home = f"{module}.{ast.literal_eval(value)}"
                     yield ast.literal_eval(key), f"{home}.{ast.literal_eval(key)}"  # type: ignore[arg-type]
             case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=elements)):
-                listed = {one.value for one in elements if isinstance(one, ast.Constant)}
+                listed = {str(one.value) for one in elements if isinstance(one, ast.Constant)}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labkit"):
             yield from ((alias.name, f"{node.module}.{alias.name}") for alias in node.names if alias.name in listed)
