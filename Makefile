@@ -18,9 +18,10 @@ PINS   := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),)
 KEY    := $(shell cat pyproject.toml $(CONSTRAINTS) | cksum | tr ' ' '-')
 READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
+SITED  := $(VENV)/ready-site-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check notebooks package lab findings bench gpu clean
+.PHONY: help course site test lint check notebooks package lab findings bench gpu clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -31,6 +32,9 @@ help: ## this list
 
 course: $(READY) ## run all notebooks and build the pages; ends with the path of the index
 	@$(BIN)/labkit course $(ARGS)
+
+site: $(SITED) ## the whole site from the last `make course`: notebooks, papers, guides, reference; works offline
+	@$(BIN)/labkit course site $(ARGS)
 
 test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
@@ -82,6 +86,11 @@ $(READY): $(VENV)/made
 	@$(if $(TORCH_INDEX),$(PIP) install --no-deps torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
 	@$(PIP) install -e ".[flow]" $(PINS)
 	@rm -f $(VENV)/ready-*
+	@touch $@
+
+$(SITED): $(READY)
+	@echo "installing what the site needs"
+	@$(PIP) install -e ".[site]" $(PINS)
 	@touch $@
 
 $(TESTED): $(READY)

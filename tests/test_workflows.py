@@ -12,6 +12,10 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PUBLISHES = {  # the rights beyond reading, by workflow and job
+    "release": {"publish": {"id-token": "write"}},
+    "site": {"publish": {"pages": "write", "id-token": "write"}},
+}
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
 
@@ -27,8 +31,8 @@ def commands(path: Path) -> list[str]:
     return [step["run"] for step in steps(path) if "run" in step]
 
 
-def test_there_are_workflows_for_tests_and_for_a_release():
-    assert {path.stem for path in WORKFLOWS} == {"tests", "release"}
+def test_there_are_workflows_for_tests_a_release_and_the_site():
+    assert {path.stem for path in WORKFLOWS} == {"tests", "release", "site"}
 
 
 @each_workflow
@@ -36,7 +40,7 @@ def test_a_workflow_may_only_read_and_holds_no_secret(path):
     told = workflow(path)
     assert told["permissions"] == {"contents": "read"}
     more = {name: job["permissions"] for name, job in told["jobs"].items() if "permissions" in job}
-    assert more == ({"publish": {"id-token": "write"}} if path.stem == "release" else {})
+    assert more == PUBLISHES.get(path.stem, {})
     assert "secrets." not in path.read_text(encoding="utf-8")
     assert "pull_request_target" not in told["on"]
 

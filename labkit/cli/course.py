@@ -104,6 +104,9 @@ def run(
         ),
     ] = None,
     kernel: Annotated[str | None, typer.Option(help="The name of an installed kernel. Default: this Python.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The course's parameters for a third of the work; `-p` overrides them.")
+    ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Let every training write a TensorBoard, beside its history.")
     ] = False,
@@ -122,9 +125,11 @@ def run(
     - `labkit run 05`
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
+    - `labkit run 05 --quick` (a third of the work)
     - `labkit run 05 --threads 1` (the findings were measured this way)
     - `labkit run 05 -f params.yaml --index $SLURM_ARRAY_TASK_ID` (one of many: `docs/runs.md`)
     """
+    from labkit.course.plan import quick_parameters
     from labkit.runs.execute import RunFailed, RunInterrupted, run_notebook
     from labkit.runs.notebook import check_parameters, find_notebook, read_parameters, split_assignments
     from labkit.runs.table import results
@@ -138,7 +143,8 @@ def run(
         return
     if ends:
         end_with_stdin()
-    given = {**_read_file(file, index), **split_assignments(parameter or [])}
+    preset = quick_parameters(path) if quick else {}
+    given = {**preset, **_read_file(file, index), **split_assignments(parameter or [])}
     given = check_parameters(read_parameters(path), given, path.name)
     limits: dict[str, Any] = {"time_limit": time_limit * 60 or None, "stall_limit": stall_limit * 60 or None}
     try:
@@ -167,6 +173,9 @@ def run_course(
         list[str] | None,
         typer.Option("-p", "--parameter", help="A parameter for all notebooks, `name=value`. Repeat for more."),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A third of the work, for a machine on batteries. A finding may not hold.")
+    ] = False,
     strict: Annotated[bool, typer.Option(help="Fail when a notebook takes longer than its budget.")] = False,
     pages: Annotated[
         bool, typer.Option("--pages", help="Run nothing: write the pages from the runs there are.")
@@ -177,7 +186,7 @@ def run_course(
     If a notebook fails, the others still run, the index names it, and the exit code is 1. Without OpenCV, notebook 07 is
     left out, and a line says so before the start. The last line printed is the path of the index.
 
-    Examples: `labkit course`, `labkit course 05`, `labkit course --only 05`, `labkit course --pages`
+    Examples: `labkit course`, `labkit course 05`, `labkit course --quick`, `labkit course --pages`
     """
     from labkit.course.build import build_course, check_course, rewrite_pages
     from labkit.runs.notebook import split_assignments
@@ -196,6 +205,7 @@ def run_course(
                 parameters=given,
                 on_lesson=lambda lesson: progress.start(lesson.name),
                 on_step=progress.step,
+                quick=quick,
             )
     within = _show_budget(built, screen)
     for name in built.failed:
@@ -204,6 +214,38 @@ def run_course(
     print(built.index)
     if built.failed or (strict and not within):
         raise typer.Exit(1)
+
+
+@course_app.command()
+@plainly
+def site(
+    open_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Links from each notebook to a service, `NAME=ADDRESS`, with `{path}` in the address. Repeat for more."
+        ),
+    ] = None,
+) -> None:
+    """Build the whole site from the runs there are: notebooks, papers, guides and reference, with a search over all.
+
+    Run `labkit course` first. The site is in `build/site/` and needs no network. It needs `pip install
+    "labkit-video[site]"`. A broken link, a warning and a public name without an entry are errors. The last line printed is
+    the path of the first page.
+
+    Examples: `labkit course site`, `labkit course site --open-in "Colab=https://colab.research.google.com/github/ME/labkit/blob/main/{path}"`
+    """
+    from importlib.util import find_spec
+
+    from labkit.runs.notebook import split_assignments
+
+    lacking = [name for name in ("sphinx", "myst_nb", "pydata_sphinx_theme") if find_spec(name) is None]
+    if lacking:
+        raise ModuleNotFoundError(f'the site needs {", ".join(lacking)}: pip install "labkit-video[site]"')
+    from labkit.course.website.build import build_site
+
+    built = build_site(open_in=split_assignments(open_in or []))
+    say(f"the site took {built.seconds:.0f} s and has {built.bytes / 1e6:.1f} MB")
+    print(built.index)
 
 
 @plainly

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.atomic import naming, write_atomically
-from labkit.counting import counted
+from labkit.course.entries import ROAD, about_runs, beside, findings_of, lesson_entry
 from labkit.course.glossary import FILE as GLOSSARY
 from labkit.course.glossary import write_glossary
 from labkit.course.one_build import one_build
@@ -23,23 +23,11 @@ from labkit.course.plan import Lesson, Plan, choose, read_plan
 from labkit.course.templates import SITE, render
 from labkit.records import Run
 from labkit.runs.execute import RunFailed, Step, run_notebook
-from labkit.runs.findings import CLASSES, Finding, findings
 from labkit.runs.notebook import check_parameters, read_parameters
 from labkit.runs.project import PLAN, course_folder, project_folder
-from labkit.runs.table import results, status
+from labkit.runs.table import status
 from labkit.survey.library.shelf import open_shelf
 from labkit.survey.publication.files import summaries_folder
-from labkit.survey.publication.schema import Paper
-
-ROAD = (
-    ("file", "mp4, avi"),
-    ("frames", "(T, H, W, 3)"),
-    ("clip", "(C, T, H, W)"),
-    ("batch", "(B, C, T, H, W)"),
-    ("logits", "(B, K)"),
-    ("history", "loss, accuracy"),
-    ("figures", "findings"),
-)
 
 
 @dataclass(frozen=True)
@@ -69,10 +57,12 @@ def build_course(
     parameters: Mapping[str, Any] | None = None,
     on_lesson: Callable[[Lesson], None] | None = None,
     on_step: Callable[[Step], None] | None = None,
+    quick: bool = False,
 ) -> Built:
     """Run the lessons with names that start with one of `only` (all, if empty), and write all pages anew.
 
     `folder` is the project's. A parameter goes to every notebook that declares it. `on_lesson` is called before each lesson.
+    `quick` runs each with its quick parameters; those in `parameters` come first.
     Raises `BuildInUseError` where another process builds there.
     """
     project = Path(folder) if folder else project_folder()
@@ -88,7 +78,8 @@ def build_course(
         for lesson in chosen:
             if on_lesson:
                 on_lesson(lesson)
-            _run(lesson, kept / lesson.name, parameters or {}, on_step)
+            given = {**(lesson.quick if quick else {}), **(parameters or {})}
+            _run(lesson, kept / lesson.name, given, on_step)
         return rewrite_pages(folder=folder)
 
 
@@ -122,23 +113,29 @@ def rewrite_pages(*, folder: str | Path | None = None) -> Built:
     """Write all pages anew from the runs there are. Nothing is run."""
     project = Path(folder) if folder else project_folder()
     plan = _plan(folder)
-    kept = project / "build" / "runs"
-    opened = {lesson.name: _opened(kept / lesson.name) for lesson in plan.lessons}
-    runs = {name: run for name, run in opened.items() if run}
+    runs = kept_runs(plan, project)
     return Built(write_pages(plan, runs, project), plan, runs)
+
+
+def kept_runs(plan: Plan, project: Path) -> dict[str, Run]:
+    """The runs of a project's last builds, by the lesson's name."""
+    opened = {lesson.name: _opened(project / "build" / "runs" / lesson.name) for lesson in plan.lessons}
+    return {name: run for name, run in opened.items() if run}
 
 
 def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
     """Write the index, a page for every lesson, and their files to `build/course/`. Returns the index."""
     site = project / "build" / "course"
     write_assets(site / "assets")
-    found = _findings(plan)
+    found = findings_of(plan)
     shelf = open_shelf(summaries_folder(project))
-    entries = [_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons]
-    about = _about(runs)
+    entries = [
+        lesson_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons
+    ]
+    about = about_runs(runs)
     shell = {"plan": plan, "lessons": entries, "about": about}
-    library = write_library(site, shelf, shell, _write)
-    words = write_glossary(site, plan.lessons[0].path.parents[1], shell, _write)
+    library = write_library(site, shelf, shell, write_page)
+    words = write_glossary(site, plan.lessons[0].path.parents[1], shell, write_page)
     for number, (lesson, entry) in enumerate(zip(plan.lessons, entries, strict=True)):
         if lesson.name in runs:
             before = entries[number - 1] if number else None
@@ -148,24 +145,12 @@ def write_pages(plan: Plan, runs: Mapping[str, Run], project: Path) -> Path:
             )
         else:
             text = render("missing.html.j2", **shell, lesson=entry)
-            _write(site / entry["page"], text)
+            write_page(site / entry["page"], text)
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "words": words}
-    more["beside"] = _beside(entries, found)
-    _write(site / "index.html", render("index.html.j2", **shell, **more))
+    more["beside"] = beside(entries, found)
+    write_page(site / "index.html", render("index.html.j2", **shell, **more))
     return site / "index.html"
-
-
-def _beside(entries: Sequence[Mapping[str, Any]], found: Mapping[str, Sequence[Finding]]) -> str:
-    """A note on why one run's number may differ from the verdict beside it; empty if no number stands beside a verdict."""
-    if not any(entry["findings"] and entry["numbers"] for entry in entries):
-        return ""
-    threads = {one.about["threads"] for several in found.values() for one in several if one.about.get("threads")}
-    each = f", each measured with {' or '.join(counted(n, 'thread') for n in sorted(threads))}" if threads else ""
-    return (
-        f"A verdict is over several seeds{each}. A number is of the one run on this page. With other threads sums are "
-        "added in another order, and the same seed gives other numbers: one run may differ from the verdict."
-    )
 
 
 def _run(lesson: Lesson, place: Path, parameters: Mapping[str, Any], on_step: Callable[[Step], None] | None) -> None:
@@ -191,47 +176,6 @@ def _opened(place: Path) -> Run | None:
         return None
 
 
-def _entry(lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None) -> dict[str, Any]:
-    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it."""
-    state = status(run) if run else "not run"
-    seconds = run.about.get("seconds") if run else None
-    recorded = results(run) if run else {}
-    words = {
-        "done": f"ran in {_duration(seconds)}" if seconds else "ran",
-        "not run": "not run yet",
-        "died": "its process was killed",
-    }
-    failure = ""
-    if run and state != "done":
-        failure = (run.about.get("error") or {}).get("message") or {"died": "was killed."}.get(state, f"was {state}.")
-    return {
-        "name": lesson.name,
-        "number": lesson.number,
-        "title": lesson.title,
-        "question": lesson.question,
-        "page": f"{lesson.name}.html",
-        "status": state.replace(" ", "-"),
-        "status_words": words.get(state, "did not run to its end"),
-        "minutes": " · ".join(
-            f"{counted(value, 'minute')} on a {device.upper()}" for device, value in lesson.minutes.items()
-        ),
-        "seconds": _duration(seconds) if seconds else "",
-        "failure": failure,
-        "source": f"notebooks/{lesson.path.name}",
-        "findings": [
-            {
-                "statement": one.declared.statement,
-                "verdict": CLASSES[one.state],
-                "verdict_words": one.verdict,
-            }
-            for one in found.get(lesson.name, [])
-            if one.holds is not None
-        ],
-        "numbers": [(one.words, one.said(recorded[one.name])) for one in lesson.numbers if one.name in recorded],
-        "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
-    }
-
-
 def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], project: Path) -> None:
     """Write a lesson's page, the executed notebook beside it, and copies of the linked files."""
     executed = run.folder / lesson.path.name
@@ -246,7 +190,7 @@ def _write_lesson(site: Path, lesson: Lesson, run: Run, page: dict[str, Any], pr
         if target in rename or not place.exists() or not place.is_relative_to(course):
             continue
         rename[target.rstrip("/")] = _publish(place, course, site)
-    _write(site / page["page"], rewrite_links(body, rename))
+    write_page(site / page["page"], rewrite_links(body, rename))
     (site / "notebooks").mkdir(parents=True, exist_ok=True)
     write_atomically(site / page["source"], lambda temporary: shutil.copyfile(executed, temporary))
 
@@ -280,38 +224,13 @@ def write_assets(folder: Path) -> None:
 
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     themes = {"light": theme.LIGHT.to_plotly_json(), "dark": theme.DARK.to_plotly_json()}
-    _write(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
-    _write(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
-    _write(folder / "plotly.min.js", get_plotlyjs())
-    for name in ("course.css", "course.js", "gallery.js"):
-        _write(folder / name, (SITE / name).read_text(encoding="utf-8"))
+    write_page(folder / "code.css", f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
+    write_page(folder / "themes.js", f"window.courseThemes = {json.dumps(themes)};\n")
+    write_page(folder / "plotly.min.js", get_plotlyjs())
+    for name in ("parts.css", "course.css", "course.js", "found.js", "gallery.js"):
+        write_page(folder / name, (SITE / name).read_text(encoding="utf-8"))
 
 
-def _findings(plan: Plan) -> dict[str, list[Finding]]:
-    by_notebook: dict[str, list[Finding]] = {}
-    for one in findings(plan.lessons[0].path.parents[1]):
-        by_notebook.setdefault(one.declared.notebook, []).append(one)
-    return by_notebook
-
-
-def _about(runs: Mapping[str, Run]) -> str:
-    """One line on the origin of the numbers: day, machine, versions."""
-    if not runs:
-        return "No notebook has been run yet."
-    latest = max(runs.values(), key=lambda run: str(run.about.get("started"))).about
-    hardware, versions, code = (latest.get(key, {}) for key in ("hardware", "versions", "code"))
-    cores = counted(hardware["cores"], "core") if hardware.get("cores") else "? cores"
-    machine = ", ".join([hardware.get("processor", "?"), cores, *hardware.get("gpus", [])])
-    commit = code.get("commit") or ""
-    at = f", commit {commit[:10]}{' with changes' if code.get('dirty') else ''}" if commit else ""
-    labkit, python, torch = (versions.get(name, "?") for name in ("labkit", "python", "torch"))
-    day = str(latest.get("started"))[:10]
-    return f"Run on {day} on {machine}; labkit {labkit}{at}, Python {python}, torch {torch}."
-
-
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """Write the text of a page, whole or not at all."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"

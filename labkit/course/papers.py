@@ -97,6 +97,7 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
         **shell,
         title=paper.title,
         language=paper.language,
+        guessed=_guessed(paper, shell["lessons"]),
         card=Markup(paper._repr_html_()),  # noqa: S704 (the parts are escaped where they are made)
         data=Markup(json_ld_script(paper, cards)),
         abstracts=[(language, one.text, one.translated_by) for language, one in paper.abstracts.items()],
@@ -105,6 +106,16 @@ def _paper_page(paper: Paper, cards: list[CardFile], shelf: Shelf, shell: Mappin
         compared=_compared(view, shelf) if view and len(cards) > 1 else None,
         tables=tables,
     )
+
+
+def _guessed(paper: Paper, lessons: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The numbers of the notebooks about a paper that let the reader guess what it found."""
+    about = [
+        one
+        for one in lessons
+        if one.get("guesses") and (one.get("paper") or {}).get("page") == f"papers/{paper.id}.html"
+    ]
+    return [str(one["number"]) for one in about]
 
 
 def _table(rows: Sequence[Result]) -> Markup:

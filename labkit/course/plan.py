@@ -26,6 +26,7 @@ class Lesson:
     needs: str = ""  # an extra of the installation without which the notebook cannot run
     numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
     short: Mapping[str, Any] = field(default_factory=dict)  # parameters for a run of seconds: grading and tests
+    quick: Mapping[str, Any] = field(default_factory=dict)  # parameters for about a third of the work
 
     @property
     def name(self) -> str:
@@ -73,6 +74,19 @@ def choose(plan: Plan, only: list[str]) -> tuple[Lesson, ...]:
             # One word of a long name is less like it than a misspelt name is.
             raise ValueError(f"no notebook of the course starts with {start!r}{meant_or_all(start, names, cutoff=0.4)}")
     return tuple(lesson for lesson in plan.lessons if not only or lesson.name.startswith(tuple(only)))
+
+
+def quick_parameters(notebook: Path, plan: Plan | None = None) -> Mapping[str, Any]:
+    """The quick parameters of a notebook of the course. Empty for a notebook that is short anyway.
+
+    Raises `ValueError` for a notebook that is not in the plan (default: the course's).
+    """
+    lessons = {lesson.path.name: lesson for lesson in (plan or read_plan()).lessons}
+    if notebook.name not in lessons:
+        raise ValueError(
+            f"{notebook.name} is not in the course's plan, so it has no quick parameters: set its own with -p"
+        )
+    return lessons[notebook.name].quick
 
 
 def _lesson(entry: dict[str, Any], folder: Path) -> Lesson:

@@ -4,7 +4,10 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from labkit.counting import counted
+from labkit.page_policy import page_policy
 
 SITE = Path(__file__).parent / "site"
 
@@ -19,5 +22,5 @@ def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(loader=FileSystemLoader(SITE), undefined=StrictUndefined, autoescape=True)
-    made.globals["counted"] = counted
+    made.globals |= {"counted": counted, "page_policy": lambda *given, **named: Markup(page_policy(*given, **named))}  # noqa: S704 (our own words)
     return made

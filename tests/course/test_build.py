@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from toy_course import build_toy_course, write_course
 
-from labkit.course.build import _beside, check_course, rewrite_pages
+from labkit.course.build import build_course, check_course, rewrite_pages
+from labkit.course.entries import beside as beside_note
 from labkit.runs.findings import Declared, Finding
 from labkit.runs.notebook import NotebookError
 
@@ -49,11 +50,11 @@ def test_the_index_lists_all_and_says_which_failed_and_why(site):
 
 def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
     one = Finding(Declared("x", "00_first", "It grows.", "a", ">", 0.0), {0: 1.0, 1: 1.1}, {"threads": 1})
-    beside, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
-    said = _beside([apart, beside], {"00_first": [one]})
+    with_one, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
+    said = beside_note([apart, with_one], {"00_first": [one]})
     assert "each measured with 1 thread." in said
     assert "the same seed gives other numbers" in said
-    assert _beside([apart], {"00_first": [one]}) == ""
+    assert beside_note([apart], {"00_first": [one]}) == ""
 
 
 def test_a_link_to_the_glossary_leads_to_the_word_on_its_page(site):
@@ -174,3 +175,14 @@ def test_a_course_is_checked_before_anything_runs(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"02_third\.ipynb"):
         check_course([], {}, folder=project)
     assert len(check_course(["00"], {"seed": "1"}, folder=project)) == 1
+
+
+def test_a_quick_build_takes_the_plans_quick_parameters_below_those_given(tmp_path, monkeypatch):
+    project = write_course(tmp_path)
+    plan = project / "notebooks" / "course.toml"
+    plan.write_text(plan.read_text().replace("budget_s = 0.01", "budget_s = 0.01\nquick = { seed = 7, rate = 0.1 }"))
+    ran = []
+    monkeypatch.setattr("labkit.course.build._run", lambda lesson, place, given, on_step: ran.append(given))
+    build_course(["02"], folder=project, quick=True, parameters={"seed": 3})
+    build_course(["02"], folder=project)
+    assert ran == [{"seed": 3, "rate": 0.1}, {}]

@@ -18,7 +18,8 @@ from labkit.course.page import (
     prepare,
     rewrite_links,
 )
-from labkit.survey.slides.page import Deck, Slide, digest
+from labkit.page_policy import digest
+from labkit.survey.slides.page import Deck, Slide
 from labkit.viz.stopwatch import Stopwatch
 
 PLOTLY = "application/vnd.plotly.v1+json"

@@ -5,7 +5,7 @@ import json
 import re
 from types import SimpleNamespace
 
-from labkit.course.build import _write
+from labkit.course.build import write_page
 from labkit.course.papers import MOST_VALUES, write_library
 from labkit.survey.library.shelf import open_shelf
 
@@ -50,7 +50,7 @@ last19 [there](nowhere20) ![](figures/a.png) <img src="{{ site.baseurl }}/img/a.
 def pages(folder):
     """The pages of the library in a folder, by name."""
     shell = {"plan": SimpleNamespace(title="A course"), "lessons": [], "about": ""}
-    write_library(folder / "site", open_shelf(folder / "summaries"), shell, _write)
+    write_library(folder / "site", open_shelf(folder / "summaries"), shell, write_page)
     return {path.stem: path.read_text(encoding="utf-8") for path in (folder / "site" / "papers").glob("*.html")}
 
 
@@ -69,6 +69,27 @@ def test_the_page_of_a_paper_has_every_word_of_its_cards_alone_and_side_by_side(
     assert [[word for word in words if word not in html.unescape(part)] for part in parts] == [[], [], []]
     assert parts[0].count('src="data:image/png;base64,') == 2
     assert "{:toc}" not in page
+
+
+def test_a_paper_whose_notebooks_let_the_reader_guess_is_folded(tmp_path):
+    folder = tmp_path / "summaries" / "wang-2016-tsn"
+    folder.mkdir(parents=True)
+    (folder / "paper.yaml").write_text(PAPER, encoding="utf-8")
+    lesson = {
+        "name": "02_b",
+        "number": "02",
+        "page": "02_b.html",
+        "title": "B",
+        "paper": {"page": "papers/wang-2016-tsn.html"},
+    }
+    made = []
+    for guesses in ((), ("02-costs",)):
+        shell = {"plan": SimpleNamespace(title="T"), "lessons": [{**lesson, "guesses": guesses}], "about": ""}
+        write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, write_page)
+        made.append((tmp_path / "site" / "papers" / "wang-2016-tsn.html").read_text(encoding="utf-8"))
+    assert "found-out" not in made[0]
+    assert '<details class="found-out"><summary>Show the paper and its cards <span>(notebook 02 let' in made[1]
+    assert made[1].index("found-out") < made[1].index("<br>ECCV 2016") < made[1].rindex("</details>")
 
 
 NASTY = """<b>x</b> & "q" 'a' </script> <!--"""
@@ -92,7 +113,7 @@ def test_whatever_a_paper_and_its_cards_say_is_text_on_every_page(tmp_path):
         (folder / "cards" / f"en-reader-{reader}.md").write_text(card, encoding="utf-8")
     lesson = {"name": "00_first", "number": "00", "page": "00_first.html", "title": NASTY}
     shell = {"plan": SimpleNamespace(title=NASTY), "lessons": [lesson], "about": NASTY}
-    write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, _write)
+    write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, write_page)
     pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "site" / "papers").glob("*.html")}
     assert len(pages) == 5
     assert [name for name, text in pages.items() if "<b>x" in text or "<!--" in text] == []

@@ -1,7 +1,8 @@
 import pytest
 from toy_course import PLAN, write_course
 
-from labkit.course.plan import choose, read_plan
+from labkit.course.plan import choose, quick_parameters, read_plan
+from labkit.runs.notebook import check_parameters, read_parameters
 
 
 def test_a_plan_lists_its_lessons_in_order(tmp_path):
@@ -48,3 +49,19 @@ def test_an_absent_plan_is_named(tmp_path):
 def test_the_shares_of_the_budget_fit_into_the_whole():
     plan = read_plan()
     assert sum(lesson.budget_s for lesson in plan.lessons) <= plan.budget_s == 720
+
+
+@pytest.mark.parametrize("lesson", read_plan().lessons, ids=lambda lesson: lesson.number)
+def test_short_and_quick_parameters_are_the_notebooks_own(lesson):
+    declared = read_parameters(lesson.path)
+    for given in (lesson.short, lesson.quick):
+        assert check_parameters(declared, given, lesson.path.name) == given
+        assert all(value != declared[name].default for name, value in given.items())
+
+
+def test_a_notebook_outside_the_plan_has_no_quick_parameters(tmp_path):
+    plan = read_plan(write_course(tmp_path) / "notebooks" / "course.toml")
+    assert quick_parameters(plan.lessons[0].path, plan) == {}
+    with pytest.raises(ValueError, match=r"mine\.ipynb is not in the course's plan"):
+        quick_parameters(tmp_path / "mine.ipynb", plan)
+    assert quick_parameters(read_plan().lessons[5].path)["largest_epochs"] == 6

@@ -3,7 +3,9 @@
 (function () {
   "use strict";
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const theme = () => (dark.matches ? window.courseThemes.dark : window.courseThemes.light);
+  // A page with a switch of its own says its choice in `data-theme`; other pages follow the system.
+  const root = document.documentElement;
+  const theme = () => window.courseThemes[root.dataset.theme || (dark.matches ? "dark" : "light")];
   const touch = window.matchMedia("(pointer: coarse)").matches;
   const figures = Array.from(document.querySelectorAll(".plotly-figure"));
   const LETTER = 7.2; // pixels of a letter in an axis title
@@ -116,7 +118,7 @@
       }
       await new Promise((go) => setTimeout(go)); // lets the page answer between two figures
     }
-    document.documentElement.dataset.figures = "drawn";
+    root.dataset.figures = "drawn";
   }
 
   // A figure that is wider than its box fades out where there is more of it.
@@ -127,7 +129,9 @@
   }
 
   const drawn = () => figures.filter((figure) => figure.dataset.drawn);
-  dark.addEventListener("change", () => drawn().forEach((figure) => window.Plotly.relayout(figure, { template: theme() })));
+  const repaint = () => drawn().forEach((figure) => window.Plotly.relayout(figure, { template: theme() }));
+  dark.addEventListener("change", repaint);
+  new MutationObserver(repaint).observe(root, { attributeFilter: ["data-theme"] });
   let width = window.innerWidth;
   window.addEventListener("resize", () => {
     if (width !== window.innerWidth) setTimeout(() => drawn().forEach(fitTitles), 300); // after plotly's own

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # Kana, Han, Hangul (syllables and the jamo they fall into), and the half-width forms of kana.
-_RUN = (
+RUN = (
     r"[\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u309d\u309e\u30a1-\u30fa\u30fc-\u30ff\u3130-\u318f"
     r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 _MARKS = r"\u0300-\u036f\u3099\u309a"
-_PIECE = re.compile(rf"(?P<run>(?:{_RUN}[{_MARKS}]*)+)|\d+|[^\W\d_](?:(?!{_RUN})[^\W\d_]|[{_MARKS}])*|[^\W_]")
+_PIECE = re.compile(rf"(?P<run>(?:{RUN}[{_MARKS}]*)+)|\d+|[^\W\d_](?:(?!{RUN})[^\W\d_]|[{_MARKS}])*|[^\W_]")
 PREFIX = 3  # letters; a longer word also finds words that begin with it: overfit, overfitting
 
 

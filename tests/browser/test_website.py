@@ -1,0 +1,136 @@
+"""The built site in a real browser, from disk and over loopback: it draws, finds, quizzes, folds, and has no barriers."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from toy_course import build_toy_course
+
+from labkit.course.website.build import build_site
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
+ROOT = Path(__file__).resolve().parents[2]
+DRAWN = "html[data-figures=drawn]"
+PAGES = ("index.html", "notebooks/00_first.html", "docs/glossary.html", "api/labkit.html", "papers.html", "search.html")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    project = tmp_path_factory.mktemp("toy")
+    build_toy_course(project)
+    for paper in ("hara-2018-retrace", "carreira-2017-quo-vadis"):
+        shutil.copytree(ROOT / "summaries" / paper, project / "summaries" / paper, dirs_exist_ok=True)
+    return build_site(folder=project).index.parent
+
+
+@pytest.fixture(scope="module")
+def served(site):
+    """The address of the site over loopback."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@pytest.fixture(params=["disk", "loopback"])
+def open_page(request, page, site, served):
+    """Opens a page of the site, both ways. What the console complains of fails the test when it ends."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def go(name: str):
+        page.goto(served + name if request.param == "loopback" else site.as_uri() + "/" + name)
+        return page
+
+    yield go
+    assert complaints == []
+
+
+def test_figures_are_drawn_and_a_slider_moves_them(open_page):
+    page = open_page("notebooks/00_first.html")
+    page.wait_for_selector(DRAWN, timeout=120_000)
+    assert page.evaluate("document.getElementById('figure-1').data[0].y[4]") == 4
+    page.get_by_role("slider", name="power").fill("3")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.getElementById('figure-1').data[0].y[4]") == 256
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("overfitting", "hara-2018-retrace"),
+        ("動画認識", "carreira-2017-quo-vadis"),
+        ("create_model", "labkit.models.zoo"),
+    ],
+)
+def test_the_search_finds_papers_and_names_in_any_language(open_page, question, found):
+    page = open_page(f"search.html?q={question}")
+    link = page.locator(f"#search-results li a[href*='{found}']").first  # the results appear one after the other
+    link.wait_for(timeout=60_000)
+    assert found in link.get_attribute("href")
+
+
+def test_python_and_javascript_cut_a_question_alike(open_page):
+    from labkit.course.website.search import SearchPairs
+
+    page = open_page("search.html")
+    for question in ("動画認識", "학습 데이터", "视频", "動", "ResNet-18 動画", "ﾃﾞｰﾀ"):
+        asked = page.evaluate("question => splitQuery(question)", question)
+        assert asked
+        assert set(asked) <= set(SearchPairs({}).split(question))
+
+
+def test_the_switch_of_the_theme_changes_the_page_and_its_figures(open_page):
+    page = open_page("notebooks/00_first.html")
+    page.wait_for_selector(DRAWN, timeout=120_000)
+    colour = "document.getElementById('figure-1')._fullLayout.paper_bgcolor"
+    for theme, paper in (("light", "#ffffff"), ("dark", "#16191d")):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.wait_for_timeout(1000)
+        assert page.evaluate(colour) == paper
+
+
+def test_what_was_found_opens_once_every_guess_is_kept(open_page):
+    page = open_page("index.html")
+    fold = page.locator("details.found-out").first
+    assert fold.get_attribute("open") is None
+    fold.evaluate("fold => { fold.dataset.guesses = '00-a 00-b'; localStorage.setItem('labkit-guess-00-a', '1'); }")
+    page.evaluate("localStorage.setItem('labkit-guess-00-b', '2')")
+    page.add_script_tag(url=page.locator("script[src$='found.js']").get_attribute("src").replace("./", "", 1))
+    assert fold.get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious_and_nothing_sticks_out_of_a_phone(browser, served, name, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    # The page's policy forbids a script from outside: axe is run in a page that ignores it.
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    try:
+        page.goto(served + name)
+        page.wait_for_timeout(500)
+        if page.query_selector(".plotly-figure"):
+            page.wait_for_selector(DRAWN, timeout=120_000)
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (one["id"], [node["html"][:120] for node in one["nodes"][:5]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        context.close()
