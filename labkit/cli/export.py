@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from labkit.cli.app import plainly
+from labkit.cli.network_options import Classes, Model, Parameters, class_names, overrides_of
 
 
 @plainly
@@ -15,11 +16,9 @@ def export(
         Path | None,
         typer.Argument(help="The new file: `.onnx`, or `.pt2` for torch.export. Default: beside the weights."),
     ] = None,
-    model: Annotated[str, typer.Option(help="The network, where the file does not say.")] = "",
-    classes: Annotated[
-        Path | None, typer.Option(help="A text file with a class in each line, where the weights name none.")
-    ] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="A choice of the network, `name=value`.")] = None,
+    model: Model = "",
+    classes: Classes = None,
+    parameter: Parameters = None,
 ) -> None:
     """Write a network as ONNX or as a program of torch.export, for programs without labkit.
 
@@ -29,12 +28,10 @@ def export(
 
     Examples: `labkit export wave`, `labkit export r50.pth r50.onnx --model resnet50 --classes names.txt`
     """
-    from labkit.cli.predict import class_names
-    from labkit.cli.train import _overrides
     from labkit.models.export import check_form, export
     from labkit.models.trained import open_trained, weights_file
 
     to = to or weights_file(weights).with_suffix(".onnx")
     check_form(to)
-    trained = open_trained(weights, model=model, classes=class_names(classes), overrides=_overrides(parameter or []))
+    trained = open_trained(weights, model=model, classes=class_names(classes), overrides=overrides_of(parameter))
     print(export(trained.network, to, classes=list(trained.classes), model=trained.model))

@@ -75,13 +75,12 @@ def export(
             wanted = model(other)
 
         def keep(temporary: Path) -> None:
-            nonlocal difference
             write(program, inputs, about, temporary)
-            difference = compared(run(temporary, other), wanted)
+            differences.append(compared(run(temporary, other), wanted))
 
-        difference = float("nan")
+        differences: list[float] = []
         write_atomically(path, keep)
-    return Exported(path, form, difference)
+    return Exported(path, form, differences[0])
 
 
 def check_form(path: Path) -> str:
