@@ -36,6 +36,9 @@ class Journal:
         self.lists: dict[str, dict[str, Any]] = {}
         wanted = {"format": FORMAT, **settings}
         lines = self._lines()
+        if len(lines) == 1 and lines[0] != wanted:  # a call that was refused before its first step
+            self._file.unlink()
+            lines = []
         for line in lines[1:]:
             self._take(line)
         if lines and lines[0] != wanted:

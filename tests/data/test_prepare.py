@@ -267,6 +267,7 @@ def test_the_archive_of_another_dataset_is_told_before_anything_is_unpacked(sour
     ):
         made(asked, source, tmp_path / "ready")
     assert not (tmp_path / "ready" / sources.STAGE).exists()
+    assert made("ucf101", source, tmp_path / "ready").videos == 4  # nothing of the refused call is in the way
 
 
 def test_signs_are_of_known_datasets():
