@@ -170,6 +170,7 @@ def _sizes(home: str, found: CarriedIndex) -> dict[str, int | None]:
         return {name: (path / name).stat().st_size if (path / name).is_file() else None for name in recorded}
     with suppress(OSError, NotImplementedError, ValueError):
         system, inside = file_system(home)
+        system.invalidate_cache()  # of an earlier list
         there = {PurePosixPath(each["name"]).name: each["size"] for each in system.ls(inside, detail=True)}
         if CARRIED in there:
             return {name: there.get(name) for name in recorded}

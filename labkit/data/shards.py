@@ -123,6 +123,7 @@ def shard_names(home: str) -> list[str]:
         names = [each.name for each in path.glob("[!.]*.tar")]
     else:
         system, inside = file_system(home)
+        system.invalidate_cache()  # of an earlier list
         names = [PurePosixPath(each).name for each in system.glob(f"{inside.rstrip('/')}/*.tar")]
     if not names:
         raise ShardError(f"{home} holds no shards (files that end in .tar)")
