@@ -104,6 +104,9 @@ def test_predict_names_every_video_and_goes_on_past_bad_ones(home):
     assert 'href="a_b-2.html"' in index
     assert "broken.mp4" in index
     assert "a b.mp4: 0:02.0, 4 windows" in done.stdout
+    shutil.copytree(folder, home / "out" / "media")  # copies of an earlier call
+    done = labkit("predict", home / "out", "--weights", "net", "--out", home / "out", cwd=home, code=1)
+    assert "there is no video in this folder" in said(done)[-1]
 
 
 def test_predict_leaves_the_videos_as_they_were(home):

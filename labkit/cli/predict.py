@@ -47,7 +47,7 @@ def predict(
     from labkit.models.trained import open_trained
 
     step = _seconds(every)
-    found, refused = _files(videos)
+    found, refused = _files(videos, out)
     trained = open_trained(weights, model=model, classes=class_names(classes), overrides=overrides_of(parameter))
     rows: list[Row] = []
     about = f"{trained.model} with the weights {trained.path.name}, {len(trained.classes)} classes"
@@ -137,8 +137,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _files(names: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The videos that are named, or lie in folders that are named, each once; and a line for each name that is none."""
+def _files(names: Sequence[str], out: Path) -> tuple[list[Path], list[str]]:
+    """The videos that are named, or lie in named folders, each once, and a line for each other name. Those of `out` are copies."""
     from labkit.data.video_file import shown
     from labkit.data.videos_below import videos_below
 
@@ -149,7 +149,7 @@ def _files(names: Sequence[str]) -> tuple[list[Path], list[str]]:
         if ADDRESS.match(name):
             refused.append(f"{shown(name)}: labkit reads files of this machine: download the video first")
         elif path.is_dir():
-            below = videos_below(path).videos
+            below = [each for each in videos_below(path).videos if out.resolve() not in each.resolve().parents]
             found |= {each.resolve(): each for each in below if each.resolve() not in found}
             refused += [] if below else [f"{shown(path)}: there is no video in this folder"]
         else:

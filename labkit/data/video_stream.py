@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from labkit.data.video_file import Orientation, VideoError, explain, open_video, scaled
+from labkit.data.video_file import Orientation, VideoError, explain, named, open_video, scaled
 
 DAY = 86_400.0  # seconds; a longer video is refused
 USUAL_RATE = 25.0  # frames a second, for a file that does not say
@@ -112,4 +112,5 @@ class VideoStreamReader:
 
     def pixels(self, frame: VideoFrame, height: int, width: int) -> np.ndarray:
         """The frame upright at this size, uint8 RGB `(height, width, 3)`. Shrinking averages areas."""
-        return scaled(self._reformatter, frame, height, width, self.turned(frame))
+        with named(self.path):
+            return scaled(self._reformatter, frame, height, width, self.turned(frame))
