@@ -244,7 +244,6 @@ STYLE = f"""
 .{CLASS} .wide {{ overflow-x: auto; background: none; }}
 .{CLASS} table {{ border-collapse: collapse; font-size: .9em; font-variant-numeric: tabular-nums; margin: .6em 0; background: none; }}
 .{CLASS} :is(th, td) {{ padding: .25em .6em; border: 0; border-bottom: 1px solid var(--faint); text-align: left; vertical-align: middle; min-width: 0; white-space: nowrap; color: inherit; background: none; }}
-.{CLASS} .n {{ text-align: right; }}
 .{CLASS} .bar {{ display: inline-block; height: .7em; background: {BLUE}; vertical-align: baseline; }}
 .{CLASS} .other {{ background: {VERMILLION}; }}
 .{CLASS} svg text {{ fill: currentColor; font-size: 11px; font-family: inherit; }}

@@ -221,10 +221,14 @@ def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_
     assert numbers.all_inner_texts()[:2] == ["14.6 M", "5.65 G"]
     box.get_by_label("family").select_option("Quo Vadis d: 3D-fused two-stream")
     assert numbers.all_inner_texts()[0] == "39.8 M"
+    assert "on 5×112×112" in words.inner_text()
+    box.get_by_label("size").focus()
+    page.keyboard.press("ArrowRight")
+    assert "on 5×224×224" in words.inner_text()
     assert "This is fused_two_stream of the zoo." in words.inner_text()
     box.get_by_label("family").select_option("ResNet")
     box.get_by_label("depth").select_option("50")
     box.get_by_label("frames").focus()
     page.keyboard.press("ArrowRight")
-    assert "on 32×112×112" in words.inner_text()
+    assert "on 32×224×224" in words.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
