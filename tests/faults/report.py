@@ -62,8 +62,9 @@ def _crossed(rows: list[dict[str, Any]], name: str) -> dict[str, Counter[str]]:
 def kills(moments: int = MOMENTS) -> None:
     """The kills, one kind of work after another. What the file has already is not done again: remove it to start over."""
     file = HERE / "kills.json"
-    found = json.loads(file.read_text(encoding="utf-8"))["subjects"] if file.exists() else {}
-    for subject in SUBJECTS.keys() - found.keys():
+    before = json.loads(file.read_text(encoding="utf-8"))["subjects"] if file.exists() else {}
+    found = {name: row for name, row in before.items() if "failed" not in row}
+    for subject in [name for name in SUBJECTS if name not in found]:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder) / "work"
             process = python(
