@@ -142,7 +142,7 @@ def stamps_of(asked: Asked, listing: Listing, began: int) -> pd.DataFrame | None
     few = len(listing.entries) <= WATCHED
     videos = [entry.path for entry in listing.entries]
     empty = [path for path, _ in listing.passed if path.is_dir()]
-    others = [one[0] for one in (*listing.missing, *listing.passed)]
+    others = [*(one.path for one in listing.missing), *(path for path, _ in listing.passed)]
     folders = {*_folders(asked.folder), *_above([*videos, *others], asked.root), *empty}
     source = Path(getattr(sys.modules.get(asked.layout.__module__), "__file__", None) or asked.folder)
     lists = {*_lists(folders), source, asked.folder, asked.root / CARRIED} - folders
