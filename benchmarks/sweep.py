@@ -1,6 +1,6 @@
 """Sweeps: two workers against one, a warmed kernel against a fresh one, and 100,000 points through the window.
 
-    python benchmarks/sweep.py [--part workers] [--part kernels] [--part points] [--tiny]
+    python benchmarks/sweep.py [--part workers] [--part kernels] [--part points] [--rounds 3] [--tiny]
 
 - workers: notebook 04 over the same seeds, with one worker and with two, each run on one thread. Beside it stands one worker
   whose runs have all cores. The time is that of the whole sweep, with the start and the end of its workers.
@@ -224,13 +224,14 @@ def run_points(grid: Grid, folder: Path, workers: Workers):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=("workers", "kernels", "points"), help="default: all")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the workers, after one that is not counted")
     parser.add_argument("--tiny", action="store_true", help="one round of the smallest sizes: tries the script")
     arguments = parser.parse_args()
     parts = arguments.part or ["workers", "kernels", "points"]
     print(timing.conditions())
     met = True
     if "workers" in parts:
-        met &= compare_workers(2, 1, 1) if arguments.tiny else compare_workers(6, 6, 3)
+        met &= compare_workers(2, 1, 1) if arguments.tiny else compare_workers(6, 6, arguments.rounds)
     if "kernels" in parts:
         compare_kernels(1 if arguments.tiny else timing.ROUNDS)
     if "points" in parts:

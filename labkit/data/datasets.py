@@ -93,6 +93,7 @@ def open_dataset(
     flow = _flow_settings(flow, spec, flow_spec)
     choose(count or "exact", get_args(Count), "way to count frames")
     if name == "shards":
+        layouts.one_split("a dataset in shards", split)
         shards = shard_set(root, subset, val=val, classes=classes, on_error=on_error)
         kind = KINDS[choose(shards.kind, tuple(KINDS), "dataset")]
         facts = Facts(shards.classes, shards.note, (), len(shards.table), False)
