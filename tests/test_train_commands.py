@@ -191,7 +191,7 @@ def test_a_stopped_training_goes_on_from_its_folder_alone(home, number):
         "--root",
         "my videos",
         "--updates",
-        "300",
+        "120",
         *SMALL,
         "--out",
         str(out),

@@ -50,9 +50,8 @@ def looked_into(
     seconds = seconds_of(entries, frames, fps)
     facts["from_second"], facts["to_second"] = seconds.T
     facts["start"], facts["end"] = spans(seconds, frames, fps)
-    # An estimated length says nothing about a part near the end of its file: reading it will tell.
-    settled = (facts["reason"] != "") | ~facts["exact"].astype(bool)
-    facts["reason"] = facts["reason"].where(settled, outside(seconds, frames, fps))
+    nowhere = outside(seconds, frames, fps, facts["exact"].to_numpy(bool))
+    facts["reason"] = facts["reason"].where(facts["reason"] != "", nowhere)
     unreadable = facts["reason"] != ""
     lines = [(str(path), f"{where} names it, but it is not there", "missing") for path, where, *_ in listing.missing]
     odd = [entry.path for entry in listing.entries if not is_text(entry.path)]

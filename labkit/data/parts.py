@@ -23,10 +23,16 @@ def seconds_of(entries: Sequence[Entry], frames: NDArray[np.int64], fps: NDArray
     return seconds
 
 
-def outside(seconds: NDArray[np.float64], frames: NDArray[np.int64], fps: NDArray[np.float64]) -> list[str]:
-    """For each part the reason why it is not in its file, which ends before it begins; "" for the others."""
+def outside(
+    seconds: NDArray[np.float64], frames: NDArray[np.int64], fps: NDArray[np.float64], exact: NDArray[np.bool_]
+) -> list[str]:
+    """For each part the reason why it is not in its file, which ends before it begins; "" for the others.
+
+    A length that is not `exact` is an estimate from the file's header: only a part far behind it lies outside.
+    """
     length = np.divide(frames, fps, out=np.full(len(fps), np.inf), where=fps > 0)
-    beyond = seconds[:, 0] >= length + MARGIN  # never for NaN
+    margin = np.where(exact, MARGIN, MARGIN + length)
+    beyond = seconds[:, 0] >= length + margin  # never for NaN
     return [
         f"the part from {start:g} to {end:g} s is not in the video, which has {known:.1f} s" if out else ""
         for (start, end), known, out in zip(seconds.tolist(), length.tolist(), beyond.tolist(), strict=True)

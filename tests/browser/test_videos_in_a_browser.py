@@ -38,7 +38,8 @@ def test_videos_play_until_the_reader_stops_one_or_all(page, wall):
     assert [buttons.nth(i).inner_text() for i in range(2)] == ["Stop all", "Stop all"]
     buttons.nth(0).click()
     assert page.evaluate(STATES) == [False, False, True, True]
-    assert [buttons.nth(i).inner_text() for i in range(2)] == ["Play all", "Stop all"]
+    wait_until(page, "document.querySelector('button').textContent === 'Play all'")
+    assert buttons.nth(1).inner_text() == "Stop all"
     first = page.locator("video").nth(0)
     first.focus()
     page.keyboard.press("Space")

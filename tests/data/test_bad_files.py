@@ -111,7 +111,7 @@ def test_whatever_pyav_raises_comes_out_as_a_video_error_with_the_file(tmp_path,
         raise error
 
     reader = VideoReader(path)
-    monkeypatch.setattr(reader, "_upright", fail)
+    monkeypatch.setattr("labkit.data.video.scaled", fail)
     with pytest.raises(VideoError, match=r"sound\.mp4: ") as caught:
         reader.frames()
     assert caught.value.path == path

@@ -93,6 +93,6 @@ def test_a_training_whose_reader_dies_ends_with_one_line_that_says_so(root, how)
     status, _, messages = run(root, "fit")
     assert status == 1
     last = messages.strip().splitlines()[-1]
-    assert "ReaderDiedError: a process that reads clips died (DataLoader worker" in last
+    assert "ReaderDiedError: a process that reads clips died or could not start (DataLoader worker" in last
     if how == "stand":
         assert "stand-in-reading.avi: ffmpeg has stood still for" in messages

@@ -209,6 +209,8 @@ def _value(
 ) -> Name:
     """A value: its type, the value itself if it is short, and the comment behind it."""
     shown = ast.unparse(value) if value else ""
+    if shown[:1] in ("'", '"') and not isinstance(value, ast.Constant):
+        shown = f"({shown})"  # MyST takes what begins with a quote for a text up to the next quote
     options = f"\n:type: {ast.unparse(annotation)}" if annotation else ""
     options += f"\n:value: {shown}" if shown and len(shown) <= LONG else ""
     behind = lines[(node.end_lineno or 1) - 1].encode()[node.end_col_offset or 0 :].decode()

@@ -69,7 +69,9 @@ def test_figures_are_drawn_and_a_slider_moves_them(open_page):
     ("question", "found"),
     [
         ("overfitting", "hara-2018-retrace"),
-        ("動画認識", "carreira-2017-quo-vadis"),
+        ("行動認識", "carreira-2017-quo-vadis"),
+        ("학습", "hara-2018-retrace"),
+        ("视频", "hara-2018-retrace"),
         ("create_model", "labkit.models.zoo"),
     ],
 )
