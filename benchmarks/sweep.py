@@ -1,6 +1,6 @@
 """Sweeps: two workers against one, a warmed kernel against a fresh one, and 100,000 points through the window.
 
-    python benchmarks/sweep.py [--part workers] [--part kernels] [--part points] [--rounds 3] [--tiny]
+    python benchmarks/sweep.py [--part workers] [--part kernels] [--part points] [--rounds 3] [--seeds 6] [--epochs 6] [--tiny]
 
 - workers: notebook 04 over the same seeds, with one worker and with two, each run on one thread. Beside it stands one worker
   whose runs have all cores. The time is that of the whole sweep, with the start and the end of its workers.
@@ -225,13 +225,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=("workers", "kernels", "points"), help="default: all")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the workers, after one that is not counted")
+    parser.add_argument("--seeds", type=int, default=6, help="runs of the workers' sweep")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each of them")
     parser.add_argument("--tiny", action="store_true", help="one round of the smallest sizes: tries the script")
     arguments = parser.parse_args()
     parts = arguments.part or ["workers", "kernels", "points"]
     print(timing.conditions())
     met = True
     if "workers" in parts:
-        met &= compare_workers(2, 1, 1) if arguments.tiny else compare_workers(6, 6, arguments.rounds)
+        met &= (
+            compare_workers(2, 1, 1)
+            if arguments.tiny
+            else compare_workers(arguments.seeds, arguments.epochs, arguments.rounds)
+        )
     if "kernels" in parts:
         compare_kernels(1 if arguments.tiny else timing.ROUNDS)
     if "points" in parts:
