@@ -1,13 +1,52 @@
 """Locks on files. The operating system holds them for a process that has the file open.
 
 They end with the process, however it ends: a killed process leaves no lock behind.
+
+    with alone(folder / ".lock", refuse=lambda: InUseError(f"another process works in {folder}")):
+        ...
 """
 
+import errno
 import os
 import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # what such a file system answers
 _held: set[int] = set()  # the files that this process holds locked
+
+
+@contextmanager
+def alone(path: Path, *, refuse: Callable[[], Exception] | None = None, remove: bool = False) -> Iterator[int | None]:
+    """Inside the block, this process alone holds the lock file `path`. The block gets the open file.
+
+    Folders that are missing are made. Where another process holds the file, it waits; with `refuse`, it raises the error
+    that `refuse` returns. `remove` deletes the file at the end. On a file system without locks the block gets None, and a
+    refusing lock warns that nobody is kept out. Raises `OSError` where the file cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = open_locked(path, wait=refuse is None)
+    except BlockingIOError:
+        if refuse is None:
+            raise
+        raise refuse() from None
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        if refuse:
+            warnings.warn(f"{path} cannot be locked ({error}): start no second process in this folder", stacklevel=4)
+        yield None
+        return
+    try:
+        yield file
+    finally:
+        if remove:
+            with suppress(OSError):  # Windows keeps what is open; a file that nobody holds does no harm
+                path.unlink()
+        close_locked(file)
 
 
 def open_locked(path: Path, *, wait: bool) -> int:

@@ -3,8 +3,6 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from labkit.atomic import create, write_atomically
 from labkit.cache import cache_folder
 from labkit.course.blank import ENTRY, QUIZ, blank_notebook, filled
 from labkit.course.plan import read_plan
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 from labkit.names import meant_or_all
 from labkit.runs.project import PLAN
 from labkit.survey.publication.files import paper_ids
@@ -33,7 +31,8 @@ def start_notebook(project: Path, name: str, *, card: str = "hara-2018-retrace")
         raise FileNotFoundError(f"there is no course in {project}: `labkit course get DIR` makes one to work in")
     if card not in paper_ids():
         raise ValueError(f"the library has no paper {card!r}{meant_or_all(card, paper_ids())}")
-    with _alone(plan):
+    lock = cache_folder("locks") / sha256(str(plan.resolve()).encode()).hexdigest()[:16]
+    with alone(lock):  # one process at a time changes this plan
         number, words = _number_and_words(name, plan.parent)
         title = " ".join(words)
         values = {
@@ -80,14 +79,3 @@ def _number_and_words(name: str, folder: Path) -> tuple[str, list[str]]:
             f"there is a notebook {found[1]} in {folder} already: leave the number out to get the next"
         )
     return found[1] if found else f"{int(max(taken, default='00')) + 1:02}", words
-
-
-@contextmanager
-def _alone(plan: Path) -> Iterator[None]:
-    """Let one process at a time start a notebook of this plan."""
-    name = sha256(str(plan.resolve()).encode()).hexdigest()[:16]
-    lock = open_locked(cache_folder("locks") / name, wait=True)
-    try:
-        yield
-    finally:
-        close_locked(lock)

@@ -7,7 +7,6 @@ The new folder has the dataset's own layout, so that `open_dataset` reads it lik
 import errno
 import shutil
 import unicodedata
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from labkit.data.sources import GROWTH, Item, Sources, check_room
 from labkit.data.transcode import CRF, GOP, Task, prepare_video
 from labkit.data.verify import all_listed
 from labkit.data.videos_below import OTHER_SUFFIXES
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 from labkit.names import choose
 
 REPORT = "report.csv"
@@ -84,7 +83,12 @@ def prepare(
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"kind": name, "short_side": side, "crf": CRF, "gop": GOP}
-    with _alone(folder), _going_on(folder), Journal(folder, settings) as journal:
+    in_use = f"another process prepares {folder} at the moment: wait for it, or stop it and type the same command again"
+    with (
+        alone(folder / LOCK, refuse=lambda: FolderInUseError(in_use)),
+        _going_on(folder),
+        Journal(folder, settings) as journal,
+    ):
         sources = Sources(name, given, folder, journal)
         if sources.is_empty:
             raise LayoutError(
@@ -213,29 +217,6 @@ def _check_apart(source: Path, dest: Path) -> None:
     old, new = source.resolve(), dest.resolve()
     if old == new or old in new.parents or new in old.parents:
         raise ValueError(f"{dest} and {source} lie in each other: name a new folder beside the source")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Inside, the folder belongs to this process; the lock ends with it. Raises `FolderInUseError`."""
-    try:
-        lock = open_locked(folder / LOCK, wait=False)
-    except BlockingIOError:
-        raise FolderInUseError(
-            f"another process prepares {folder} at the moment: wait for it, or stop it and type the same command again"
-        ) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        warnings.warn(
-            f"{folder} cannot be locked ({error.strerror}): start no second process that prepares it", stacklevel=3
-        )
-        yield
-        return
-    try:
-        yield
-    finally:
-        close_locked(lock)
 
 
 @contextmanager

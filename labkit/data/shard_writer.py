@@ -11,7 +11,6 @@ import os
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from labkit.atomic import write_atomically
 from labkit.data.dataset_index import CARRIED
 from labkit.data.splits import Subset, subset_of
 from labkit.data.tar_members import members_of
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 
 SIZE = 256 << 20  # bytes of a shard: some hundred videos, so that a dataset has a few hundred shards
 LARGEST = 8 << 30  # bytes: a POSIX tar header has no room for a larger size
@@ -74,7 +73,8 @@ def write_tars(
     `OSError` names the file that cannot be read or written.
     """
     about = json.dumps({"kind": kind, "classes": list(classes)}, ensure_ascii=False, indent=1)
-    with _alone(folder):
+    in_use = f"{folder}: another process writes shards there; wait for it, or choose another folder"
+    with alone(folder / LOCK, refuse=lambda: ShardError(in_use), remove=True):
         write_atomically(folder / DATASET, lambda temporary: temporary.write_bytes(f"{about}\n".encode()))
         shards = []
         with tqdm(desc="writing shards", unit="video", delay=1, disable=not progress) as bar:
@@ -91,24 +91,6 @@ def write_tars(
                 "empty folder"
             )
     return shards
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Inside, this process alone writes shards into `folder`. Raises `ShardError` where another one does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        file = open_locked(folder / LOCK, wait=False)
-    except BlockingIOError:
-        raise ShardError(
-            f"{folder}: another process writes shards there; wait for it, or choose another folder"
-        ) from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # Windows keeps what is open
-            (folder / LOCK).unlink()
-        close_locked(file)
 
 
 def _shards(rows: Iterable[Row], classes: Sequence[str], size: int) -> Iterator[tuple[str, list[Part]]]:

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from labkit.atomic import write_atomically
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 from labkit.records import read_mapping
 from labkit.runs import provenance
 from labkit.runs.grid import Grid
@@ -104,23 +104,11 @@ def sweep_in(folder: Path, grid: Grid, threads: int) -> Iterator[None]:
 
     Raises `SweepError` if another process sweeps into the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = None
-    try:
-        lock = open_locked(folder / LOCK, wait=False)
-    except BlockingIOError:
-        raise SweepError(f"another sweep runs in {folder}: wait for it, or give another --folder") from None
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise
-        # A file system without locks: each run's folder is still taken by one process only.
-    try:
+    in_use = f"another sweep runs in {folder}: wait for it, or give another --folder"
+    with alone(folder / LOCK, refuse=lambda: SweepError(in_use)):
         text = json.dumps({**_about(grid), "threads": threads}, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / FILE, lambda temporary: temporary.write_text(text, encoding="utf-8"))
         yield
-    finally:
-        if lock is not None:
-            close_locked(lock)
 
 
 def jobs_of(grid: Grid, folder: Path, workers: Workers, *, minutes: float = 60.0) -> Iterator[Job]:

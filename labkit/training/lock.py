@@ -3,13 +3,12 @@
 import json
 import os
 import platform
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 
 LOCK = ".training.lock"
 
@@ -26,25 +25,18 @@ def one_training(folder: Path) -> Iterator[None]:
     a warning says that nothing keeps a second training out.
     """
     path = folder / LOCK
-    try:
-        file = open_locked(path, wait=False)
-    except BlockingIOError:
-        raise FolderInUseError(
+
+    def refusal() -> FolderInUseError:
+        return FolderInUseError(
             f"{folder} is in use: {_holder(path)}. Two trainings in one folder would mix their histories: "
             "wait for it, stop it, or choose another folder"
-        ) from None
-    except OSError as error:
-        warnings.warn(f"{path} cannot be locked ({error}): start no second training in this folder", stacklevel=5)
+        )
+
+    with alone(path, refuse=refusal, remove=True) as file:
+        if file is not None:
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(_oneself()).encode("utf-8"))
         yield
-        return
-    try:
-        os.ftruncate(file, 0)
-        os.write(file, json.dumps(_oneself()).encode("utf-8"))
-        yield
-    finally:
-        with suppress(OSError):  # Windows keeps what is open; a file that nobody holds does no harm
-            path.unlink()
-        close_locked(file)
 
 
 def _oneself() -> dict[str, str | int]:

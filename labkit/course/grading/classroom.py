@@ -7,8 +7,7 @@ kernel costs its own exercise only: it is left out, and the notebook is graded a
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from labkit.course.grading.repair import repair
 from labkit.course.grading.worker import Worker, need_nbgrader
 from labkit.course.handout import write_notebook
 from labkit.course.plan import read_plan
-from labkit.locks import close_locked, open_locked
+from labkit.locks import alone
 from labkit.runs.notebook import read_content
 
 LIMIT = 900.0  # seconds for a student's notebook
@@ -68,7 +67,8 @@ def grade_class(
     handed_out = Path(release) if release else folder / "release"
     releases = read_releases(handed_out, asked=release is not None)
     found = hand_ins(folder, releases, others=(out, handed_out))
-    with Worker(out, cell_limit) as worker, _alone(out):
+    in_use = f"another process is grading into {out}: wait for it, or give --out"
+    with Worker(out, cell_limit) as worker, alone(out / ".lock", refuse=lambda: BlockingIOError(in_use)):
         marks: list[Mark] = []
         try:
             _tell_nbgrader(worker, {one.notebook for one in found if one.notebook and not one.problem}, releases, out)
@@ -103,20 +103,6 @@ def read_releases(folder: Path, *, asked: bool) -> dict[str, Notebook]:
     if not graded:
         raise FileNotFoundError(f"{folder} holds no notebook of `labkit course build --student`")
     return graded
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes from grading into the same folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = open_locked(out / ".lock", wait=False)
-    except BlockingIOError:
-        raise BlockingIOError(f"another process is grading into {out}: wait for it, or give --out") from None
-    try:
-        yield
-    finally:
-        close_locked(lock)
 
 
 def _tell_nbgrader(worker: Worker, used: set[str], releases: Mapping[str, Notebook], out: Path) -> None:
