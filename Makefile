@@ -18,7 +18,6 @@ PINS   := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),)
 KEY    := $(shell cat pyproject.toml $(CONSTRAINTS) | cksum | tr ' ' '-')
 READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
-SITED  := $(VENV)/ready-site-$(KEY)
 
 .DEFAULT_GOAL := help
 .PHONY: help course site test lint check notebooks package lab findings bench gpu clean
@@ -30,10 +29,10 @@ help: ## this list
 	@echo
 	@sed -n 's/^#   \(make .*\)/  \1/p' Makefile
 
-course: $(READY) ## run all notebooks and build the pages; ends with the path of the index
+course: $(READY) ## run all notebooks and build the site; ends with the path of its first page
 	@$(BIN)/labkit course $(ARGS)
 
-site: $(SITED) ## the whole site from the last `make course`: notebooks, papers, guides, reference; works offline
+site: $(READY) ## build the site anew from the runs of the last `make course`; runs nothing
 	@$(BIN)/labkit course site $(ARGS)
 
 test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
@@ -84,13 +83,8 @@ $(READY): $(VENV)/made
 	@echo "installing labkit into $(VENV) (the first time takes minutes: torch is large)"
 	@# Such an index may lack the pinned versions of what torch needs: that comes with labkit, in the next line.
 	@$(if $(TORCH_INDEX),$(PIP) install --no-deps torch torchvision --index-url $(TORCH_INDEX) $(PINS),:)
-	@$(PIP) install -e ".[flow]" $(PINS)
+	@$(PIP) install -e ".[flow,site]" $(PINS)
 	@rm -f $(VENV)/ready-*
-	@touch $@
-
-$(SITED): $(READY)
-	@echo "installing what the site needs"
-	@$(PIP) install -e ".[site]" $(PINS)
 	@touch $@
 
 $(TESTED): $(READY)

@@ -2,7 +2,7 @@
 
 First `labkit course`, and a few runs with `labkit run`; then
 
-    python docs/pictures.py          # takes build/course/ and runs/, writes docs/images/
+    python docs/pictures.py          # takes build/site/ and runs/, writes docs/images/
 
 It needs the test tools (`pip install -e ".[test]"`), an installed Chromium, and Linux or macOS for the terminal.
 """
@@ -22,7 +22,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ROOT / "build" / "course"
+PAGES = ROOT / "build" / "site"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 LANGUAGES = ("日本語", "한국어", "中文")
 SIZE = {"width": 960, "height": 720}
@@ -34,7 +34,7 @@ COLUMNS = 92  # of the terminal
 
 def overfitting(page: Page) -> None:
     """Notebook 05 where it shows the gap between training and validation against the number of clips."""
-    page.goto((PAGES / "05_overfitting_curves.html").as_uri())
+    page.goto((PAGES / "notebooks" / "05_overfitting_curves.html").as_uri())
     title = page.get_by_text("With more clips the gap").last
     title.evaluate("title => scrollTo(0, title.getBoundingClientRect().top + scrollY - 80)")
 

@@ -38,11 +38,11 @@ class RunProgress:
         self._task: Any = None
         self._name, self._started = "", 0.0
 
-    def start(self, name: str) -> None:
-        """A notebook starts; the one before it, if any, is over."""
+    def start(self, name: str, heading: str = "starting the kernel") -> None:
+        """A notebook, or the site, starts; the one before it, if any, is over."""
         self.finish()
         self._name, self._started = name, time.monotonic()
-        self._task = self._progress.add_task(plain(name), total=None, heading="starting the kernel")
+        self._task = self._progress.add_task(plain(name), total=None, heading=heading)
         if not self._console.is_terminal:
             self._console.print(Text(f"{plain(name)} ..."))
 

@@ -156,7 +156,9 @@ def test_the_course_leaves_out_what_needs_opencv_says_how_to_get_it_and_ends_wel
         assert f"{name} is left out: optical flow needs OpenCV" in done.stderr
     assert done.stderr.count("pip install opencv-contrib-python-headless") == 2
     assert [path.name for path in (without_opencv / "build" / "runs").iterdir()] == ["02_third"]
-    assert (without_opencv / "build" / "course" / "00_first.html").is_file()  # a page that says it was not run
+    assert (
+        without_opencv / "build" / "site" / "notebooks" / "00_first.html"
+    ).is_file()  # a page that says it was not run
 
 
 def test_a_course_of_nothing_but_what_needs_opencv_fails_in_one_line(without_opencv):

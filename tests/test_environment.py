@@ -124,13 +124,13 @@ def project_files() -> list[Path]:
     ]
 
 
-def test_make_and_the_readme_install_the_extras_that_notebooks_need():
+def test_make_and_the_readme_install_the_extras_that_the_course_needs():
     plan = tomllib.loads((ROOT / "notebooks" / "course.toml").read_text(encoding="utf-8"))
     needed = {entry["needs"] for entry in plan["notebook"] if "needs" in entry}
     assert needed == {"flow"}
-    assert needed <= PROJECT["optional-dependencies"].keys()
-    for name in ("Makefile", "README.md"):
-        assert f'install -e ".[{",".join(needed)}]"' in (ROOT / name).read_text(encoding="utf-8")
+    assert {*needed, "site"} <= PROJECT["optional-dependencies"].keys()
+    for name in ("Makefile", "README.md", "docs/setup.md"):
+        assert 'install -e ".[flow,site]"' in (ROOT / name).read_text(encoding="utf-8")
 
 
 def installs_of_the_import_name(text: str) -> list[str]:

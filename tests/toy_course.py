@@ -1,9 +1,10 @@
-"""A course of three small notebooks, one of which fails: what the tests of runs, builds and pages work on."""
+"""A course of three small notebooks, one of which fails: what the tests of runs, builds and the site work on."""
 
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from made_runs import make_run
 from nbformat import v4
 
 PLAN = """
@@ -33,6 +34,15 @@ title = "Third"
 question = "Does it still run?"
 minutes = { cpu = 1, gpu = 1 }
 budget_s = 0.01
+"""
+
+ADDED = """
+[[notebook]]
+file = "{name}.ipynb"
+title = "Added"
+question = "What does the page show?"
+minutes = {{ cpu = 1, gpu = 1 }}
+budget_s = 30
 """
 
 FINDINGS = """
@@ -129,3 +139,16 @@ def build_toy_course(project: Path) -> Any:
     from labkit.course.build import build_course
 
     return build_course(folder=write_course(project))
+
+
+def add_ran(project: Path, name: str, *outputs: dict[str, Any]) -> None:
+    """Add a notebook to the toy course that has run already: one cell with these outputs, by kind."""
+    cells = [
+        v4.new_markdown_cell(f"# {name[:2]} Added"),
+        v4.new_code_cell("x", outputs=[v4.new_output("display_data", one) for one in outputs]),
+    ]
+    place = make_run(project / "build" / "runs" / name, notebook=f"{name}.ipynb")
+    for folder in (project / "notebooks", place):
+        nbformat.write(v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    with (project / "notebooks" / "course.toml").open("a", encoding="utf-8") as plan:
+        plan.write(ADDED.format(name=name))

@@ -4,14 +4,29 @@ Nothing heavy is imported until a command needs it, so that `labkit --help` answ
 function in the module of its subject; the table below is their order in the help.
 """
 
-from labkit.cli import cards, course, data, decks, export, learner, models, papers, predict, runs, sweep, teacher, train
+from labkit.cli import (
+    cards,
+    course,
+    data,
+    decks,
+    export,
+    learner,
+    models,
+    papers,
+    predict,
+    run,
+    runs,
+    sweep,
+    teacher,
+    train,
+)
 from labkit.cli.app import app
 from labkit.cli.group import group_app
 
 COMMANDS = (
     course.doctor,
     course.lab,
-    course.run,
+    run.run,
     sweep.sweep,
     course.findings,
     models.models,

@@ -23,9 +23,9 @@ ROAD = (
 
 
 def lesson_entry(
-    lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None, folder: str = ""
+    lesson: Lesson, run: Run | None, found: Mapping[str, list[Finding]], card: Paper | None
 ) -> dict[str, Any]:
-    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it. `folder` has its page."""
+    """The values for a lesson on the pages. `card` is the lesson's paper, if the library has it."""
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     recorded = results(run) if run else {}
@@ -43,7 +43,7 @@ def lesson_entry(
         "number": lesson.number,
         "title": lesson.title,
         "question": lesson.question,
-        "page": f"{folder}{lesson.name}.html",
+        "page": f"notebooks/{lesson.name}.html",
         "status": state.replace(" ", "-"),
         "status_words": words.get(state, "did not run to its end"),
         "minutes": " · ".join(

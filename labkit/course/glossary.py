@@ -1,16 +1,10 @@
-"""The words of the course, `docs/glossary.md`, and the page with them that notebooks link to."""
+"""The words of the course, `docs/glossary.md`."""
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from markupsafe import Markup
-
-from labkit.course.templates import render
 from labkit.runs.project import course_folder
-from labkit.survey.card.markup import as_html
 
 FILE = Path("docs") / "glossary.md"
 ROW = re.compile(r"^\| (?P<words>.+?) \| (?P<meaning>.+) \|$", flags=re.MULTILINE)
@@ -37,15 +31,6 @@ def read_glossary(path: str | Path | None = None) -> tuple[Term, ...]:
         return ()
     rows = list(ROW.finditer(path.read_text(encoding="utf-8")))[1:]  # without the head
     return tuple(_term(row["words"].split(", "), row["meaning"]) for row in rows)
-
-
-def write_glossary(site: Path, course: Path, shell: Mapping[str, Any], write: Callable[[Path, str], None]) -> bool:
-    """Write `glossary.html` from the glossary of the folder `course`. Returns whether there is one."""
-    terms = read_glossary(course / FILE)
-    if terms:
-        meanings = [(term, Markup(as_html(term.meaning))) for term in terms]
-        write(site / "glossary.html", render("glossary.html.j2", **shell, terms=meanings))
-    return bool(terms)
 
 
 def _term(words: list[str], meaning: str) -> Term:

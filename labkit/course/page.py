@@ -1,21 +1,17 @@
-"""One executed notebook as a page that works offline.
+"""The outputs of an executed notebook, prepared for a page that works offline and without a kernel.
 
-First the outputs are prepared for a page without a kernel: a plotly figure becomes a place to draw it, with its data;
-widgets (whose static version stands beside them) and progress bars are removed. Then nbconvert makes the cells. The
-templates, style and script are in `site/`.
+A plotly figure becomes a place to draw it, with its data. Widgets (whose static version stands beside them) and progress
+bars are removed. The styles and scripts of such pages are in `site/`.
 """
 
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
-
 from labkit.course.controls import controls_html, take_controls
-from labkit.course.templates import SITE, render
+from labkit.course.templates import SITE
 from labkit.page_policy import allow
 from labkit.script_json import script_json
 from labkit.viz.theme import NARROWEST
@@ -36,18 +32,8 @@ WITH_SCRIPT = (
 TEST_MARK = r"^# NBVAL_\w+\n?"  # a line for the tests, of no use to a reader
 
 
-def notebook_body(notebook: Path, page: Mapping[str, Any]) -> str:
-    """The whole page of an executed notebook. `page` has the values around its cells (see `site/lesson.html.j2`)."""
-    import nbformat
-
-    content = nbformat.read(notebook, as_version=4)
-    figures = prepare(content)
-    cells, _ = cell_exporter().from_notebook_node(content)
-    return render("lesson.html.j2", **page, figures=figures, scripts=own_scripts(content), cells=Markup(cells))  # noqa: S704 (nbconvert's cells; the page's policy lets none of their scripts run)
-
-
 def cell_exporter() -> Any:
-    """nbconvert's exporter of cells, with the course's own templates around each."""
+    """nbconvert's exporter of a lecture's cells, with the course's own templates around each."""
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(
@@ -178,25 +164,6 @@ def _kind(texts: list[str]) -> str:
     if all(re.fullmatch(NUMBER, text) for text in texts):
         return "n"
     return "w" if any(len(text) > SENTENCE for text in texts) else ""
-
-
-def rewrite_links(body: str, rename: Mapping[str, str]) -> str:
-    """Replace the targets of links that are in `rename`. The part after a `#` stays."""
-
-    def one(found: re.Match[str]) -> str:
-        target, mark, place = html.unescape(found.group(1)).partition("#")
-        new = rename.get(target.rstrip("/"))
-        return f'href="{html.escape(new + mark + place)}"' if new else found.group(0)
-
-    return re.sub(r'href="([^"]*)"', one, body)
-
-
-def links(body: str) -> Iterator[str]:
-    """The relative targets of a page's links, without the part after a `#`."""
-    for target in re.findall(r'href="([^"]*)"', body):
-        path = html.unescape(target).partition("#")[0]
-        if path and not re.match(r"[a-z]+:", path):
-            yield path
 
 
 def _is_machinery(cell: Any) -> bool:

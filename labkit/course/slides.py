@@ -13,7 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from labkit.course.build import write_assets
+from labkit.course.assets import write_assets
+from labkit.course.build_folder import run_folder
 from labkit.course.handout import create_vacant
 from labkit.course.page import cell_exporter, own_scripts, prepare
 from labkit.course.plan import Lesson, choose, read_plan
@@ -53,7 +54,7 @@ def slides_page(lesson: Lesson, course: str) -> str:
     """The page with one notebook's slides."""
     import nbformat
 
-    run = project_folder() / "build" / "runs" / lesson.name / lesson.path.name
+    run = run_folder(project_folder(), lesson.name) / lesson.path.name
     content = nbformat.read(run if run.is_file() else lesson.path, as_version=4)
     prepare(content)
     exporter = cell_exporter()

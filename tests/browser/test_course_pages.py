@@ -1,28 +1,61 @@
-"""The built course in a real browser, from files alone: drawn figures, a slider that moves, light and dark, a phone."""
+"""The course's pages in a real browser, from files alone: figures, a slider that moves, guesses, dark, a phone, paper."""
 
 import json
+import re
 import time
-from types import SimpleNamespace
 
-import nbformat
 import pandas as pd
 import pytest
-from nbformat import v4
-from toy_course import build_toy_course
+from toy_course import add_ran, write_course
 
-from labkit.course.page import PLOTLY, notebook_body
+from labkit.course.build import build_course
+from labkit.course.guess import Beside, Guess
+from labkit.course.page import PLOTLY
+from labkit.course.quiz import Choice, Question, Quiz
 from labkit.models.designs import read_designs
 from labkit.survey.slides.page import Deck, Slide
 from labkit.viz.architecture import architecture_explorer, cost_bars
 from labkit.viz.stopwatch import Stopwatch
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
+expect = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser").expect
 DRAWN = "html[data-figures=drawn]"
+
+
+SCRIPTED = (
+    Stopwatch({"skim": (15, 30)}, live=False).static(),
+    Deck("A deck", "en", ((Slide("<h2>One</h2>"),), (Slide("<h2>Two</h2>"),)))._repr_html_(),
+    "<b id='foreign'>x</b><script>document.getElementById('foreign').textContent = 'ran'</script>",
+)
+ODD = '<b onclick="alert(1)">odd</b>'
+
+
+def asked() -> list[dict]:
+    """A guess, its result and a quiz, as a notebook shows them."""
+    choices = (Choice(ODD, "reason one"), Choice("`T`", "reason two", right=True), Choice("c", "reason three"))
+    quiz = Quiz("06", tuple(Question(f"Number {n}? {ODD}", choices) for n in range(5)), live=False)
+    shown = [Guess("06-gap", f"How large? {ODD}", 0, 100, unit="%", live=False), Beside("06-gap", 71.26), quiz]
+    return [one._repr_mimebundle_() for one in shown]
+
+
+def costs() -> dict:
+    table = pd.DataFrame({"name": ["pre-activation", "b"], "parameters": [1, 2e6], "macs": [3e9, 4e9]})
+    return {PLOTLY: json.loads(cost_bars(table, "t").to_json())}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    return build_toy_course(tmp_path_factory.mktemp("toy")).index.parent
+    """The toy course as a site, and beside its notebooks four that have run already, each with what one test looks at."""
+    project = write_course(tmp_path_factory.mktemp("toy"))
+    explorer = architecture_explorer(read_designs(), live=False).static()
+    assert len(explorer) < 1_000_000
+    add_ran(project, "03_costs", costs())
+    add_ran(project, "04_scripts", *({"text/html": text} for text in SCRIPTED))
+    add_ran(project, "05_explorer", {"text/html": explorer})
+    add_ran(project, "06_asked", *asked())
+    built = build_course(["00", "01", "02"], folder=project)
+    assert built.site.faults == ()
+    return built.site.index.parent
 
 
 @pytest.fixture
@@ -35,7 +68,7 @@ def open_page(page, site):
     def go(name: str):
         page.goto((site / name).as_uri())
         if page.query_selector(".plotly-figure"):
-            page.wait_for_selector(DRAWN, timeout=60_000)
+            page.wait_for_selector(DRAWN, timeout=120_000)
         return page
 
     yield go
@@ -44,16 +77,6 @@ def open_page(page, site):
 
 def bars(page, figure: str) -> list[float]:
     return page.evaluate("id => document.getElementById(id).data[0].y", figure)
-
-
-def probe(site, folder, *outputs: dict) -> str:
-    """The address of a notebook's page with these outputs, beside the site's own pages."""
-    made = [v4.new_output("display_data", data) for data in outputs]
-    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=made)]), folder / "a.ipynb")
-    about = {"title": "T", "name": "", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "x"}
-    about |= {"failure": "", "before": None, "after": None, "plan": SimpleNamespace(title="A course")}
-    (site / "probe.html").write_text(notebook_body(folder / "a.ipynb", about), encoding="utf-8")
-    return (site / "probe.html").as_uri()
 
 
 def until(page, true: str, *, seconds: float = 10) -> None:
@@ -74,19 +97,19 @@ def test_the_index_leads_to_every_notebook(open_page):
 
 
 def test_every_figure_is_drawn(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     assert page.locator(".plotly-figure").count() == 2
     assert page.locator("#figure-1 svg .scatterlayer .js-line").count() == 1
     assert page.locator("#figure-2 svg .barlayer .point").count() == 2
 
 
 def test_a_title_with_a_script_in_it_is_text(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     assert page.locator("#figure-2-title").inner_text() == "b is larger </script><script>alert(1)</script>"
 
 
 def test_moving_the_slider_changes_data_title_and_words(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     assert bars(page, "figure-1") == [0, 1, 2, 3, 4]
     page.locator("#figure-1").scroll_into_view_if_needed()
     page.get_by_role("slider", name="power").fill("3")
@@ -98,7 +121,7 @@ def test_moving_the_slider_changes_data_title_and_words(open_page):
 
 
 def test_choosing_from_a_menu_keeps_the_slider_where_the_reader_put_it(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     slider, menu = page.get_by_role("slider", name="power"), page.get_by_role("combobox", name="<sign>")
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -122,16 +145,16 @@ OUTSIDE = "boxes => boxes.filter((box) => box.scrollWidth > box.clientWidth + 1)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_line_of_code_is_cut_and_a_figure_fills_the_room_there_is(open_page, page, width):
     page.set_viewport_size({"width": width, "height": 900})
-    open_page("00_first.html")
-    assert page.locator(".input_area pre").count() > 1
-    assert page.locator(".input_area pre").evaluate_all(OUTSIDE) == 0
+    open_page("notebooks/00_first.html")
+    assert page.locator("div.cell_input pre").count() > 1
+    assert page.locator("div.cell_input pre").evaluate_all(OUTSIDE) == 0
     drawing, svg = (page.locator(f".drawing:has(#figure-1){part}").first.bounding_box() for part in ("", " .main-svg"))
     assert abs(drawing["width"] - svg["width"]) <= 1
 
 
 def test_a_figure_that_needs_more_room_scrolls_in_its_box_and_fades_where_there_is_more(open_page, page):
     page.set_viewport_size({"width": 390, "height": 900})
-    open_page("00_first.html")
+    open_page("notebooks/00_first.html")
     box = page.locator(".drawing:has(#figure-2)")
     assert page.locator("#figure-2").bounding_box()["width"] == 600
     assert "more" in box.get_attribute("class")
@@ -141,7 +164,7 @@ def test_a_figure_that_needs_more_room_scrolls_in_its_box_and_fades_where_there_
 
 
 def test_an_axis_title_has_lines_that_fit_its_figure(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     title, figure = (page.locator(f"#figure-2{part}").bounding_box() for part in (" .xtitle", ""))
     assert figure["x"] <= title["x"]
     assert title["x"] + title["width"] <= figure["x"] + figure["width"]
@@ -149,11 +172,9 @@ def test_an_axis_title_has_lines_that_fit_its_figure(open_page):
     until(page, "document.querySelectorAll('#figure-2 .xtitle tspan').length > 1")
 
 
-def test_names_of_axes_side_by_side_do_not_meet_on_a_phone(site, page, tmp_path):
+def test_names_of_axes_side_by_side_do_not_meet_on_a_phone(open_page, page):
     page.set_viewport_size({"width": 390, "height": 900})
-    table = pd.DataFrame({"name": ["pre-activation", "b"], "parameters": [1, 2e6], "macs": [3e9, 4e9]})
-    page.goto(probe(site, tmp_path, {PLOTLY: json.loads(cost_bars(table, "t").to_json())}))
-    page.wait_for_selector(DRAWN, timeout=60_000)
+    open_page("notebooks/03_costs.html")
     left, right, figure = (page.locator(f"#figure-1{part}").bounding_box() for part in (" .xtitle", " .x2title", ""))
     assert left["x"] + left["width"] < right["x"]
     assert right["x"] + right["width"] < figure["x"] + figure["width"]
@@ -164,8 +185,9 @@ def test_names_of_axes_side_by_side_do_not_meet_on_a_phone(site, page, tmp_path)
 def test_on_a_phone_the_bar_shows_the_whole_title_and_the_road_keeps_its_boxes_small(open_page, page):
     page.set_viewport_size({"width": 390, "height": 900})
     open_page("index.html")
-    assert page.locator("header .home").evaluate_all(OUTSIDE) == 0
-    assert page.locator("header .home").bounding_box()["width"] > 300
+    title = page.locator(".navbar-brand .logo__title").first
+    assert title.inner_text() == "A toy <course>"
+    assert title.evaluate("box => box.scrollWidth <= box.clientWidth + 1")
     arrows = (
         "(items) => items.map(item => ['before', 'after'].map(side => getComputedStyle(item, '::' + side).content))"
     )
@@ -177,14 +199,15 @@ def test_on_a_phone_the_bar_shows_the_whole_title_and_the_road_keeps_its_boxes_s
 def test_figures_follow_the_systems_light_and_dark(open_page, page):
     colour = "document.getElementById('figure-1')._fullLayout.paper_bgcolor"
     page.emulate_media(color_scheme="light")
-    open_page("00_first.html")
+    open_page("notebooks/00_first.html")
     assert page.evaluate(colour) == "#ffffff"
     page.emulate_media(color_scheme="dark")
     until(page, f"{colour} === '#16191d'")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 25, 29)"
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", ground)[:3])) < 60
 
 
-@pytest.mark.parametrize("name", ["index.html", "00_first.html", "01_second.html"])
+@pytest.mark.parametrize("name", ["index.html", "notebooks/00_first.html", "notebooks/01_second.html"])
 def test_nothing_sticks_out_of_a_phone(open_page, page, name):
     page.set_viewport_size({"width": 375, "height": 720})
     open_page(name)
@@ -192,18 +215,15 @@ def test_nothing_sticks_out_of_a_phone(open_page, page, name):
 
 
 def test_the_first_tab_stop_skips_to_the_text(open_page):
-    page = open_page("00_first.html")
+    page = open_page("notebooks/00_first.html")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.evaluate("document.activeElement.id || location.hash") == "#main-content"
 
 
-def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page, tmp_path):
-    deck = Deck("A deck", "en", ((Slide("<h2>One</h2>"),), (Slide("<h2>Two</h2>"),)))
-    foreign = "<b id='foreign'>x</b><script>document.getElementById('foreign').textContent = 'ran'</script>"
-    outputs = (Stopwatch({"skim": (15, 30)}, live=False).static(), deck._repr_html_(), foreign)
-    page.goto(probe(site, tmp_path, *({"text/html": text} for text in outputs)))
+def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page):
+    page.goto((site / "notebooks" / "04_scripts.html").as_uri())
     page.locator(".labkit-stopwatch button").click()
     assert page.locator(".labkit-stopwatch button").inner_text() == "Stop"
     page.frame_locator("iframe").locator("html[data-slides=ready]").wait_for(state="attached")
@@ -211,11 +231,9 @@ def test_on_a_notebooks_page_labkits_scripts_run_and_no_others(site, page, tmp_p
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_the_page(site, page, tmp_path, width):
+def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_the_page(open_page, page, width):
     page.set_viewport_size({"width": width, "height": 900})
-    made = architecture_explorer(read_designs(), live=False).static()
-    assert len(made) < 1_000_000
-    page.goto(probe(site, tmp_path, {"text/html": made}))
+    open_page("notebooks/05_explorer.html")
     box = page.get_by_role("group", name="Architecture explorer")
     numbers, words = box.locator(".labkit-numbers b"), box.locator("p[aria-live]")
     assert numbers.all_inner_texts()[:2] == ["14.6 M", "5.65 G"]
@@ -232,3 +250,52 @@ def test_on_a_notebooks_page_the_architecture_explorer_answers_and_stays_within_
     page.keyboard.press("ArrowRight")
     assert "on 32×224×224" in words.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_hides_the_result_until_the_guess_and_then_sets_both_side_by_side(open_page):
+    page = open_page("notebooks/06_asked.html")
+    result = page.locator(".labkit-beside")
+    expect(result.locator("p")).to_be_hidden()
+    page.locator(".labkit-guess input").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".labkit-guess output")).to_have_text("49")
+    page.get_by_role("button", name="Keep my guess").click()
+    expect(result.locator("p")).to_be_visible()
+    expect(result).to_contain_text("The result is 71.3 %. Your guess was 49 %, 22.26 points away.")
+    page.reload()
+    expect(result).to_contain_text("Your guess was 49 %")
+    expect(page.locator(".labkit-guess output")).to_have_text("49")
+
+
+def test_the_page_shows_the_reason_of_the_chosen_answer_alone(open_page):
+    page = open_page("notebooks/06_asked.html")
+    first = page.locator(".labkit-quiz fieldset").first
+    assert first.locator("p:visible").count() == 0
+    first.get_by_label("odd").check()
+    assert first.locator("p:visible").all_inner_texts() == ["Not right. reason one"]
+    page.keyboard.press("ArrowDown")
+    assert first.locator("p:visible").all_inner_texts() == ["Right. reason two"]
+    assert page.locator(".labkit-quiz fieldset").nth(1).locator("p:visible").count() == 0
+
+
+def test_without_scripts_the_result_can_be_opened_and_the_quiz_answers(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto((site / "notebooks" / "06_asked.html").as_uri())
+    plain.locator(".labkit-beside summary").click()
+    expect(plain.locator(".labkit-beside p")).to_be_visible()
+    plain.locator(".labkit-quiz input").nth(1).check()
+    expect(plain.get_by_text("reason two").first).to_be_visible()
+    context.close()
+
+
+def test_on_paper_a_page_is_its_text_with_the_folded_code_and_without_the_ways_to_other_pages(open_page, page):
+    open_page("notebooks/00_first.html")
+    answer = page.get_by_text("answer = 42")
+    for name in (".bd-header", ".prev-next-area"):
+        expect(page.locator(name).first).to_be_visible()
+    page.emulate_media(media="print")
+    for name in (".bd-header", ".prev-next-area", ".bd-sidebar-primary"):
+        expect(page.locator(name).first).to_be_hidden()
+    until(page, "document.querySelector('details.hide div.highlight').checkVisibility({contentVisibilityAuto: true})")
+    assert answer.bounding_box()["height"] > 0

@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
-from labkit.course.build import write_pages
+from labkit.course.assets import write_assets, write_page
+from labkit.course.entries import lesson_entry
+from labkit.course.papers import write_library
 from labkit.course.plan import Lesson, Plan
+from labkit.survey.library.shelf import open_shelf
 
 pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser").expect
@@ -102,16 +105,13 @@ PNG = bytes.fromhex(
 PLAN = Plan("A <course>", "About.", (Lesson(Path("00_first.ipynb"), "First", "What?", {"cpu": 1}, 60.0),), 600.0)
 
 
-def build(library: Path, project: Path, monkeypatch) -> Path:
-    """The library's pages, without any notebook; returns their folder."""
-    monkeypatch.setenv("LABKIT_SUMMARIES", str(library))
-    (project / "notebooks").mkdir(parents=True)
-    plan = Plan(PLAN.title, PLAN.about, tuple(replaced(lesson, project) for lesson in PLAN.lessons), PLAN.budget_s)
-    return write_pages(plan, {}, project).parent / "papers"
-
-
-def replaced(lesson: Lesson, project: Path) -> Lesson:
-    return Lesson(project / "notebooks" / lesson.path, lesson.title, lesson.question, lesson.minutes, lesson.budget_s)
+def build(library: Path, site: Path) -> Path:
+    """The library's pages and what they load, without any notebook; returns their folder."""
+    lessons = [lesson_entry(lesson, None, {}, None) for lesson in PLAN.lessons]
+    shell = {"plan": PLAN, "lessons": lessons, "about": "No notebook has been run yet."}
+    write_library(site, open_shelf(library), shell, write_page)
+    write_assets(site / "assets")
+    return site / "papers"
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +130,12 @@ def hostile(tmp_path_factory) -> Path:
     for language, reader, name in (("en", "reader-a", "a"), ("ja", "reader-b", "b")):
         text = CARD.format(language=language, reader=reader, id=name, body=BODY)
         (library / "hostile" / "cards" / f"{language}-{reader}.md").write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        return build(library, root / "project", patch)
+    return build(library, root / "site")
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        return build(SUMMARIES, tmp_path_factory.mktemp("real"), patch)
+    return build(SUMMARIES, tmp_path_factory.mktemp("real"))
 
 
 class Watched:
@@ -324,7 +322,7 @@ def test_a_gallery_of_twenty_thousand_cards_answers(watched, page, tmp_path, mon
         for n in range(20_000)
     ]
     monkeypatch.setattr(papers, "records", lambda shelf: iter(entries))
-    folder = build(SUMMARIES, tmp_path, monkeypatch)
+    folder = build(SUMMARIES, tmp_path)
     watched(folder, "index.html")
     page.wait_for_selector("html[data-gallery=drawn]", timeout=60_000)
     assert fitting(page) == 20_000

@@ -1,170 +1,45 @@
-"""The toy course, built once with real kernels: what its pages say and what they do not need."""
+"""Building the course: what is checked before anything runs, what a build leaves, and what it says."""
 
 import re
 from pathlib import Path
 
 import pytest
-from toy_course import build_toy_course, write_course
+from made_runs import make_run
+from toy_course import add_ran, write_course
+from typer.testing import CliRunner
 
-from labkit.course.build import build_course, check_course, rewrite_pages
+from labkit.cli import app
+from labkit.course.build import build_course, check_course
+from labkit.course.build_folder import BuildInUseError, one_build
 from labkit.course.entries import beside as beside_note
+from labkit.course.website.build import Site, build_site
+from labkit.course.website.checks import notes_on_size
 from labkit.runs.findings import Declared, Finding
 from labkit.runs.notebook import NotebookError
 
-pytestmark = pytest.mark.slow
+
+@pytest.fixture
+def written(monkeypatch) -> list:
+    """Builds without runs and without Sphinx: the parameters of each run, and the runs of each site."""
+    calls: list = []
+
+    def site(plan, runs, project, open_in=None, *, strict=False):
+        calls.append(sorted(runs))
+        return Site(project / "build" / "site" / "index.html", 1.0, 2_000_000, ("too large",), ("a broken link",))
+
+    monkeypatch.setattr("labkit.course.build._run", lambda lesson, place, given, on_step: calls.append(given))
+    monkeypatch.setattr("labkit.course.website.build.write_site", site)
+    monkeypatch.setattr("labkit.cli.course._generate_motion", lambda: None)
+    return calls
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return build_toy_course(tmp_path_factory.mktemp("toy"))
+@pytest.fixture
+def without_myst(monkeypatch):
+    import importlib.util
 
-
-@pytest.fixture(scope="module")
-def site(built) -> Path:
-    return built.index.parent
-
-
-def test_a_failed_notebook_stops_no_other(built):
-    assert built.failed == ["01_second"]
-    assert [run.status for run in built.runs.values()] == ["done", "failed", "done"]
-
-
-def test_the_budget_is_compared_with_what_notebooks_took(built):
-    assert [(lesson.name, fits) for lesson, _, fits in built.budget()] == [("00_first", True), ("02_third", False)]
-
-
-def test_the_index_lists_all_and_says_which_failed_and_why(site):
-    index = (site / "index.html").read_text()
-    assert [*dict.fromkeys(re.findall(r'href="(\d\d_\w+\.html)"', index))] == [
-        "00_first.html",
-        "01_second.html",
-        "02_third.html",
-    ]
-    assert "1 of 3 notebooks did not run to the end" in index
-    assert "ZeroDivisionError: division by zero" in index
-    assert "<dt>twice the &lt;seed&gt;</dt><dd>0</dd>" in index
-    assert "<dt>a share</dt><dd>25.0 %</dd>" in index
-    assert "not recorded" not in index
-    assert "seed_" not in index
-
-
-def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
-    one = Finding(Declared("x", "00_first", "It grows.", "a", ">", 0.0), {0: 1.0, 1: 1.1}, {"threads": 1})
-    with_one, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
-    said = beside_note([apart, with_one], {"00_first": [one]})
-    assert "each measured with 1 thread." in said
-    assert "the same seed gives other numbers" in said
-    assert beside_note([apart], {"00_first": [one]}) == ""
-
-
-def test_a_link_to_the_glossary_leads_to_the_word_on_its_page(site):
-    assert 'href="glossary.html#clip"' in (site / "00_first.html").read_text()
-    assert 'href="glossary.html"' in (site / "index.html").read_text()
-    page = (site / "glossary.html").read_text()
-    assert '<dt id="clip">clip, cut</dt>' in page
-    assert "<em>T</em> frames &lt;script&gt;" in page
-
-
-def test_titles_and_questions_are_escaped(site):
-    for page in site.glob("*.html"):
-        text = page.read_text()
-        assert "First <b>" not in text
-        assert "A toy <course>" not in text
-    assert "First &lt;b&gt;&amp; foremost&lt;/b&gt;" in (site / "index.html").read_text()
-
-
-def test_a_failed_page_keeps_what_ran_and_says_what_did_not(site):
-    page = (site / "01_second.html").read_text()
-    assert "This notebook did not run to its end." in page
-    assert "kept 1" in page
-    assert "papermill" not in page
-
-
-def test_every_local_link_and_asset_is_there(site):
-    pages = [*site.rglob("*.html")]
-    assert len(pages) >= 5
-    for page in pages:
-        for target in re.findall(r'(?:href|src)="([^"#][^"]*)"', page.read_text()):
-            if not re.match(r"data:|https?:", target):
-                assert (page.parent / target.partition("#")[0]).exists(), (page.name, target)
-
-
-def test_links_lead_to_pages_papers_and_copies(site):
-    page = (site / "00_first.html").read_text()
-    assert 'href="02_third.html#end"' in page
-    assert 'href="papers/hara-2018-retrace.html"' in page
-    assert 'href="files/notebooks/notes.txt"' in page
-
-
-def test_pages_load_nothing_from_elsewhere(site):
-    for page in site.rglob("*.html"):
-        assert not re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//', page.read_text()), (
-            page.name
-        )
-
-
-def test_every_page_forbids_what_is_not_the_sites_own(site):
-    pages = [*site.rglob("*.html")]
-    assert {"index.html", "00_first.html", "results.html", "next.html", "map.html", "hara-2018-retrace.html"} <= {
-        page.name for page in pages
-    }
-    for page in pages:
-        policies = re.findall(
-            r'<meta (?:http-equiv="Content-Security-Policy" )?content="(default-src[^"]*)"', page.read_text()
-        )
-        assert len(policies) == 1, page
-        assert page.read_text().count('http-equiv="Content-Security-Policy"') == 1
-        assert policies[0].startswith("default-src 'none'; script-src '")
-        assert "unsafe-eval" not in policies[0]
-        assert not re.search(r"script-src[^;]*(unsafe-inline|https?:|\*|data:)", policies[0])
-
-
-def test_plotly_is_there_once(site):
-    assert [path.name for path in site.rglob("plotly*.js")] == ["plotly.min.js"]
-    assert max(page.stat().st_size for page in site.glob("*.html")) < 300_000
-
-
-def test_no_folder_of_this_machine_is_on_a_page(site):
-    for page in site.glob("*.html"):
-        assert str(site.parents[1]) not in page.read_text()
-
-
-def test_solutions_are_folded_away_and_their_output_is_not(site):
-    page = (site / "00_first.html").read_text()
-    folded = re.search(r'<details class="solution">(.*?)</details>', page, re.DOTALL).group(1)
-    assert "BEGIN SOLUTION" in folded
-    assert "<pre>42</pre>" not in folded
-    assert "<pre>42</pre>" in page
-
-
-def test_writing_the_pages_again_gives_the_same_pages(built, site):
-    before = {path.name: path.read_bytes() for path in site.glob("*.html")}
-    assert rewrite_pages(folder=site.parents[1]).index == built.index
-    assert {path.name: path.read_bytes() for path in site.glob("*.html")} == before
-
-
-def test_a_lesson_that_was_not_run_has_a_page_that_says_how(tmp_path):
-    index = rewrite_pages(folder=write_course(tmp_path)).index
-    unrun = (index.parent / "02_third.html").read_text()
-    assert "labkit course --only 02" in unrun
-    assert "Content-Security-Policy" in unrun
-    assert "not run yet" in index.read_text()
-
-
-def test_the_pages_are_of_the_library_beside_the_course(tmp_path):
-    project = write_course(tmp_path)
-    own = project / "summaries" / "a-2020-b"
-    own.mkdir()
-    (own / "paper.yaml").write_text(
-        "id: a-2020-b\ntitles: {en: Of this clone alone}\nauthors: [{given: A, family: B}]\nyear: 2020\nvenue: CVPR 2020\n"
-    )
-    site = rewrite_pages(folder=project).index.parent
-    pages = {page.name for page in (site / "papers").glob("*.html")}
-    assert pages == {"index.html", "results.html", "next.html", "map.html", "a-2020-b.html"}
-    assert "Of this clone alone" in (site / "papers" / "index.html").read_text()
-    assert (
-        "hara-2018-retrace.html" not in (site / "index.html").read_text()
-    )  # the lesson's paper is not in this library
+    found = importlib.util.find_spec
+    lacks = lambda name, *more: None if name == "myst_nb" else found(name, *more)  # noqa: E731
+    monkeypatch.setattr("labkit.course.website.packages.find_spec", lacks)
 
 
 def test_a_course_is_checked_before_anything_runs(tmp_path):
@@ -177,12 +52,110 @@ def test_a_course_is_checked_before_anything_runs(tmp_path):
     assert len(check_course(["00"], {"seed": "1"}, folder=project)) == 1
 
 
-def test_a_quick_build_takes_the_plans_quick_parameters_below_those_given(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", [[], ["site"]])
+def test_without_the_sites_packages_nothing_runs_and_a_line_says_what_to_install(
+    tmp_path, monkeypatch, written, without_myst, command
+):
+    monkeypatch.chdir(write_course(tmp_path))
+    done = CliRunner().invoke(app, ["course", *command])
+    assert done.exit_code == 1
+    assert done.stderr == 'labkit: the site needs myst_nb: pip install "labkit-video[site]"\n'
+    assert written == []
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_site_of_nothing_says_how_to_run_the_notebooks(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_course(tmp_path))
+    done = CliRunner().invoke(app, ["course", "site"])
+    assert done.exit_code == 2
+    assert "no notebook has been run" in done.stderr
+    assert "`make course` or `labkit course` runs them" in done.stderr
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_quick_build_takes_the_plans_quick_parameters_below_those_given(tmp_path, written):
     project = write_course(tmp_path)
     plan = project / "notebooks" / "course.toml"
     plan.write_text(plan.read_text().replace("budget_s = 0.01", "budget_s = 0.01\nquick = { seed = 7, rate = 0.1 }"))
-    ran = []
-    monkeypatch.setattr("labkit.course.build._run", lambda lesson, place, given, on_step: ran.append(given))
     build_course(["02"], folder=project, quick=True, parameters={"seed": 3})
     build_course(["02"], folder=project)
-    assert ran == [{"seed": 3, "rate": 0.1}, {}]
+    assert written == [{"seed": 3, "rate": 0.1}, [], {}, []]
+
+
+def test_a_course_ends_in_the_path_of_the_first_page_and_names_faults_before_it(tmp_path, monkeypatch, written):
+    project = write_course(tmp_path)
+    add_ran(project, "03_added")
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(app, ["course", "03"])
+    assert done.stdout.splitlines()[-1] == str(project / "build" / "site" / "index.html")
+    assert done.stderr.splitlines()[-3:] == ["a broken link", "too large", "the site took 1 s and has 2.0 MB"]
+    assert done.exit_code == 1
+    assert written == [{}, ["03_added"]]
+
+
+def test_the_site_is_not_built_while_a_build_is_at_work(tmp_path, written):
+    project = write_course(tmp_path)
+    make_run(project / "build" / "runs" / "00_first")
+    (project / "build" / "runs" / "00_first" / "00_first.ipynb").touch()
+    with one_build(project / "build"), pytest.raises(BuildInUseError, match="another `labkit course` is at work"):
+        build_site(folder=project)
+    assert written == []
+
+
+def test_the_index_says_why_one_run_may_differ_from_the_finding_beside_it():
+    one = Finding(Declared("x", "00_first", "It grows.", "a", ">", 0.0), {0: 1.0, 1: 1.1}, {"threads": 1})
+    with_one, apart = {"findings": [one], "numbers": [("a share", "25 %")]}, {"findings": [], "numbers": [("a", "1")]}
+    said = beside_note([apart, with_one], {"00_first": [one]})
+    assert "each measured with 1 thread." in said
+    assert "the same seed gives other numbers" in said
+    assert beside_note([apart], {"00_first": [one]}) == ""
+
+
+def test_a_site_and_a_page_that_are_too_large_are_named_with_the_largest_files(tmp_path, monkeypatch):
+    sizes = {"a.html": 300, "notebooks/b.html": 900, "assets/c.js": 800, "d.css": 10, "e.html": 500}
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * size * 1000)
+    assert list(notes_on_size(tmp_path)) == []
+    monkeypatch.setattr("labkit.course.website.checks.MOST_BYTES", 2_000_000)
+    monkeypatch.setattr("labkit.course.website.checks.MOST_BYTES_OF_A_PAGE", 600_000)
+    assert list(notes_on_size(tmp_path)) == [
+        "the site has 2.5 MB, more than 2.0 MB; its largest files are notebooks/b.html (0.9 MB), assets/c.js (0.8 MB), "
+        "e.html (0.5 MB)",
+        "the page notebooks/b.html has 0.9 MB, more than 0.6 MB: its notebook shows too much",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_course_of_which_one_notebook_ran_is_a_whole_site_with_the_library_beside_it(tmp_path):
+    """A notebook that was not run has a page that says how; links to it lead there."""
+    project = write_course(tmp_path)
+    own = project / "summaries" / "a-2020-b"
+    own.mkdir()
+    (own / "paper.yaml").write_text(
+        "id: a-2020-b\ntitles: {en: Of this clone alone}\nauthors: [{given: A, family: B}]\nyear: 2020\nvenue: CVPR 2020\n"
+    )
+    (project / "build" / "site-killed" / "site").mkdir(parents=True)
+    built = build_course(["00"], folder=project)
+    site = built.site.index.parent
+    assert built.site.faults == ()
+    assert {path.name for path in (project / "build").iterdir()} == {".lock", "runs", "site"}
+    unrun = (site / "notebooks" / "02_third.html").read_text()
+    assert "labkit course --only 02" in unrun
+    assert "Content-Security-Policy" in unrun
+    assert 'href="02_third.html"' in (site / "notebooks" / "00_first.html").read_text()
+    assert "not run yet" in (site / "index.html").read_text()
+    pages = {page.name for page in (site / "papers").glob("*.html")}
+    assert pages == {"index.html", "results.html", "next.html", "map.html", "a-2020-b.html"}
+    assert "Of this clone alone" in (site / "papers" / "index.html").read_text()
+    assert not re.search(
+        r"papers/hara-2018", (site / "index.html").read_text()
+    )  # the lesson's paper is not in this library
+    _builds_again_alike(site, project)
+
+
+def _builds_again_alike(site: Path, project: Path) -> None:
+    before = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*.html")}
+    assert build_site(folder=project).index == site / "index.html"
+    assert {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*.html")} == before

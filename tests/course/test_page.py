@@ -1,26 +1,16 @@
-import html
 import json
 import re
-from types import SimpleNamespace
 
-import nbformat
 import pytest
 from nbformat import v4
 
-from labkit.course.guess import Guess
 from labkit.course.page import (
     WIDGET,
     computed_markdown,
     figure_html,
-    links,
     mark_columns,
-    notebook_body,
     prepare,
-    rewrite_links,
 )
-from labkit.page_policy import digest
-from labkit.survey.slides.page import Deck, Slide
-from labkit.viz.stopwatch import Stopwatch
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SPEC = {
@@ -132,14 +122,6 @@ def test_cells_of_papermills_machinery_are_left_out_but_given_parameters_stay():
     assert [one.source for one in content.cells] == [seed.source]
 
 
-def test_links_to_notebooks_become_links_to_pages():
-    body = '<a href="05_x.ipynb#end">a</a> <a href="https://x.org/05_x.ipynb">b</a> <a href="#top">c</a> <a href="sub/">d</a>'
-    assert sorted(links(body)) == ["05_x.ipynb", "sub/"]
-    assert rewrite_links(body, {"05_x.ipynb": "05_x.html", "sub": "files/sub"}) == (
-        '<a href="05_x.html#end">a</a> <a href="https://x.org/05_x.ipynb">b</a> <a href="#top">c</a> <a href="files/sub">d</a>'
-    )
-
-
 def test_columns_of_numbers_are_marked_and_columns_of_text_are_not():
     table = "<tr><th></th><th>name</th><th>n</th></tr><tr><th>0</th><td>a 1</td><td>1,200.5</td></tr><tr><th>1</th><td>2</td><td>93 %</td></tr>"
     marked = mark_columns(table)
@@ -163,28 +145,3 @@ def test_the_line_that_marks_a_cell_for_the_tests_is_not_on_the_page():
     marked = cell(source="# NBVAL_CHECK_OUTPUT\n# a comment\nprint(1)")
     _, content = prepared(marked, cell(source="# NBVAL_SKIP"), v4.new_markdown_cell("# NBVAL_CHECK_OUTPUT"))
     assert [one.source for one in content.cells] == ["# a comment\nprint(1)", "", "# NBVAL_CHECK_OUTPUT"]
-
-
-PAGE = {
-    "title": "T", "name": "00", "lessons": [], "about": "", "minutes": "", "seconds": "", "source": "", "failure": "",
-    "before": None, "after": None, "plan": SimpleNamespace(title="A course"),
-}  # fmt: skip
-
-
-def test_a_notebooks_page_lets_nothing_run_but_the_sites_scripts_and_labkits_own(tmp_path):
-    watch = Stopwatch({"skim": (15, 30)}, live=False).static()
-    asked = Guess("01-gap", "How large?", 0, 100, live=False).static()
-    deck = Deck("</title><script>alert(1)</script>", "en", ((Slide("<h2>One</h2>"),),))._repr_html_()
-    outputs = [
-        v4.new_output("display_data", {"text/html": text}) for text in (watch, asked, deck, "<script>alert(1)</script>")
-    ]
-    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# T"), v4.new_code_cell("x", outputs=outputs)])
-    nbformat.write(notebook, tmp_path / "a.ipynb")
-    body = notebook_body(tmp_path / "a.ipynb", PAGE)
-    (policy,) = re.findall(r'<meta (?:http-equiv="Content-Security-Policy" )?content="(default-src[^"]*)"', body)
-    (allowed,) = re.findall(r"script-src ([^;]*);", policy)
-    ran = re.findall(
-        r"<script>(.*?)</script>", watch + asked + html.unescape(deck.partition("srcdoc=")[2]), flags=re.DOTALL
-    )
-    assert allowed.split() == ["'self'", "file:", *(f"'sha256-{digest(one)}'" for one in ran)]
-    assert digest("alert(1)") not in policy

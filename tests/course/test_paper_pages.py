@@ -5,7 +5,7 @@ import json
 import re
 from types import SimpleNamespace
 
-from labkit.course.build import write_page
+from labkit.course.assets import write_page
 from labkit.course.papers import MOST_VALUES, write_library
 from labkit.survey.library.shelf import open_shelf
 

@@ -15,7 +15,7 @@ TEMPLATES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.j
 
 
 def test_every_text_of_a_page_is_escaped():
-    page = render("missing.html.j2", **SHELL, lesson=LESSON)
+    page = render("results.html.j2", **SHELL, figures=[NASTY], tables=[(NASTY, 1, NASTY, 0)])
     assert "<b>" not in page
     assert "<!--" not in page
     assert page.count("&lt;b&gt;x&lt;/b&gt; &amp; &#34;q&#34;") == 10

@@ -15,7 +15,14 @@ from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads, broken_links
 from labkit.course.website.search import SearchPairs
 
-FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", "open_in": [], "failure": ""}
+FACTS = {
+    "times": [("reading", "3 minutes")],
+    "seconds": "",
+    "file": "a.ipynb",
+    "open_in": [],
+    "failure": "",
+    "about": "",
+}
 
 
 @pytest.fixture
@@ -193,17 +200,3 @@ def test_a_word_of_the_glossary_is_linked_where_it_first_stands():
 def test_the_address_of_a_service_is_checked_before_anything_is_built(tmp_path, address):
     with pytest.raises(ValueError, match=r"begin with https:// and hold \{path\}"):
         build_site(folder=tmp_path, open_in={"Colab": address})
-
-
-def test_without_the_sites_packages_the_command_says_what_to_install(monkeypatch):
-    import importlib.util
-
-    from typer.testing import CliRunner
-
-    from labkit.cli import app
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "myst_nb" else found(name))
-    done = CliRunner().invoke(app, ["course", "site"])
-    assert done.exit_code != 0
-    assert 'the site needs myst_nb: pip install "labkit-video[site]"' in done.output

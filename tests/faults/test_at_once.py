@@ -9,7 +9,7 @@ from run_elsewhere import HERE, python
 from toy_course import write_course
 
 from labkit.course.build import build_course
-from labkit.course.one_build import BuildInUseError, one_build
+from labkit.course.build_folder import BuildInUseError, one_build
 
 
 def test_of_two_builds_of_one_course_the_second_is_refused_and_removes_nothing(tmp_path):
@@ -25,7 +25,7 @@ def test_of_two_builds_of_one_course_the_second_is_refused_and_removes_nothing(t
 def test_a_build_that_was_killed_keeps_no_other_out(tmp_path):
     script = tmp_path / "hold.py"
     script.write_text(
-        "import sys, time\nfrom pathlib import Path\nfrom labkit.course.one_build import one_build\n"
+        "import sys, time\nfrom pathlib import Path\nfrom labkit.course.build_folder import one_build\n"
         "with one_build(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
     )
     process = python(script, tmp_path / "build", cache=tmp_path / "cache")

@@ -1,44 +1,38 @@
 """Build the site from the runs there are: sources, Sphinx, the library's pages, a policy for each page, and checks.
 
-A warning of Sphinx, a broken link and a public name without an entry are errors. The finished site takes the place of the
-earlier one at the end, so a failed build leaves that one as it is.
+A warning of Sphinx, a broken link and a public name without an entry are faults. The finished site takes the place of the
+earlier one at the end, so a build that fails or is stopped leaves that one as it is.
 """
 
-import io
-import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from labkit.course.build import kept_runs, write_assets, write_page
+from labkit.course.assets import write_assets, write_page
+from labkit.course.build_folder import kept_runs, one_build
 from labkit.course.entries import ROAD, about_runs, beside, findings_of, lesson_entry
 from labkit.course.glossary import FILE as GLOSSARY
-from labkit.course.glossary import Term, read_glossary
+from labkit.course.glossary import read_glossary
 from labkit.course.papers import write_library
 from labkit.course.plan import Plan, read_plan
-from labkit.course.website.links import broken_links
+from labkit.course.website.checks import bytes_of, faults_of, notes_on_size
+from labkit.course.website.packages import check_packages
+from labkit.course.website.pages import forbid, write_pages
 from labkit.course.website.source import OPEN_IN, Source
-from labkit.page_policy import allow, page_policy
 from labkit.records import Run
-from labkit.runs.project import PLAN, course_folder, project_folder
+from labkit.runs.project import PLAN, project_folder
 from labkit.survey.library.shelf import open_shelf
 from labkit.survey.publication.files import summaries_folder
-from labkit.survey.search.gallery import records
 
-STATIC = Path(__file__).parent / "static"
-MOST_BYTES = 30_000_000
-INLINE = re.compile(r"<script(?![^>]*\b(?:src|type)=)[^>]*>(.*?)</script>", flags=re.DOTALL)
-PAGE_NAME = re.compile(r"\s*DOCUMENTATION_OPTIONS\.pagename = '[\w./-]*';?\s*")  # the theme tells each page its name
-FIGURES = ("plotly.min.js", "themes.js", "course.js")
+BUILDING = "site-"  # start of the name of a folder with a site that is not finished
 MOST_LINES = 20  # of an error
 
 
 class SiteError(RuntimeError):
-    """The site could not be built; the message has a line for each fault."""
+    """The site has faults; the message has a line for each."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +42,59 @@ class Site:
     index: Path
     seconds: float
     bytes: int
+    notes: tuple[str, ...] = ()  # on what is too large
+    faults: tuple[str, ...] = ()  # Sphinx's warnings, broken links, names that the reference lacks
 
 
 def build_site(*, folder: str | Path | None = None, open_in: Mapping[str, str] | None = None) -> Site:
-    """Build the site in `build/site/` of a project (default: the one here) from the runs of `labkit course`.
+    """Build the site in `build/site/` of a project (default: the one here) from the runs of `labkit course`. Nothing is run.
 
     `open_in` gives each notebook's page links to another service: its name → the address, with `{path}` in place of the
-    notebook's path. Raises `ValueError` for another address, `SiteError` for a fault in a page.
+    notebook's path. Raises `ValueError` for another address, `FileNotFoundError` where nothing has been run,
+    `PackagesError` where the packages are missing, `BuildInUseError` where another process builds there, and
+    `SiteError` for faults: then the earlier site stays.
+    """
+    addresses = _addresses(open_in or {})
+    check_packages()
+    project = Path(folder) if folder else project_folder()
+    plan = read_plan(project / PLAN if folder else None)
+    runs = kept_runs(plan, project)
+    if not runs:
+        raise FileNotFoundError(
+            f"no notebook has been run in {project}: `make course` or `labkit course` runs them and builds the site. "
+            "`labkit course --quick` takes a third of the time, `labkit course 05` runs one notebook"
+        )
+    with one_build(project / "build"):
+        return write_site(plan, runs, project, addresses, strict=True)
+
+
+def write_site(
+    plan: Plan,
+    runs: Mapping[str, Run],
+    project: Path,
+    open_in: Mapping[str, str] | None = None,
+    *,
+    strict: bool = False,
+) -> Site:
+    """Build the site of these runs. The caller holds the project's `build/`.
+
+    With `strict`, faults raise `SiteError` and the earlier site stays. Without, the site takes its place and names them.
     """
     started = time.monotonic()
-    addresses = _addresses(open_in or {})
-    project = Path(folder) if folder else project_folder()
-    plan = read_plan((Path(folder) if folder else course_folder()) / PLAN)
     place = project / "build" / "site"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="site-", dir=place.parent) as building:
-        source, out = Path(building) / "source", Path(building) / "site"
-        names = _fill(plan, kept_runs(plan, project), project, source, out, addresses)
-        _check(out, names)
-        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-        if size > MOST_BYTES:
-            raise SiteError(
-                f"the site has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}: a notebook shows too much"
-            )
+    for left in place.parent.glob(f"{BUILDING}*"):  # of a build that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=BUILDING, dir=place.parent) as building:
+        out = Path(building) / "site"
+        faults = _fill(plan, runs, project, Path(building) / "source", out, open_in or {})
+        if strict and faults:
+            raise SiteError(_listed(faults))
+        notes = notes_on_size(out)
         if place.exists():
             place.rename(Path(building) / "earlier")
         out.rename(place)
-    return Site(place / "index.html", time.monotonic() - started, size)
+    return Site(place / "index.html", time.monotonic() - started, bytes_of(place), tuple(notes), tuple(faults))
 
 
 def _addresses(open_in: Mapping[str, str]) -> dict[str, str]:
@@ -87,15 +107,11 @@ def _addresses(open_in: Mapping[str, str]) -> dict[str, str]:
 def _fill(
     plan: Plan, runs: Mapping[str, Run], project: Path, folder: Path, out: Path, open_in: Mapping[str, str]
 ) -> list[str]:
-    """Write the sources, let Sphinx build them, and add what it does not build. Returns all public names."""
-    course, shelf, found = (
-        plan.lessons[0].path.resolve().parents[1],
-        open_shelf(summaries_folder(project)),
-        findings_of(plan),
-    )
+    """Write the sources, let Sphinx build them, and add what it does not build. Returns a line for each fault."""
+    course, shelf = plan.lessons[0].path.resolve().parents[1], open_shelf(summaries_folder(project))
+    found = findings_of(plan)
     entries = [
-        lesson_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card), "notebooks/")
-        for lesson in plan.lessons
+        lesson_entry(lesson, runs.get(lesson.name), found, shelf.papers.get(lesson.card)) for lesson in plan.lessons
     ]
     source = Source(folder, course, entries, shelf, read_glossary(course / GLOSSARY))
     shell = {"plan": plan, "lessons": entries, "about": about_runs(runs)}
@@ -105,79 +121,17 @@ def _fill(
     for lesson, entry in zip(plan.lessons, entries, strict=True):
         run = runs.get(lesson.name)
         links = [(name, address.replace(OPEN_IN, str(entry["source"]))) for name, address in open_in.items()]
-        source.write_lesson(entry, run.folder / lesson.path.name if run else None, hidden, open_in=links)
+        executed = run.folder / lesson.path.name if run else None
+        source.write_lesson(entry, executed, hidden, open_in=links, about=shell["about"])
     source.write_documents()
     names = source.write_reference()
     failed = [entry for entry in entries if entry["failure"]]
     more = {"road": ROAD, "failed": failed, "ran": len(runs), "library": library, "beside": beside(entries, found)}
     source.write_front(plan.title, {**shell, **more})
-    _sphinx(source, out, plan.title)
+    warnings = write_pages(source, out, plan.title)
     _copy(source, plan, out)
-    _forbid(out, source.allowed)
-    return names
-
-
-def _sphinx(source: Source, out: Path, title: str) -> None:
-    """Let Sphinx build the sources into `out`. Raises `SiteError` with its warnings."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace, patch_docutils
-
-    from labkit.course.website.search import SearchPairs
-    from labkit.course.website.settings import settings
-
-    told = io.StringIO()
-    with patch_docutils(), docutils_namespace():
-        app = Sphinx(
-            source.folder, None, out, source.folder.parent / "doctrees", "html",
-            settings(title, STATIC), None, told, freshenv=True, verbosity=0,
-        )  # fmt: skip
-        app.add_search_language(SearchPairs)
-        app.connect("doctree-read", _linker(source.terms))
-        app.connect("html-page-context", _add_scripts)
-        app.connect("html-collect-pages", _feeder(source))
-        app.build()
-    warnings = re.sub(r"\x1b\[[\d;]*m", "", told.getvalue()).replace(str(source.folder), "").strip().splitlines()
-    _complain(warnings)
-
-
-def _linker(terms: Sequence[Term]) -> Callable[..., None]:
-    from labkit.course.website.glossary import link_words
-
-    def link(app: Any, doctree: Any) -> None:
-        name = app.env.docname
-        if name.startswith("docs/") and name != GLOSSARY.with_suffix("").as_posix():
-            link_words(doctree, terms)
-
-    return link
-
-
-def _add_scripts(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """The scripts of the course's pages, where the page has something for them."""
-    body = context.get("body", "")
-    scripts = FIGURES if 'class="plotly-figure"' in body else ("found.js",) if "found-out" in body else ()
-    to = context.get("content_root", "./")
-    context["body"] = body + "".join(f'<script src="{to}assets/{script}"></script>' for script in scripts)
-
-
-def _feeder(source: Source) -> Callable[..., list[Any]]:
-    """Gives the search the words of the library's pages, which Sphinx does not build."""
-    from docutils import nodes
-    from docutils.utils import new_document
-
-    def feed(app: Any) -> list[Any]:
-        texts: dict[str, list[str]] = {}
-        for row in records(source.shelf):
-            texts.setdefault(row["paper"], []).append(row["text"])
-        for key, paper in source.shelf.papers.items():
-            page, document = f"papers/{key}", new_document("")
-            document += nodes.paragraph(
-                "", "\n".join([*(title.text for title in paper.titles.values()), *texts.get(key, [])])
-            )
-            app.builder.indexer.feed(page, f"{page}.html", paper.title, document)
-            app.env.all_docs[page], app.env.titles[page] = 0, nodes.title("", paper.title)  # else the index drops them
-        return []
-
-    return feed
+    forbid(out, source.allowed)
+    return [*warnings, *faults_of(out, names)]
 
 
 def _copy(source: Source, plan: Plan, out: Path) -> None:
@@ -197,37 +151,6 @@ def _copy(source: Source, plan: Plan, out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _forbid(out: Path, allowed: Mapping[str, str]) -> None:
-    """Give each page of the theme the policy: its own scripts run, by digest, and those that labkit wrote into a notebook."""
-    own = allow(
-        *(
-            script
-            for page in ("search.html", "genindex.html")
-            for script in INLINE.findall((out / page).read_text("utf-8"))
-        )
-    )
-    for path in out.rglob("*.html"):
-        text = path.read_text(encoding="utf-8")
-        if 'http-equiv="Content-Security-Policy"' not in text:
-            named = allow(*filter(PAGE_NAME.fullmatch, INLINE.findall(text)))
-            ours = allowed.get(path.relative_to(out).as_posix(), "")
-            policy = page_policy(" ".join(filter(None, (own, named, ours))), theme=True)
-            head, mark, rest = text.partition("<head>")
-            meta = f'\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
-            path.write_text(f"{head}{mark}{meta}{rest}", encoding="utf-8", newline="\n")
-
-
-def _check(out: Path, names: Sequence[str]) -> None:
-    """Raise `SiteError` for broken links, and for public names that the reference lacks."""
-    from sphinx.util.inventory import InventoryFile
-
-    listed = InventoryFile.loads((out / "objects.inv").read_bytes(), uri="").data
-    there = {name for kind, found in listed.items() if kind.startswith("py:") for name in found}
-    lacking = [f"the reference lacks {name}" for name in names if name not in there]
-    _complain([*broken_links(out), *lacking])
-
-
-def _complain(lines: Sequence[str]) -> None:
-    if lines:
-        more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
-        raise SiteError("\n".join(["the site has faults:", *lines[:MOST_LINES], *more]))
+def _listed(faults: list[str]) -> str:
+    more = [f"and {len(faults) - MOST_LINES} more"] if len(faults) > MOST_LINES else []
+    return "\n".join(["the site has faults:", *faults[:MOST_LINES], *more])

@@ -11,8 +11,10 @@ from urllib.parse import unquote
 
 LINK = re.compile(r"\[((?:`[^`]*`|[^\[\]`])*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"(^ *```.*?^ *```[^\n]*$)", flags=re.MULTILINE | re.DOTALL)
-TARGET = re.compile(r"""<[^>]*?\s(?:href|src)=["']([^"']+)["']""")
+TAG = re.compile(r"<[a-zA-Z][^<>]*>")
+TARGET = re.compile(r"""\s(?:href|src)=["']([^"']+)["']""")
 ID = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
+SCRIPT = re.compile(r"(<script\b[^>]*>).*?</script>", flags=re.DOTALL)
 OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|//", flags=re.IGNORECASE)
 GLOSSARY = "docs/glossary.md"
 
@@ -63,22 +65,21 @@ class Leads:
 
 def broken_links(site: Path) -> Iterator[str]:
     """A line for each link of the site's pages that leads nowhere: a missing file, or a missing place in a page."""
-    texts = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
-    places: dict[Path, set[str]] = {}
-    for page, text in texts.items():
+    tags = {path: _tags(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    places = {path: {html.unescape(one) for one in ID.findall(text)} for path, text in tags.items()}
+    for page, text in tags.items():
         where = page.relative_to(site).as_posix()
-        for target in sorted({html.unescape(one) for one in TARGET.findall(_without_scripts(text))}):
+        for target in sorted({html.unescape(one) for one in TARGET.findall(text)}):
             if OUTSIDE.match(target):
                 continue
             path, _, place = target.partition("#")
             aim = Path(os.path.normpath(page.parent / unquote(path.partition("?")[0]))) if path else page
             if not aim.exists() or not aim.is_relative_to(site):
                 yield f"{where}: there is no {target}"
-            elif place and aim in texts:
-                known = places.setdefault(aim, {html.unescape(one) for one in ID.findall(texts[aim])})
-                if unquote(place) not in known:
-                    yield f"{where}: {path or 'the page'} has no place #{place}"
+            elif place and aim in tags and unquote(place) not in places[aim]:
+                yield f"{where}: {path or 'the page'} has no place #{place}"
 
 
-def _without_scripts(text: str) -> str:
-    return re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", text, flags=re.DOTALL)
+def _tags(text: str) -> str:
+    """The tags of a page, without its words and scripts."""
+    return "".join(TAG.findall(SCRIPT.sub(r"\1", text)))

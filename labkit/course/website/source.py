@@ -14,7 +14,7 @@ from labkit.course.templates import render
 from labkit.course.website import reference
 from labkit.course.website.drawing import flowchart_svg
 from labkit.course.website.glossary import glossary_page, shown
-from labkit.course.website.lessons import lesson_page
+from labkit.course.website.lessons import lesson_page, missing_page
 from labkit.course.website.links import Leads
 from labkit.survey.library.shelf import Shelf
 
@@ -80,16 +80,18 @@ class Source:
         self, lesson: Mapping[str, Any], executed: Path | None, hidden: Mapping[str, str], **more: Any
     ) -> None:
         """A notebook's page: as it ran, or a note that it has not run. `hidden` are folders of this machine → their signs."""
-        name, path = str(lesson["name"]), str(lesson["source"])
-        if executed is None:
-            return self.write(f"notebooks/{name}.md", render("lesson_missing.md.j2", **lesson))
-        content, self.allowed[f"notebooks/{name}.html"] = lesson_page(
-            executed, {**lesson, "file": executed.name, **more}, lambda text: self.leads.lead(text, path)
-        )
+        path = str(lesson["source"])
+        if executed:
+            page = {**lesson, "file": executed.name, **more}
+            content, self.allowed[lesson["page"]] = lesson_page(
+                executed, page, lambda text: self.leads.lead(text, path)
+            )
+        else:
+            content = missing_page(lesson)
         text = json.dumps(content, ensure_ascii=False, indent=1)
         for folder, sign in hidden.items():
             text = text.replace(json.dumps(folder)[1:-1], sign)
-        return self.write(path, text)
+        self.write(path, text)
 
     def write_reference(self) -> list[str]:
         """The reference. Returns the full names of all public names."""
