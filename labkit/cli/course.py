@@ -213,7 +213,9 @@ def _generate_motion() -> None:
 
 def _show_site(site: "Site") -> None:
     """Print what is wrong with a site, its size, and at last the path of its first page."""
-    for line in (*site.faults, *site.notes):
+    from labkit.course.website.build import listed
+
+    for line in (*([listed(site.faults)] if site.faults else []), *site.notes):
         say(line)
     say(f"the site took {site.seconds:.0f} s and has {site.bytes / 1e6:.1f} MB")
     print(site.index)

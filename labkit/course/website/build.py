@@ -7,7 +7,7 @@ earlier one at the end, so a build that fails or is stopped leaves that one as i
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def write_site(
         out = Path(building) / "site"
         faults = _fill(plan, runs, project, Path(building) / "source", out, open_in or {})
         if strict and faults:
-            raise SiteError(_listed(faults))
+            raise SiteError(listed(faults))
         notes = notes_on_size(out)
         if place.exists():
             place.rename(Path(building) / "earlier")
@@ -151,6 +151,7 @@ def _copy(source: Source, plan: Plan, out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _listed(faults: list[str]) -> str:
+def listed(faults: Sequence[str]) -> str:
+    """Faults as lines, the first ones."""
     more = [f"and {len(faults) - MOST_LINES} more"] if len(faults) > MOST_LINES else []
     return "\n".join(["the site has faults:", *faults[:MOST_LINES], *more])

@@ -38,6 +38,9 @@ def lesson_page(executed: Path, page: Mapping[str, Any], lead: Callable[[str], s
     )
     content.cells.append(nbformat.v4.new_markdown_cell(render("lesson_foot.html.j2", **page)))
     content.metadata.pop("papermill", None)
+    content.metadata.setdefault(
+        "language_info", {"name": "python", "pygments_lexer": "ipython3"}
+    )  # some editors leave it out
     return content, allowed
 
 
