@@ -134,13 +134,6 @@ def write_course(project: Path) -> Path:
     return project
 
 
-def build_toy_course(project: Path) -> Any:
-    """The toy course, written, run and built: the `Built` of it."""
-    from labkit.course.build import build_course
-
-    return build_course(folder=write_course(project))
-
-
 def add_ran(project: Path, name: str, *outputs: dict[str, Any]) -> None:
     """Add a notebook to the toy course that has run already: one cell with these outputs, by kind."""
     cells = [

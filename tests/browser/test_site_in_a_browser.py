@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from toy_course import build_toy_course
+from toy_course import write_course
 
-from labkit.course.website.build import build_site
+from labkit.course.build import build_course
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +24,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    project = tmp_path_factory.mktemp("toy")
-    build_toy_course(project)
+    project = write_course(tmp_path_factory.mktemp("toy"))
     for paper in ("hara-2018-retrace", "carreira-2017-quo-vadis"):
         shutil.copytree(ROOT / "summaries" / paper, project / "summaries" / paper, dirs_exist_ok=True)
-    return build_site(folder=project).index.parent
+    return build_course(folder=project).site.index.parent
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ UNSEEN = ("text/latex", "application/javascript", "application/json")  # MyST-NB
 def lesson_page(executed: Path, page: Mapping[str, Any], lead: Callable[[str], str]) -> tuple[Any, str]:
     """The notebook for MyST-NB, and the digests of labkit's own scripts in it.
 
-    `page` has the values of `site/lesson_facts.html.j2` and `lesson_foot.html.j2`. `lead` changes the links of a text.
+    `page` has the values of `site/lesson_facts.html.j2`. `lead` changes the links of a text.
     """
     import nbformat
 
@@ -36,19 +36,11 @@ def lesson_page(executed: Path, page: Mapping[str, Any], lead: Callable[[str], s
     first.source = re.sub(
         r"\A(# .*)$", lambda found: f"{found[1]}\n\n{facts}", first.source, count=1, flags=re.MULTILINE
     )
-    content.cells.append(nbformat.v4.new_markdown_cell(render("lesson_foot.html.j2", **page)))
     content.metadata.pop("papermill", None)
     content.metadata.setdefault(
         "language_info", {"name": "python", "pygments_lexer": "ipython3"}
     )  # some editors leave it out
     return content, allowed
-
-
-def missing_page(page: Mapping[str, Any]) -> Any:
-    """The notebook for MyST-NB in place of one that has not been run, so that links of others lead to it all the same."""
-    import nbformat
-
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(render("lesson_missing.md.j2", **page))])
 
 
 def _fold(cell: Any) -> None:

@@ -14,7 +14,7 @@ from labkit.course.templates import render
 from labkit.course.website import reference
 from labkit.course.website.drawing import flowchart_svg
 from labkit.course.website.glossary import glossary_page, shown
-from labkit.course.website.lessons import lesson_page, missing_page
+from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads
 from labkit.survey.library.shelf import Shelf
 
@@ -80,18 +80,20 @@ class Source:
         self, lesson: Mapping[str, Any], executed: Path | None, hidden: Mapping[str, str], **more: Any
     ) -> None:
         """A notebook's page: as it ran, or a note that it has not run. `hidden` are folders of this machine → their signs."""
-        path = str(lesson["source"])
-        if executed:
-            page = {**lesson, "file": executed.name, **more}
-            content, self.allowed[lesson["page"]] = lesson_page(
-                executed, page, lambda text: self.leads.lead(text, path)
-            )
-        else:
-            content = missing_page(lesson)
+        name, path = str(lesson["name"]), str(lesson["source"])
+        if executed is None:  # also as a notebook: links of other notebooks lead to this file
+            from nbformat import v4
+
+            cell = v4.new_markdown_cell(render("lesson_missing.md.j2", **lesson), id="missing")
+            return self.write(path, json.dumps(v4.new_notebook(cells=[cell]), ensure_ascii=False, indent=1))
+        content, self.allowed[f"notebooks/{name}.html"] = lesson_page(
+            executed, {**lesson, "file": executed.name, **more}, lambda text: self.leads.lead(text, path)
+        )
+        content.cells.append({"cell_type": "markdown", "metadata": {}, "source": render("lesson_foot.html.j2", **more)})
         text = json.dumps(content, ensure_ascii=False, indent=1)
         for folder, sign in hidden.items():
             text = text.replace(json.dumps(folder)[1:-1], sign)
-        self.write(path, text)
+        return self.write(path, text)
 
     def write_reference(self) -> list[str]:
         """The reference. Returns the full names of all public names."""
