@@ -1,10 +1,10 @@
 """JupyterLab without the extension for ipywidgets: the version without a kernel shows and moves, and the kernel says why."""
 
 import pytest
-from conftest import JupyterLab
 from lab import Lab
 from test_explorer_in_jupyterlab import write_notebook
 
+from conftest import JupyterLab
 from labkit.lab_extensions import WIDGETS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
