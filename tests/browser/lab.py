@@ -83,7 +83,8 @@ class Lab:
                 f"([cell, words]) => ({SHOWN})(cell).includes(words)", arg=[cell, words], timeout=PATIENCE
             )
         except Exception:
-            assert words in cell.evaluate(SHOWN)
+            shown = cell.evaluate(SHOWN)
+            assert words in shown
             raise
 
     def restart(self) -> None:

@@ -58,7 +58,9 @@ def test_every_kind_shows_its_version_without_a_kernel_and_moves(page, bare):
 
     for name in (said, forced):
         lab.until_shown(name, "size 1")
-        box = lab.cell(name).locator(".slider-rail-touch-rect").bounding_box()
+        rail = lab.cell(name).locator(".slider-rail-touch-rect")
+        rail.scroll_into_view_if_needed()
+        box = rail.bounding_box()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         lab.until_shown(name, "size 4")
 
