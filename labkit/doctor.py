@@ -163,7 +163,7 @@ def jupyter() -> Line:
     seen = (
         f"JupyterLab {_installed('jupyterlab')}, ipywidgets {_installed('ipywidgets')}, plotly {_installed('plotly')}"
     )
-    states = {package: extension_state(pattern) for package, pattern in EXTENSIONS.items()}
+    states = {package: extension_state(name) for package, name in EXTENSIONS.items()}
     if lost := [package for package, state in states.items() if state == "missing"]:
         to_do = f"controls or figures would not move in JupyterLab: pip install --force-reinstall {' '.join(lost)}"
         return Line("JupyterLab", "warning", f"{seen}; its extension is missing from {', '.join(lost)}", to_do)

@@ -21,8 +21,8 @@ FILE = "index.html"
 def write_page(folder: str | Path, asked: Sequence[tuple[str, str]] = ()) -> Path:
     """Write `index.html` about the training in `folder`, and return its path. `asked` are names and values for a table.
 
-    The page has figures class by class where `predictions-video.parquet` is there and has labels. Raises `FileNotFoundError` for a
-    folder without a history.
+    The page has figures class by class where `predictions-video.parquet` is there and has labels. Raises
+    `FileNotFoundError` for a folder without a history.
     """
     folder = Path(folder)
     history = History.read(folder / "history.jsonl")

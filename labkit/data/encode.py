@@ -84,8 +84,8 @@ def encoder(
 
 
 def as_mp4(frames: np.ndarray, fps: float = 25, **options: Any) -> bytes:
-    """The bytes of such a file, for a page that holds its videos. An odd height or width loses its last line of pixels; a single
-    line becomes two.
+    """The bytes of such a file, for a page that holds its videos. An odd height or width loses its last line of
+    pixels; a single line becomes two.
 
     `options` and what is raised are those of `write_video`.
     """

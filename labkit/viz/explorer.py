@@ -21,7 +21,7 @@ import plotly.graph_objects as go
 from labkit.names import meant_or_all
 from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
-from labkit.viz.twin import Twin
+from labkit.viz.twin import Twin, has_front_end
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
@@ -262,9 +262,9 @@ def is_explorer(layout: Mapping[str, Any]) -> bool:
 
 
 def _drawn(fig: go.Figure) -> dict[str, Any]:
-    """The figure by mimetype. Colab draws no plotly JSON: there it is a page with plotly.js from the network, as plotly's own are."""
+    """The figure by mimetype. Colab draws no plotly JSON: there it is HTML with plotly.js from the network, as plotly's own figures are."""
     drawn: dict[str, Any] = {PLOTLY: _plain_spec(fig)}
-    if "COLAB_RELEASE_TAG" in os.environ:
+    if "COLAB_RELEASE_TAG" in os.environ and has_front_end():
         drawn["text/html"] = fig.to_html(full_html=False, include_plotlyjs="cdn")
     return drawn
 

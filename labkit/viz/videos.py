@@ -17,8 +17,8 @@ class VideoWall:
     """Videos side by side. They play in a loop until the reader stops one (a click, Space) or all (the button).
 
     `videos` are MP4 files as bytes, by caption; None stands for a video that cannot be shown, and the wall says so. `title`
-    and `words` say what is to be seen, `words` for readers who do not see the videos too. `width` is that of one video in pixels. Readers who asked their system for less motion start with
-    all videos still.
+    and `words` say what is to be seen, `words` for readers who do not see the videos too. `width` is that of one video in
+    pixels. Readers who asked their system for less motion start with all videos still.
 
     Raises `ValueError` without a video.
     """

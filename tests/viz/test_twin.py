@@ -98,3 +98,5 @@ def test_colab_which_draws_no_plotly_json_gets_the_figure_as_html(monkeypatch):
     assert '"sliders"' in stored["text/html"]
     assert "plotly-graph-div" in shown["data"]["text/html"]
     assert PLOTLY in stored
+    monkeypatch.setenv("LABKIT_RUN", "1")  # what such a run stores is for pages
+    assert "text/html" not in explorer(None)._repr_mimebundle_()
