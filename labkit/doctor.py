@@ -19,9 +19,11 @@ from typing import Literal
 
 from labkit import __version__, waiting
 from labkit.counting import counted
+from labkit.lab_extensions import PLOTLY, WIDGETS, extension_state
 
 OLDEST_PYTHON = (3, 11)
 DISK_NEEDED, DISK_WANTED = 0.5e9, 5e9  # bytes: generated data and pages; room for a data set's index and runs
+EXTENSIONS = {"jupyterlab_widgets": WIDGETS, "plotly": PLOTLY}  # that draw controls and figures, by package
 ONE_SOURCE = "reinstall both from one source: pip install --force-reinstall torch torchvision"
 
 
@@ -161,11 +163,14 @@ def jupyter() -> Line:
     seen = (
         f"JupyterLab {_installed('jupyterlab')}, ipywidgets {_installed('ipywidgets')}, plotly {_installed('plotly')}"
     )
-    extensions = {"jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager", "plotly": "*plotly*"}
-    lost = [package for package, pattern in extensions.items() if not _has_extension(pattern)]
-    if lost:
-        to_do = f"controls or figures would stay empty in JupyterLab: pip install --force-reinstall {' '.join(lost)}"
+    states = {package: extension_state(name) for package, name in EXTENSIONS.items()}
+    if lost := [package for package, state in states.items() if state == "missing"]:
+        to_do = f"controls or figures would not move in JupyterLab: pip install --force-reinstall {' '.join(lost)}"
         return Line("JupyterLab", "warning", f"{seen}; its extension is missing from {', '.join(lost)}", to_do)
+    if off := [package for package, state in states.items() if state == "disabled"]:
+        enable = " && ".join(f"jupyter labextension enable {EXTENSIONS[package]}" for package in off)
+        to_do = f"controls or figures would not move in JupyterLab: {enable}"
+        return Line("JupyterLab", "warning", f"{seen}; the extension of {', '.join(off)} is switched off", to_do)
     return Line("JupyterLab", "ok", seen)
 
 
@@ -293,10 +298,3 @@ def _installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "missing"
-
-
-def _has_extension(pattern: str) -> bool:
-    """Whether one of Jupyter's folders holds an extension of this name."""
-    from jupyter_core.paths import jupyter_path
-
-    return any(any(Path(folder).glob(f"{pattern}/package.json")) for folder in jupyter_path("labextensions"))

@@ -79,10 +79,14 @@ class History:
     def best(self, metric: str = "top1", *, split: str = "val") -> pd.Series:
         """The row of the best epoch: the highest accuracy, or the lowest loss. The earliest wins a tie.
 
-        An epoch whose loss is NaN is never the best. Raises `ValueError` if all losses are NaN, or the split has no rows.
+        An epoch whose loss is NaN is never the best. Raises `ValueError` if all losses or all values of `metric` are NaN,
+        or the split has no rows.
         """
-        measured = self.table[self.table["split"] == split].dropna(subset=[metric])
+        own = self.table[self.table["split"] == split]
+        measured = own.dropna(subset=[metric])
         rows = measured[np.isfinite(measured["loss"])]
+        if len(own) and measured.empty:
+            raise ValueError(f"the {split} {metric} is not a number in any of {len(own)} epochs")
         if rows.empty and len(measured):
             raise ValueError(
                 f"the {split} loss is not a number in any of {len(measured)} epochs: the training has failed"
@@ -125,6 +129,10 @@ class Predictions:
 
     def __post_init__(self) -> None:
         n, k = len(self.videos), len(self.classes)
+        if not k:
+            raise ValueError(
+                f"the predictions of {counted(n, 'video')} need a class, and their list of classes is empty"
+            )
         if self.scores.shape != (n, k):
             raise ValueError(
                 f"scores are {self.scores.shape}, the predictions of {counted(n, 'video')} and {counted(k, 'class', 'classes')}"

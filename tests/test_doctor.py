@@ -1,5 +1,6 @@
 """The doctor on healthy and on broken machines; what is broken is made so for the test."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import labkit
 from labkit import doctor
+from labkit.lab_extensions import WIDGETS
 
 NMS = 'raise RuntimeError("operator torchvision::nms does not exist")'
 
@@ -138,6 +140,26 @@ def test_an_extension_that_jupyterlab_does_not_find_is_a_warning(monkeypatch, tm
     assert line.state == "warning"
     assert "jupyterlab_widgets" in line.to_do
     assert "plotly" in line.to_do
+
+
+@pytest.mark.parametrize(
+    ("written", "state"),
+    [
+        ({"disabledExtensions": {WIDGETS: True}}, "warning"),
+        ({"disabledExtensions": [f"{WIDGETS}:base-2.0.0"]}, "warning"),
+        ({"disabledExtensions": {WIDGETS: False}}, "ok"),
+        ({"disabledExtensions": None}, "ok"),
+        ([], "ok"),
+    ],
+)
+def test_an_extension_that_is_switched_off_is_a_warning_with_the_way_on(monkeypatch, tmp_path, written, state):
+    (tmp_path / "labconfig").mkdir()
+    (tmp_path / "labconfig" / "page_config.json").write_text(json.dumps(written))
+    monkeypatch.setattr("jupyter_core.paths.jupyter_config_path", lambda: [str(tmp_path), "/nowhere"])
+    line = doctor.jupyter()
+    assert line.state == state
+    assert ("switched off" in line.seen) == (state == "warning")
+    assert line.to_do.endswith(f"jupyter labextension enable {WIDGETS}" if state == "warning" else "")
 
 
 def test_a_kernel_of_another_python_is_a_warning(monkeypatch, tmp_path):

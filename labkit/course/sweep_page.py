@@ -91,7 +91,7 @@ def _figure(sweep: Sweep, found: Mapping[str, list[Spread]]) -> tuple[str, str]:
     tables = {name: _points(found[name], sweep, axis) for name in numbers}
     every = list(dict.fromkeys(line for table in tables.values() for line in table["series"]))
     lines = every[:MOST_LINES]
-    shown = {name: table[table["series"].isin(lines)] for name, table in tables.items()}
+    shown = {name: table[table["series"].isin(lines)].dropna(subset="mean") for name, table in tables.items()}
     numbers = [name for name in numbers if len(shown[name])]
 
     def draw(number: str) -> Any:

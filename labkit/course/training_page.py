@@ -21,8 +21,8 @@ FILE = "index.html"
 def write_page(folder: str | Path, asked: Sequence[tuple[str, str]] = ()) -> Path:
     """Write `index.html` about the training in `folder`, and return its path. `asked` are names and values for a table.
 
-    The page has figures class by class where `predictions-video.parquet` is there. Raises `FileNotFoundError` for a
-    folder without a history.
+    The page has figures class by class where `predictions-video.parquet` is there and has labels. Raises
+    `FileNotFoundError` for a folder without a history.
     """
     folder = Path(folder)
     history = History.read(folder / "history.jsonl")
@@ -37,7 +37,7 @@ def write_page(folder: str | Path, asked: Sequence[tuple[str, str]] = ()) -> Pat
         name=folder.resolve().name,
         lead=_lead(history),
         curves=_drawn(_curves(history), "curve"),
-        answers=_drawn(_answers(found), "answer") if found else [],
+        answers=_drawn(_answers(found), "answer") if found and (found.labels >= 0).any() else [],
         tested=_tested(found) if found else "",
         asked=asked,
     )
@@ -52,15 +52,14 @@ def _lead(history: History) -> str:
 
 
 def _curves(history: History) -> list[Any]:
-    from labkit.viz.curves import training_curves
+    from labkit.viz.curves import Metric, training_curves
 
     last = history.table.dropna(subset=["top1"]).groupby("split")["top1"].last()
     gap = 100 * (last.get("train", float("nan")) - last.get("val", float("nan")))
     accuracy = "Accuracy of the training clips" if gap != gap else f"{gap:.0f} points between training and validation"
-    return [
-        training_curves(history, "top1", title=f"{accuracy} at the end"),
-        training_curves(history, "loss", title="The loss of the same measurements"),
-    ]
+    titles: dict[Metric, str] = {"top1": f"{accuracy} at the end", "loss": "The loss of the same measurements"}
+    measured = [metric for metric in titles if history.table[[metric, f"live_{metric}"]].notna().any(axis=None)]
+    return [training_curves(history, metric, title=titles[metric]) for metric in measured]
 
 
 def _answers(found: Predictions) -> list[Any]:

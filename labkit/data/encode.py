@@ -1,5 +1,6 @@
 """Frames to a video file: H.264 in MP4, which every player, browser and decoder reads."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import av
 import numpy as np
 
 from labkit.atomic import write_atomically
+
+LARGEST = 16_384  # pixels: the height and width that x264 takes at most
 
 
 def write_video(
@@ -29,8 +32,8 @@ def write_video(
     `qp` replaces `crf` by a constant quantiser; with `gop=1` all frames are then coded alike.
     The same frames give the same file. The file appears whole or not at all.
 
-    Raises `ValueError` where the frames are not `(T, H, W, 3)` uint8 with T at least 1 and even H and W, or where
-    `path` does not end in `.mp4`.
+    Raises `ValueError` where the frames are not `(T, H, W, 3)` uint8 with T at least 1 and even H and W up to `LARGEST`,
+    where `fps` is not a number above 0, or where `path` does not end in `.mp4`.
     """
     path = Path(path)
     if path.suffix.lower() != ".mp4":
@@ -39,7 +42,9 @@ def write_video(
         raise ValueError(f"frames must be uint8 (T, H, W, 3) with T >= 1, not {frames.dtype} {frames.shape}")
     if frames.shape[1] % 2 or frames.shape[2] % 2:
         raise ValueError(f"H.264 with 4:2:0 colour needs an even height and width, not {frames.shape[1:3]}")
-    if fps <= 0:
+    if 0 in frames.shape or max(frames.shape[1:3]) > LARGEST:
+        raise ValueError(f"H.264 has from 2 to {LARGEST:,} pixels on a side, not {frames.shape[1:3]}")
+    if not 0 < fps < math.inf:
         raise ValueError(f"fps must be above 0, not {fps}")
     quality = {"crf": str(crf)} if qp is None else {"qp": str(qp)}
 
@@ -79,10 +84,13 @@ def encoder(
 
 
 def as_mp4(frames: np.ndarray, fps: float = 25, **options: Any) -> bytes:
-    """The bytes of such a file, for a page that holds its videos. An odd height or width loses its last line of pixels.
+    """The bytes of such a file, for a page that holds its videos. An odd height or width loses its last line of
+    pixels; a single line becomes two.
 
     `options` and what is raised are those of `write_video`.
     """
+    for axis in (1, 2):
+        frames = frames.repeat(2, axis) if frames.shape[axis] == 1 else frames
     height, width = (size - size % 2 for size in frames.shape[1:3])
     with tempfile.TemporaryDirectory() as folder:
         return write_video(Path(folder, "clip.mp4"), frames[:, :height, :width], fps, **options).read_bytes()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labkit.data.encode import as_mp4
+from labkit.data.encode import LARGEST, as_mp4
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_dataset import VideoDataset
 
@@ -18,14 +18,16 @@ REST = (
 )
 
 
-def preview(frames: np.ndarray, fps: float) -> bytes:
-    """Frames uint8 `(T, H, W, 3)` as H.264 in MP4, for a loop: the last one stays for a moment."""
+def preview(frames: np.ndarray, fps: float) -> bytes | None:
+    """Frames uint8 `(T, H, W, 3)` as H.264 in MP4, for a loop: the last one stays for a moment. None if they are too large."""
+    if max(frames.shape[1:3]) > LARGEST:
+        return None
     rest = np.repeat(frames[-1:], max(1, round(REST * fps)), axis=0)
     return as_mp4(np.concatenate([frames, rest]), fps, crf=26)
 
 
 def previews(paths: Mapping[str, str | Path]) -> dict[str, bytes]:
-    """The beginning of each video file, reduced, under the same names. Files that cannot be read are left out."""
+    """The beginning of each video file, reduced, under the same names. Files that cannot be read or made smaller are left out."""
     made = {name: _beginning(path) for name, path in paths.items()}
     return {name: video for name, video in made.items() if video is not None}
 

@@ -36,7 +36,7 @@ def training_curves(
     Several histories (or one with several run names) are drawn as their mean with a band: `spread="range"` from the
     lowest to the highest run, `"sd"` one standard deviation to both sides. Accuracies are shown in percent.
 
-    Raises `ValueError` for a history without rows and for an unknown `metric`.
+    Raises `ValueError` for a history without rows, for an unknown `metric`, and where no epoch has a number.
     """
     if metric not in AXES:
         raise ValueError(f"no such metric: {metric!r}{meant_or_all(metric, AXES)}")
@@ -50,6 +50,8 @@ def training_curves(
         for split, rows in table.dropna(subset=[metric]).groupby("split")
     }
     lines = {split: lines[split] for split in SPLITS if split in lines}
+    if not lines:
+        raise ValueError(f"there is nothing to draw: {metric} is not a number in any epoch")
     fig = figure(title=title)
     if {"train", "val"} <= set(lines):
         _shade_gap(fig, lines["train"], lines["val"], points=metric != "loss")
@@ -69,11 +71,13 @@ def lag_curves(
 
     `running` and `fresh` are the histories of the same training (same seed and settings), measured with
     `fit(..., statistics="running")` and `"fresh"`; the third line was counted while the weights changed. A loss is drawn
-    on a log axis. Raises `ValueError` if the two are of different trainings.
+    on a log axis. Raises `ValueError` if the two are of different trainings, and where no epoch of one has a number.
     """
     tables = [h.table[(h.table["split"] == "train") & h.table[metric].notna()] for h in (running, fresh)]
     if not tables[0]["live_loss"].reset_index(drop=True).equals(tables[1]["live_loss"].reset_index(drop=True)):
         raise ValueError("the two histories are not of the same training: their losses while training differ")
+    if any(table.empty for table in tables):
+        raise ValueError(f"there is nothing to draw: {metric} is not a number in any epoch on the training clips")
     scale = 1.0 if metric == "loss" else 100.0
     lines = {
         "while training": tables[1][f"live_{metric}"] * scale,
@@ -116,7 +120,11 @@ def gap_curve(
     for number, (name, rows) in enumerate(gaps.groupby("series", sort=False)):
         line = _mean_and_band(rows, "clips", values=rows["gap"], spread=spread)
         _add_line(fig, line, name=str(name), look=look_of(number), at="clips", spread=spread)
-        first, last = line.iloc[0], line.iloc[-1]
+        known = line.dropna(subset="mean")
+        if known.empty:
+            words.append(f"{name}: not a number at any size")
+            continue
+        first, last = known.iloc[0], known.iloc[-1]
         words.append(
             f"{name}: {first['mean']:.1f} points at {counted(first['clips'], 'clip')}, "
             f"{last['mean']:.1f} at {last['clips']:,.0f}"

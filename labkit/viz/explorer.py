@@ -11,6 +11,7 @@ controls, whose steps hold the changes. It needs no kernel and no network: saved
 import base64
 import itertools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ import plotly.graph_objects as go
 from labkit.names import meant_or_all
 from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
-from labkit.viz.twin import Twin
+from labkit.viz.twin import Twin, has_front_end
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
@@ -132,7 +133,7 @@ class Explorer(Twin):
         return ipywidgets.VBox([above, screen, keeping_keys(above)])
 
     def _screen(self) -> tuple[dict[str, Any], ...]:
-        data = {PLOTLY: _plain_spec(self.figure), "text/plain": describe(self.figure, markdown=False)}
+        data = {**_drawn(self.figure), "text/plain": describe(self.figure, markdown=False)}
         return ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     # The static version
@@ -238,7 +239,7 @@ class Explorer(Twin):
 
     def _stored(self) -> dict[str, Any]:
         words = describe(self.figure, markdown=False) or "A figure with a control."
-        return {PLOTLY: _plain_spec(self.static), "text/plain": words}
+        return {**_drawn(self.static), "text/plain": words}
 
 
 def _check_options(options: Mapping[str, Sequence[Any]], chosen: Mapping[str, Any]) -> None:
@@ -258,6 +259,14 @@ def is_explorer(layout: Mapping[str, Any]) -> bool:
     """Whether the layout of a stored figure is that of an explorer's static version."""
     meta = layout.get("meta")
     return isinstance(meta, Mapping) and bool(meta.get(MARK))
+
+
+def _drawn(fig: go.Figure) -> dict[str, Any]:
+    """The figure by mimetype. Colab draws no plotly JSON: there it is HTML with plotly.js from the network, as plotly's own figures are."""
+    drawn: dict[str, Any] = {PLOTLY: _plain_spec(fig)}
+    if "COLAB_RELEASE_TAG" in os.environ and has_front_end():
+        drawn["text/html"] = fig.to_html(full_html=False, include_plotlyjs="cdn")
+    return drawn
 
 
 def _plain_spec(fig: go.Figure) -> dict[str, Any]:

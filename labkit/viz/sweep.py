@@ -21,8 +21,9 @@ def sweep_figure(table: pd.DataFrame, name: str, axis: str, series: Sequence[str
     and `high`. A point of one run has no interval (NaN). The lines are those of `series`, also where one has no point, so that
     figures of several numbers have the same lines.
 
-    Raises `ValueError` for a table without rows.
+    Raises `ValueError` for a table without a number.
     """
+    table = table.dropna(subset="mean")
     if table.empty:
         raise ValueError(f"nothing to draw: no run recorded {name!r}")
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in table[axis])

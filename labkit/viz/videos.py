@@ -16,14 +16,16 @@ from labkit.viz.keys import MARK
 class VideoWall:
     """Videos side by side. They play in a loop until the reader stops one (a click, Space) or all (the button).
 
-    `videos` are MP4 files as bytes, by caption; `title` and `words` say what is to be seen, `words` for readers who do not
-    see the videos too. `width` is that of one video in pixels. Readers who asked their system for less motion start with
-    all videos still.
+    `videos` are MP4 files as bytes, by caption; None stands for a video that cannot be shown, and the wall says so. `title`
+    and `words` say what is to be seen, `words` for readers who do not see the videos too. `width` is that of one video in
+    pixels. Readers who asked their system for less motion start with all videos still.
 
     Raises `ValueError` without a video.
     """
 
-    def __init__(self, videos: Mapping[str, bytes], *, title: str = "", words: str = "", width: int = 150) -> None:
+    def __init__(
+        self, videos: Mapping[str, bytes | None], *, title: str = "", words: str = "", width: int = 150
+    ) -> None:
         if not videos:
             raise ValueError("there is no video to show")
         self.videos, self.title, self.words, self.width = dict(videos), title, words, width
@@ -40,12 +42,17 @@ class VideoWall:
             f"{f'<p>{words}</p>' if words else ''}</div><script>{SCRIPT}</script>"
         )
 
-    def _figure(self, caption: str, file: bytes) -> str:
+    def _figure(self, caption: str, file: bytes | None) -> str:
         said = html.escape(caption)
-        address = "data:video/mp4;base64," + base64.b64encode(file).decode("ascii")
+        video = "<p>This video cannot be shown.</p>"
+        if file is not None:
+            address = "data:video/mp4;base64," + base64.b64encode(file).decode("ascii")
+            video = (
+                f'<video src="{address}" width="{self.width}" loop muted playsinline controls aria-label="{said}" '
+                f'style="width:100%;border-radius:4px" {MARK}></video>'
+            )
         return (
-            f'<figure style="margin:0;width:{self.width}px"><video src="{address}" width="{self.width}" loop muted '
-            f'playsinline controls aria-label="{said}" style="width:100%;border-radius:4px" {MARK}></video>'
+            f'<figure style="margin:0;width:{self.width}px">{video}'
             f'<figcaption style="overflow-wrap:anywhere;font-size:0.8em">{said}</figcaption></figure>'
         )
 

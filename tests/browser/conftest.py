@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -83,7 +83,8 @@ def jupyterlab(tmp_path_factory) -> Iterator:
 class JupyterLab:
     """The server process, the folder it serves, and the address of a notebook in it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, without: Sequence[str] = ()) -> None:
+        """Start the server in the folder `home`, with the extensions in `without` switched off."""
         self.folder = home / "notebooks"
         self.folder.mkdir()
         self._runtime = home / "runtime"
@@ -114,6 +115,9 @@ class JupyterLab:
             file = home / "settings" / "@jupyterlab" / f"{place}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(settings_of))
+        page = home / "config" / "labconfig" / "page_config.json"
+        page.parent.mkdir(parents=True)
+        page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(without, True)}))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 

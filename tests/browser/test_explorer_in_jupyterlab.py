@@ -1,7 +1,6 @@
 """Both twins of an explorer, moved in a real browser as a reader would move them."""
 
 import json
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -28,7 +27,6 @@ explorer = Explorer(draw, slider={"size": range(1, 8)}, menu={"shape": ["up", "d
 explorer
 """
 
-PARAMETERS = "graph => graph.data[0].x.reduce((sum, x) => sum + x)"
 SHOWN = "[...document.querySelectorAll('.js-plotly-plot')].at(-1)"
 
 
@@ -181,23 +179,6 @@ def test_a_notebook_executed_without_a_front_end_still_moves_in_jupyterlab(page,
     assert page.locator(".jp-OutputArea .js-plotly-plot .main-svg").first.bounding_box()["height"] > 420
     drag_slider(page, 0.5)
     until_shown(page, ([4, 16, 64], "size 4, up"))
-
-
-@pytest.mark.slow
-def test_the_sliders_of_notebook_02_change_its_figure_in_jupyterlab(page, jupyterlab):
-    notebook = Path(__file__).resolve().parents[2] / "notebooks" / "02_3d_blocks.ipynb"
-    shutil.copy(notebook, jupyterlab.folder)
-    open_and_run(page, jupyterlab, notebook.name)
-    cell = page.locator(".jp-CodeCell", has=page.locator(".noUi-handle"))
-    cell.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=180_000)
-    slider = cell.locator(".widget-inline-hbox", has_text="width")
-    title, before = cell.locator(".js-plotly-plot .gtitle"), cell.locator(".js-plotly-plot").evaluate(PARAMETERS)
-    width = int(slider.locator(".widget-readout").inner_text())
-    expect(title).to_contain_text(f"of width {width} on", timeout=60_000)
-    slider.locator(".noUi-handle").focus()
-    page.keyboard.press("ArrowLeft")
-    expect(title).to_contain_text(f"of width {width // 2} on", timeout=60_000)
-    assert 0 < cell.locator(".js-plotly-plot").evaluate(PARAMETERS) < before / 2
 
 
 CHOOSER = """

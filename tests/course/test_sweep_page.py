@@ -127,6 +127,19 @@ def test_a_malformed_sweep_file_is_named(tmp_path, axes):
         write_page(tmp_path)
 
 
+def test_a_number_that_is_nan_has_no_point_and_the_highest_is_a_number(tmp_path):
+    nan = float("nan")
+    sweep = make_sweep(
+        tmp_path,
+        {"depth": [18, 34], "seed": [0]},
+        top1=lambda depth, _: nan if depth == 18 else 0.5,
+        lost=lambda *_: nan,
+    )
+    page = write_page(sweep).read_text("utf-8")
+    assert "top1: highest at depth 34, 0.5 (1 run)" in page
+    assert "lost: highest" not in page
+
+
 def test_a_folder_without_numbers_has_a_page_without_scripts(tmp_path):
     page = write_page(tmp_path).read_text(encoding="utf-8")
     assert "No run that is done has recorded a number." in page

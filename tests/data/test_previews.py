@@ -5,6 +5,7 @@ import io
 import av
 import numpy as np
 import pandas as pd
+import pytest
 
 from labkit.clip import ClipSpec
 from labkit.data.datasets import open_dataset
@@ -30,7 +31,30 @@ def test_a_preview_shows_all_frames_in_order_and_rests_on_the_last():
 
 def test_one_frame_and_odd_sizes_make_a_video():
     assert read(as_mp4(grey(100, height=33, width=47))).shape == (1, 32, 46, 3)
+    assert read(as_mp4(grey(100, height=1, width=9))).shape == (1, 2, 8, 3)
+    assert read(as_mp4(grey(100, height=1, width=1))).shape == (1, 2, 2, 3)
     assert len(read(preview(grey(100)[:1], fps=25))) == 16
+
+
+def test_a_video_that_h264_cannot_hold_has_no_preview_and_is_refused_with_its_size(tmp_path):
+    wide = grey(100, height=4, width=20_000)
+    assert preview(wide, 25) is None
+    with pytest.raises(ValueError, match=r"from 2 to 16,384 pixels on a side, not \(4, 20000\)"):
+        write_video(tmp_path / "wide.mp4", wide)
+    with pytest.raises(ValueError, match=r"from 2 to 16,384 pixels on a side, not \(0, 4\)"):
+        write_video(tmp_path / "none.mp4", grey(100, height=0, width=4))
+    with pytest.raises(ValueError, match="fps must be above 0, not nan"):
+        write_video(tmp_path / "still.mp4", grey(100), float("nan"))
+
+
+def test_files_that_cannot_be_shown_are_left_out_and_the_others_stay(write_numbered, tmp_path):
+    with av.open(str(tmp_path / "wide.avi"), "w") as file:
+        stream = file.add_stream("rawvideo", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 20_000, 4, "bgr24"
+        frame = av.VideoFrame.from_ndarray(grey(100, height=4, width=20_000)[0], format="rgb24")
+        file.mux([*stream.encode(frame), *stream.encode(frame), *stream.encode()])
+    good = write_numbered(tmp_path / "good.mp4", 8)
+    assert list(previews({"wide": tmp_path / "wide.avi", "good": good})) == ["good"]
 
 
 def test_a_class_shows_its_first_video_that_can_be_read(write_numbered, tmp_path):

@@ -110,6 +110,26 @@ def test_an_empty_history_and_an_unknown_metric_are_refused(make_history):
         training_curves(make_history(), "top-1")
 
 
+@pytest.mark.parametrize("metric", ["top1", "loss"])
+def test_a_history_that_is_nan_in_every_epoch_is_refused_with_the_reason(make_history, metric):
+    past = make_history()
+    lost = History(past.table.assign(top1=np.nan, loss=np.nan))
+    with pytest.raises(ValueError, match=f"nothing to draw: {metric} is not a number in any epoch"):
+        training_curves(lost, metric)
+    with pytest.raises(ValueError, match=f"nothing to draw: {metric} is not a number in any epoch on the training"):
+        lag_curves(lost, lost, metric)
+    with pytest.raises(ValueError, match=f"the val {metric} is not a number in any of 5 epochs"):
+        lost.best(metric)
+
+
+def test_where_one_subset_is_nan_the_other_is_drawn_without_a_gap(make_history):
+    past = make_history().table
+    for lost, kept in (("val", "train"), ("train", "val")):
+        fig = training_curves(History(past.assign(top1=past["top1"].mask(past["split"] == lost))))
+        assert [t.name for t in fig.data] == [kept]
+        assert "nan" not in describe(fig)
+
+
 @pytest.fixture
 def gaps():
     rows = [
@@ -138,6 +158,13 @@ def test_the_gap_curves_band_spans_the_seeds(gaps):
 
 def test_one_seed_has_no_band(gaps):
     assert len(gap_curve(gaps[gaps["seed"] == 0]).data) == 2
+
+
+def test_a_gap_that_is_nan_is_left_out_of_the_words(gaps):
+    some = gap_curve(gaps.assign(val=gaps["val"].mask(gaps["clips"] == 48)))
+    assert "fixed epochs: 29.0 points at 480 clips, 29.0 at 480" in describe(some)
+    none = gap_curve(gaps.assign(val=gaps["val"].mask(gaps["series"] == "fixed epochs")))
+    assert "fixed epochs: not a number at any size" in describe(none)
 
 
 def test_a_gap_table_without_a_column_is_refused(gaps):

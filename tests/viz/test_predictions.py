@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from labkit.records import Predictions
 from labkit.viz.predictions import class_answers, confusion, per_class, wilson
 from labkit.viz.theme import describe, plain
 
@@ -73,6 +74,19 @@ def test_unknown_classes_and_orders_are_refused(predictions):
         confusion(predictions, order=["cat"])
     with pytest.raises(ValueError, match="accuracy, name, videos"):
         per_class(predictions, "size")
+
+
+def test_predictions_without_a_class_are_refused():
+    with pytest.raises(
+        ValueError, match="the predictions of 2 videos need a class, and their list of classes is empty"
+    ):
+        Predictions(("a", "b"), np.array([-1, -1]), np.zeros((2, 0), np.float32), np.ones(2, np.int64), (), "video")
+
+
+def test_one_class_has_a_bar_and_a_matrix_of_one_cell():
+    one = Predictions(("a",), np.array([0]), np.ones((1, 1), np.float32), np.ones(1, np.int64), ("only",), "video")
+    assert describe(per_class(one)).startswith("Top-1 accuracy of 1 class at video level, 100.0 % over all.")
+    assert describe(confusion(one)) == "Confusion matrix of 1 class: 1 of 1 answer is right."
 
 
 def test_predictions_without_labels_have_no_accuracy_to_draw(predictions):

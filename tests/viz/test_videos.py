@@ -30,6 +30,12 @@ def test_the_text_says_how_many_videos_and_what_they_are():
     assert set(bundle) == {"text/html", "text/plain"}
 
 
+def test_a_video_that_cannot_be_shown_says_so_beside_the_others():
+    html = VideoWall({"wide": None, "b": b"two"}).static()
+    assert re.findall(r"<figure[^>]*><p>([^<]*)</p><figcaption[^>]*>wide<", html) == ["This video cannot be shown."]
+    assert re.findall(r'<video[^>]*aria-label="([^"]*)"', html) == ["b"]
+
+
 def test_a_wall_without_videos_is_refused():
     with pytest.raises(ValueError, match="there is no video to show"):
         VideoWall({})
