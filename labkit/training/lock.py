@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from labkit.locks import TRAINING as LOCK
 from labkit.locks import close_locked, open_locked
-
-LOCK = ".training.lock"
 
 
 class FolderInUseError(RuntimeError):
