@@ -8,7 +8,7 @@ that a notebook stores has fewer, if there are many points.
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import mean
 from typing import NamedTuple
@@ -68,7 +68,7 @@ class Dashboard(Chooser):
 
     def __init__(
         self,
-        trainings: Sequence[Training],
+        trainings: Iterable[Training],
         left_out: Mapping[str, str] | None = None,
         *,
         live: bool | None = None,

@@ -1,6 +1,6 @@
 """Trainings by the parameters in which they differ: which parameters are axes, and which trainings stand at one point."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def said(name: str, value: Any) -> str:
     return f"{name} {number(value)}"
 
 
-def rows_of(trainings: Sequence[Training]) -> tuple[list[Row], dict[str, str]]:
+def rows_of(trainings: Iterable[Training]) -> tuple[list[Row], dict[str, str]]:
     """The trainings that have a gap or diverged, and the others with the reason why they are left out."""
     rows, left_out = [], {}
     for each in trainings:
