@@ -84,21 +84,33 @@ class Dashboard(Chooser):
         self._right = lru_cache(maxsize=KEPT)(self._drawn_curves)
         self._said = lru_cache(maxsize=KEPT)(self._in_words)
         self._gaps = lru_cache(maxsize=None)(self._gaps_of)
-        states, controls = _used(self._states(MOST))
+        self._shown, controls = _used(self._states(MOST))
         super().__init__(
-            Lazy(states, self._made), controls, TEMPLATE, name="overfitting dashboard", sliders=["epoch"], live=live
+            Lazy(self._shown, self._made),
+            controls,
+            TEMPLATE,
+            name="overfitting dashboard",
+            sliders=["epoch"],
+            live=live,
         )
 
     def static(self) -> str:
         """A chooser of at most `STORED` states, whose pictures are made now."""
         found = self._states(STORED)
-        whole = len(found) == len(self._states(MOST))
+        whole = len(found) == len(self._shown)
         states, controls = _used(found)
-        some = "" if whole else " This page holds some of the epochs; the cell shows all of them when it runs."
+        some = (
+            ""
+            if whole
+            else " This page holds a part of the points and epochs; the cell shows all of them when it runs."
+        )
         made = {
             choice: {**(each := self._made(state)), "notes": each["notes"] + some} for choice, state in states.items()
         }
-        return Chooser(made, controls, TEMPLATE, name=self.name, sliders=["epoch"], live=False).static()
+        kept = Chooser(made, controls, TEMPLATE, name=self.name, sliders=["epoch"], live=False)
+        now = self._shown[self.choice]
+        kept.choice = next((choice for choice, state in states.items() if state == now), kept.choice)
+        return kept.static()
 
     def _states(self, most: int) -> dict[Choice, State]:
         """About so many states at most: of each figure fewer epochs, where there are too many. The end comes first."""

@@ -204,6 +204,7 @@ STYLE = (
     ".labkit-pair > div { flex: 1 1 20em; max-width: 30em; min-width: 0; } "
     ".labkit-pair svg[role] { display: block; width: 100%; height: auto; background: none; } "
     ".labkit-pair svg text { fill: currentColor; font-size: 11px; font-family: inherit; stroke: none; } "
+    ".labkit-pair, .labkit-pair ~ p, h4:has(+ .labkit-pair) { overflow-wrap: anywhere; } "
     ".labkit-pair b { font-size: .95em; } "
     ".labkit-legend { display: flex; flex-wrap: wrap; gap: .1em 1.1em; font-size: .85em; overflow-wrap: anywhere; } "
     ".labkit-legend svg { vertical-align: middle; overflow: visible; }"

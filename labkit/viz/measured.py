@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import numpy as np
 
 from labkit.counting import counted
 from labkit.records import History
 from labkit.viz import line_chart
-from labkit.viz.line_chart import Scale
+from labkit.viz.line_chart import Point, Scale
 from labkit.viz.theme import GREY, look_of
 
 TRAIN, VAL, WHILE = look_of(0), look_of(1), look_of(2)
 NAMES = {"train": "training clips", "val": "validation clips"}
 COLUMNS = ("split", "epoch", "loss", "top1", "live_loss", "clips")
 Columns = Mapping[str, np.ndarray]
+MOST_MARKED = 12  # epochs; more have a line alone
 LOST = "loss or weights are not numbers"
 
 
@@ -40,9 +42,9 @@ class Measured:
         top1 = {split: _by_epoch(part) for split, part in rows.items()}
         both = sorted(top1["train"].keys() & top1["val"].keys())
         epochs = [epoch for epoch in both if first is None or epoch < first]
-        percent = [np.array([100 * top1[split][epoch] for epoch in epochs]) for split in NAMES]
+        train, val = (np.array([100 * top1[split][epoch] for epoch in epochs]) for split in NAMES)
         clips = int(rows["train"]["clips"].max(initial=0))
-        return cls(np.array(epochs, dtype=np.int64), *percent, last, clips, first)
+        return cls(np.array(epochs, dtype=np.int64), train, val, last, clips, first)
 
     @property
     def gaps(self) -> np.ndarray:
@@ -87,31 +89,29 @@ def curves(trainings: Sequence[Measured], across: Scale) -> str:
     A training that has ended goes on with its last measurement; one that diverged is left out from there on.
     """
     upwards = line_chart.up(0, 100)
-    epochs = sorted({int(epoch) for each in trainings for epoch in each.seen})
-    lines: dict[str, list[tuple[float, float, float, float]]] = {split: [] for split in NAMES}
-    for epoch in epochs:
-        rows = [(each, row) for each in trainings if (row := each.row(epoch)) is not None]
-        for split, points in lines.items():
-            values = [float(getattr(each, split)[row]) for each, row in rows]
-            if values:
-                heights = (np.mean(values), min(values), max(values))
-                points.append((across.at(epoch), *(upwards.at(height) for height in heights)))
-    middles = {split: [(x, y) for x, y, _, _ in points] for split, points in lines.items()}
-    parts = [
-        line_chart.axes(across, _marks(across), "epoch", upwards, "top-1 accuracy (%)"),
-        line_chart.area(middles["train"], middles["val"], GREY, 0.18),
-    ]
-    for (_, points), look in zip(lines.items(), (TRAIN, VAL), strict=True):
-        low, high = [(x, y) for x, _, y, _ in points], [(x, y) for x, _, _, y in points]
-        parts.append(line_chart.area(low, high, look.colour, 0.2))
-    for split, look in zip(lines, (TRAIN, VAL), strict=True):
-        parts.append(line_chart.line(middles[split], look))
-        parts += [line_chart.marker(x, y, look) for x, y in middles[split]] if len(epochs) <= 12 else []
+    epochs = sorted({epoch for each in trainings for epoch in each.seen})
+    means: list[list[Point]] = []
+    bands, lines = "", ""
+    for split, look in zip(NAMES, (TRAIN, VAL), strict=True):
+        values = {epoch: _values_at(trainings, split, epoch) for epoch in epochs}
+        known = {across.at(epoch): each for epoch, each in values.items() if each}
+        middle, low, high = ([(x, upwards.at(of(each))) for x, each in known.items()] for of in (mean, min, max))
+        means.append(middle)
+        bands += line_chart.area(low, high, look.colour, 0.2)
+        lines += line_chart.line(middle, look)
+        if len(epochs) <= MOST_MARKED:
+            lines += "".join(line_chart.marker(x, y, look) for x, y in middle)
     lost = [each.diverged for each in trainings if each.diverged is not None]
     for epoch in sorted(set(lost)):
         said = f"{counted(lost.count(epoch), 'training')} diverged in epoch {epoch}"
-        parts.append(line_chart.diverged(across.at(epoch), TRAIN, said))
-    return "".join(parts)
+        lines += line_chart.diverged(across.at(epoch), TRAIN, said)
+    frame = line_chart.axes(across, _marks(across), "epoch", upwards, "top-1 accuracy (%)")
+    return frame + line_chart.area(means[0], means[1], GREY, 0.18) + bands + lines
+
+
+def _values_at(trainings: Sequence[Measured], split: str, epoch: int) -> list[float]:
+    rows = [(each, row) for each in trainings if (row := each.row(epoch)) is not None]
+    return [float(getattr(each, split)[row]) for each, row in rows]
 
 
 def epochs_axis(last: int) -> Scale:

@@ -162,7 +162,7 @@ def test_two_hundred_runs_open_within_two_seconds_of_processor_time_and_are_stor
     assert time.process_time() - began < 2
     made = dashboard.static()
     assert len(made) < 2e6
-    assert "This page holds some of the epochs" in made
+    assert "This page holds a part of the points and epochs" in made
     assert len(dashboard._states(STORED)) <= STORED < len(dashboard.states)
 
 
@@ -173,3 +173,11 @@ def test_with_ipywidgets_moving_the_slider_changes_the_picture():
     assert "Gap after epoch 2" in screen.value
     slider.value = "1"
     assert "Gap after epoch 1" in screen.value
+
+
+def test_the_stored_version_shows_what_was_chosen():
+    dashboard = Dashboard(small_and_large())
+    dashboard.set(point="training clips 2,000", epoch="1")
+    shown = dashboard.static().partition('<script type="application/json">')[0]
+    assert "Gap after epoch 1" in shown
+    assert "<b>training clips 2,000</b>" in shown
