@@ -100,7 +100,7 @@ def axes(across: Scale, marks: Sequence[Any], below: str, upwards: Scale, left: 
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     free = 0.0
     for value in marks:
-        text, x = number(value), across.at(value)
+        text, x = short(number(value), 24), across.at(value)
         half = LETTER * len(text) / 2
         parts.append(f'<path d="M{x:.1f} {BOTTOM}v4" stroke="currentColor"/>')
         if x - half >= free:
@@ -122,7 +122,7 @@ def number(value: Any) -> str:
     """A value beside an axis or in a sentence: `2,048`, `0.001`, `resnet18`; a missing one is `none`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "none" if value is None else short(f"{value:g}" if isinstance(value, float) else str(value), 24)
+    return "none" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def short(text: str, most: int) -> str:

@@ -135,6 +135,12 @@ def test_no_training_at_all_is_refused():
         Dashboard([])
 
 
+def test_long_values_that_begin_alike_are_points_of_their_own():
+    roots = ["/data/" + "x" * 60 + end for end in "ab"] + [0.1234567891, 0.1234567892]
+    dashboard = Dashboard([training(f"{root}", [(50, 50)], root=root) for root in roots])
+    assert len(dashboard.offered(0, ())) == 4
+
+
 def test_a_single_training_of_one_epoch_has_no_controls():
     dashboard = Dashboard([training("only", [(80, 30)])])
     assert (dashboard.controls, len(dashboard.states)) == ((), 1)
