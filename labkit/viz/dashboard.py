@@ -198,13 +198,13 @@ class Dashboard(Chooser):
         group = self.groups[number]
         gaps = self._gaps(number, epoch)
         known = {place: gap for place, gap in gaps.items() if gap.each}
-        parts = [_compared(group, known), *_uncounted(group, epoch)]
-        most = max(known, key=lambda place: known[place].mean, default=None)
-        if most is None:
-            return f"No gap after epoch {epoch}", f"After epoch {epoch} no training has a gap. {' '.join(parts[1:])}"
+        order, more = sorted(known, key=lambda place: known[place].mean), " ".join(_uncounted(group, epoch))
+        if not order:
+            return f"No gap after epoch {epoch}", f"After epoch {epoch} no training has a gap. {more}"
+        most = order[-1]
         where = f"largest at {group.called(most)}: " if len(known) > 1 else ""
         title = f"After epoch {epoch} the gap is {where}{known[most].mean:.0f} points"
-        return title, f"After epoch {epoch}, {' '.join(parts)}"
+        return title, f"After epoch {epoch}, {_compared(group, known, order[0], most)} {more}".rstrip()
 
     # The figure on the right
 
@@ -250,14 +250,12 @@ def _said(gap: Gap) -> str:
     return f"{gap.mean:.0f} points ({between}{counted(len(gap.each), 'training')})"
 
 
-def _compared(group: Group, gaps: Mapping[Place, Gap]) -> str:
+def _compared(group: Group, gaps: Mapping[Place, Gap], least: Place, most: Place) -> str:
     """Where the gap is largest and smallest, and whether their intervals tell the two apart."""
-    if len(gaps) < 2:
-        return "".join(f"the gap at {group.called(place)} is {_said(gap)}." for place, gap in gaps.items())
-    order = sorted(gaps, key=lambda place: gaps[place].mean)
-    least, most = order[0], order[-1]
+    if least == most:
+        return f"the gap at {group.called(most)} is {_said(gaps[most])}, at {group.level}."
     words = (
-        f"the gap (training minus validation top-1) is largest at {group.called(most)}: {_said(gaps[most])}, and smallest "
+        f"the gap (training minus validation top-1, {group.level}) is largest at {group.called(most)}: {_said(gaps[most])}, and smallest "
         f"at {group.called(least)}: {_said(gaps[least])}."
     )
     if min(len(gaps[least].each), len(gaps[most].each)) < 2:

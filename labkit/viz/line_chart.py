@@ -14,7 +14,7 @@ from labkit.viz.theme import Look
 
 WIDE, HIGH = 360, 264
 LEFT, TOP, RIGHT, BOTTOM = 46, 12, 350, 214  # of the area between the axes
-LETTER, APART = 6.0, 8.0  # pixels: a letter's width, and the least space between two labels
+LETTER, APART = 7.0, 6.0  # pixels: a letter's width, and the least space between two labels
 LOG_FROM = 8  # largest by smallest value, from which an axis is logarithmic
 
 Point = tuple[float, float]

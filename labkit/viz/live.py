@@ -35,7 +35,8 @@ class LiveCurves(Twin):
 
     Show it before `fit(..., folder=folder)` starts, or while it runs; the folder need not be there yet. `every` is the time
     in seconds between two looks. `live` shows the ipywidgets. None: only if Jupyter Server, VS Code or Colab started the
-    kernel. Without them it is the picture of what is there now.
+    kernel. Without them it is the picture of what is there now. A saved notebook keeps the picture of the moment in which the
+    cell ran: show it again when the training has ended.
 
     `words` is the picture in words, `following` says whether the thread still looks, and `stop()` ends it.
     """
@@ -125,7 +126,8 @@ def _drawn(history: History) -> tuple[str, str]:
     elif len(measured.epochs):
         train, val, gap = (float(each[-1]) for each in (measured.train, measured.val, measured.gaps))
         at = "" if measured.epochs[-1] == measured.last else f", measured after epoch {measured.epochs[-1]}"
-        words = f"{words}: {train:.0f} % of training clips and {val:.0f} % of validation clips are right, a gap of {gap:.0f} points{at}."
+        level = history.table["level"].iloc[-1]
+        words = f"{words}, at {level} level: {train:.0f} % of training clips and {val:.0f} % of validation clips are right, a gap of {gap:.0f} points{at}."
     else:
         table = history.table[history.table["split"] == "train"]
         up, known = line_chart.up(0, 100), table[np.isfinite(table["live_top1"])]

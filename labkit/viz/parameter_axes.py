@@ -21,6 +21,7 @@ class Row:
     name: str
     parameters: Mapping[str, Any]  # with the size of the training set
     measured: Measured
+    level: str  # of its accuracies: clip or video
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Group:
         values = dict.fromkeys(line for _, line in self.places)
         return {value: "gap" if self.lines == TOGETHER else said(self.lines, value) for value in values}
 
+    @property
+    def level(self) -> str:
+        """The level of the accuracies: `clip level`."""
+        return f"{' and '.join(sorted({row.level for row in self.rows}))} level"
+
     def called(self, place: Place) -> str:
         """A place in words: `training clips 41, width 8`."""
         across, line = place
@@ -73,7 +79,7 @@ def rows_of(trainings: Iterable[Training]) -> tuple[list[Row], dict[str, str]]:
             )
         elif measured.seen:
             given = {name: _hashable(value) for name, value in each.parameters.items()}
-            rows.append(Row(each.name, {CLIPS: measured.clips, **given}, measured))
+            rows.append(Row(each.name, {CLIPS: measured.clips, **given}, measured, str(levels.get("val", ""))))
         else:
             left_out[each.name] = "no epoch measured training and validation clips alike"
     return rows, left_out
@@ -120,7 +126,8 @@ def groups_of(rows: Sequence[Row], axes: Mapping[str, Sequence[Any]]) -> Iterato
 
 
 def _sorted(values: list[Any]) -> list[Any]:
-    return sorted(values) if are_numbers(values) else sorted(values, key=lambda value: (value is not None, str(value)))
+    """Numbers by size; other values as they come."""
+    return sorted(values) if are_numbers(values) else values
 
 
 def _hashable(value: Any) -> Any:

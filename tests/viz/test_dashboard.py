@@ -46,6 +46,12 @@ def test_the_words_say_whether_the_intervals_tell_the_largest_and_the_smallest_g
     assert said in words(Dashboard(small_and_large(small, large)))
 
 
+def test_the_title_and_the_words_name_the_same_point_where_two_are_level():
+    dashboard = Dashboard(small_and_large((60,), (60,)))
+    assert "largest at training clips 2,000: 60" in dashboard.record["title"]
+    assert "is largest at training clips 2,000: 60" in words(dashboard)
+
+
 def test_the_slider_goes_back_to_earlier_epochs_and_both_figures_follow():
     dashboard = Dashboard(small_and_large())
     end = dict(dashboard.record)
@@ -144,7 +150,7 @@ def test_long_values_that_begin_alike_are_points_of_their_own():
 def test_a_single_training_of_one_epoch_has_no_controls():
     dashboard = Dashboard([training("only", [(80, 30)])])
     assert (dashboard.controls, len(dashboard.states)) == ((), 1)
-    assert "After epoch 1, the gap at training clips 10 is 50 points (1 training)." in words(dashboard)
+    assert "After epoch 1, the gap at training clips 10 is 50 points (1 training), at clip level." in words(dashboard)
     assert CLASS in dashboard.static()
 
 

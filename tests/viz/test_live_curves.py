@@ -49,11 +49,12 @@ def test_the_picture_grows_with_the_history_and_ends_with_the_training(live):
     begin(live.folder)
     until(lambda: "The training goes on." in shown.value)
     write(live.folder, [(60, 40)])
-    until(lambda: "After 1 epoch: 60 % of training clips" in shown.value)
+    until(lambda: "After 1 epoch, at clip level: 60 % of training clips" in shown.value)
     write(live.folder, [(60, 40), (90, 50)])
     until(
         lambda: (
-            "After 2 epochs: 90 % of training clips and 50 % of validation clips are right, a gap of 40" in shown.value
+            "After 2 epochs, at clip level: 90 % of training clips and 50 % of validation clips are right, a gap of 40"
+            in shown.value
         )
     )
     assert live.following
@@ -69,6 +70,12 @@ def test_it_ends_with_a_training_that_was_killed(live):
     until(lambda: "The training goes on." in live.widget.value)
     child.kill()
     child.communicate()
+    until(lambda: not live.following)
+
+
+def test_it_ends_when_no_training_comes(live, monkeypatch):
+    monkeypatch.setattr("labkit.viz.live.PATIENCE", 0.1)
+    assert live.widget
     until(lambda: not live.following)
 
 
