@@ -38,7 +38,13 @@ def training(name, points, *, diverged=False, clips=10, lost_at=None, every=1, *
 def small_and_wide():
     """Two sizes, two widths and three seeds, of two epochs: no gap after the first."""
     return [
-        training(f"{clips}-{width}-{seed}", [(50, 50), (100, 100 - gap - seed)], clips=clips, width=width, seed=seed)
+        training(
+            f"{clips}-{width}-{seed}",
+            [(50, 50), (100, 100 - gap - seed - width // 8)],
+            clips=clips,
+            width=width,
+            seed=seed,
+        )
         for clips, gap in ((40, 60), (2000, 5))
         for width in (8, 16)
         for seed in range(3)
