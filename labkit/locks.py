@@ -7,13 +7,16 @@ They end with the process, however it ends: a killed process leaves no lock behi
 """
 
 import errno
+import json
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+TRAINING = ".training.lock"  # in the folder of a training, while it runs; its text names the machine and the process
 WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # what such a file system answers
 _held: set[int] = set()  # the files that this process holds locked
 
@@ -76,6 +79,20 @@ def close_locked(file: int) -> None:
     _held.discard(file)
     _unlock(file)
     os.close(file)
+
+
+def is_training(folder: Path) -> bool:
+    """Whether a training is at work in a folder, as far as its lock's text tells. The lock itself is not touched.
+
+    For a process of another machine, the answer is yes: nobody can tell.
+    """
+    import psutil
+
+    try:
+        about = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+        return about["host"] != platform.node() or bool(psutil.pid_exists(int(about["pid"])))
+    except (OSError, ValueError, KeyError, TypeError):  # no lock, or just taken and not written yet
+        return False
 
 
 def _let_go() -> None:

@@ -1,4 +1,4 @@
-"""History, Predictions, Run: the plain records that travel between the rooms of labkit.
+"""History, Training, Predictions, Run: the plain records that travel between the rooms of labkit.
 
 Training writes them, everyone else reads them. Of labkit this module imports only `counting`.
 """
@@ -105,6 +105,16 @@ class History:
     def named(self, run: str) -> "History":
         """The same rows under another run name."""
         return History(self.table.assign(run=run))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training among several: its name, the parameters in which it may differ from the others, and its history."""
+
+    name: str
+    parameters: Mapping[str, Any]  # such as width and seed
+    history: History
+    diverged: bool = False  # it ended because loss or weights became NaN, also where no row of the history says so
 
 
 def _no_nan(row: Mapping[str, Any]) -> dict[str, Any]:

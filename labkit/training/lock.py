@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from labkit.locks import TRAINING as LOCK
 from labkit.locks import alone
-
-LOCK = ".training.lock"
 
 
 class FolderInUseError(RuntimeError):

@@ -8,7 +8,7 @@ native controls, its pictures as JSON, and one script that is the same on every 
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from labkit.names import meant_or_all
@@ -30,6 +30,22 @@ def fill(template: str, record: Mapping[str, Any]) -> str:
         return "".join(fill(inner, each) for each in record[part]) if part else str(record[name])
 
     return PLACE.sub(one, template)
+
+
+class Lazy(Mapping[Choice, Record]):
+    """Records that are made when they are looked at, of what `parts` has for each choice."""
+
+    def __init__(self, parts: Mapping[Choice, Any], make: Callable[[Any], Record]) -> None:
+        self._parts, self._make = parts, make
+
+    def __getitem__(self, choice: Choice) -> Record:
+        return self._make(self._parts[choice])
+
+    def __iter__(self) -> Iterator[Choice]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 class Chooser(Twin):

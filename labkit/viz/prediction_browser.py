@@ -14,7 +14,7 @@ import numpy as np
 
 from labkit.counting import counted
 from labkit.records import Predictions
-from labkit.viz.chooser import Choice, Chooser, Record
+from labkit.viz.chooser import Choice, Chooser, Lazy, Record
 from labkit.viz.player import data_uri
 
 CONTROLS = ("order", "true class", "answer", "video")
@@ -82,7 +82,7 @@ class PredictionBrowser(Chooser):
         orders = {name: order(by_video) for name, order in ORDERS.items()}
         self._orders = {name: rows for name, rows in orders.items() if len(rows)}
         super().__init__(
-            _Lazy(self._choices(LISTED), self._record), CONTROLS, TEMPLATE, name="predictions of a network", live=live
+            Lazy(self._choices(LISTED), self._record), CONTROLS, TEMPLATE, name="predictions of a network", live=live
         )
 
     def cell(self, true: str, answer: str) -> Record:
@@ -186,19 +186,3 @@ class PredictionBrowser(Chooser):
                 else f'<img src="{data_uri(shown, exact=False)}" width="96" alt="window {number + 1}">'
             )
             yield {"picture": picture, "said": said}
-
-
-class _Lazy(Mapping[Choice, Record]):
-    """Records that are made when they are looked at."""
-
-    def __init__(self, rows: Mapping[Choice, int], make: Callable[[int], Record]) -> None:
-        self._rows, self._make = rows, make
-
-    def __getitem__(self, choice: Choice) -> Record:
-        return self._make(self._rows[choice])
-
-    def __iter__(self) -> Iterator[Choice]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
