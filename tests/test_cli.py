@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from labkit import __version__
 from labkit.cli import app
-from labkit.course.website.build import Site
 from labkit.cli.app import console
+from labkit.course.website.build import Site
 from labkit.data.encode import write_video
 from labkit.runs.execute import Step
 from labkit.survey.publication.problems import plain
