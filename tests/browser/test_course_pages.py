@@ -92,7 +92,7 @@ def test_the_index_leads_to_every_notebook(open_page):
     for number in ("00", "01", "02"):
         page.locator(".lesson h3 a").nth(int(number)).click()
         assert page.url.endswith(".html")
-        assert page.locator("h1").count() == 1
+        expect(page.locator("h1")).to_have_count(1)
         page.go_back()
 
 
@@ -292,10 +292,10 @@ def test_without_scripts_the_result_can_be_opened_and_the_quiz_answers(browser, 
 def test_on_paper_a_page_is_its_text_with_the_folded_code_and_without_the_ways_to_other_pages(open_page, page):
     open_page("notebooks/00_first.html")
     answer = page.get_by_text("answer = 42")
-    for name in (".bd-header", ".prev-next-area"):
+    for name in (".bd-header", ".prev-next-footer"):
         expect(page.locator(name).first).to_be_visible()
     page.emulate_media(media="print")
-    for name in (".bd-header", ".prev-next-area", ".bd-sidebar-primary"):
+    for name in (".bd-header", ".prev-next-footer", ".bd-sidebar-primary", ".bd-sidebar-secondary"):
         expect(page.locator(name).first).to_be_hidden()
     until(page, "document.querySelector('details.hide div.highlight').checkVisibility({contentVisibilityAuto: true})")
     assert answer.bounding_box()["height"] > 0

@@ -22,7 +22,8 @@ FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", 
 def leads(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "notes.txt").write_text("n")
-    return Leads(tmp_path, {"notebooks/02_b.ipynb", "docs/flow.md"}, {"hara-2018-retrace"}, {"clip"})
+    pages = {"notebooks/02_b.ipynb", "notebooks/03_c.ipynb", "docs/flow.md"}
+    return Leads(tmp_path, pages, {"hara-2018-retrace"}, {"clip"}, unrun={"notebooks/03_c.ipynb"})
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def leads(tmp_path):
         ("[a](https://x.org/a_b)", "[a](https://x.org/a_b)"),
         ("[a](#end)", "[a](#end)"),
         ("[third](02_b.ipynb#end)", "[third](02_b.ipynb#end)"),
+        ("[not run yet](03_c.ipynb#end)", "[not run yet](03_c.ipynb)"),
         ("[flow](../docs/flow.md)", "[flow](../docs/flow.md)"),
         ("[the `clip`s](../docs/glossary.md#clip)", "[the `clip`s](#word-clip)"),
         ("[card](../summaries/hara-2018-retrace/paper.yaml)", '<a href="../papers/hara-2018-retrace.html">card</a>'),

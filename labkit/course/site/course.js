@@ -137,5 +137,6 @@
     if (width !== window.innerWidth) setTimeout(() => drawn().forEach(fitTitles), 300); // after plotly's own
     width = window.innerWidth;
   });
-  drawAll();
+  // A figure's box has its width once the whole page is there: the site's column of headings stands behind the text.
+  window.addEventListener("load", drawAll);
 })();

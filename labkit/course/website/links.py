@@ -30,6 +30,7 @@ class Leads:
     pages: Collection[str]
     papers: Collection[str]
     words: Collection[str]  # places in the glossary
+    unrun: Collection[str] = ()  # of `pages`, those of notebooks that have not run: they have no headings to lead to
     copies: set[str] = field(default_factory=set)
 
     def lead(self, text: str, source: str) -> str:
@@ -47,7 +48,7 @@ class Leads:
         if inside == GLOSSARY and place in self.words:
             return f"[{text}](#word-{place})"
         if inside in self.pages:
-            return found.group()
+            return f"[{text}]({path})" if inside in self.unrun else found.group()
         first, *rest = inside.split("/")
         if first == "summaries" and rest and rest[0] in self.papers:
             return self._anchor(f"papers/{rest[0]}.html", text, source)

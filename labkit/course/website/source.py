@@ -50,7 +50,8 @@ class Source:
         self.documents = [*documents, *(name for name in BESIDE if (self.course / name).is_file())]
         pages = {*self.documents, *(str(lesson["source"]) for lesson in self.lessons)}
         places = {term.place for term in self.terms}
-        self.leads = Leads(self.course, pages, set(self.shelf.papers), places)
+        unrun = {str(lesson["source"]) for lesson in self.lessons if lesson["status"] == "not-run"}
+        self.leads = Leads(self.course, pages, set(self.shelf.papers), places, unrun)
 
     def write(self, path: str, text: str) -> None:
         """Write a source."""
@@ -81,15 +82,15 @@ class Source:
     ) -> None:
         """A notebook's page: as it ran, or a note that it has not run. `hidden` are folders of this machine → their signs."""
         name, path = str(lesson["name"]), str(lesson["source"])
-        if executed is None:  # also as a notebook: links of other notebooks lead to this file
-            from nbformat import v4
+        from nbformat import v4
 
+        if executed is None:  # also as a notebook: links of other notebooks lead to this file
             cell = v4.new_markdown_cell(render("lesson_missing.md.j2", **lesson), id="missing")
             return self.write(path, json.dumps(v4.new_notebook(cells=[cell]), ensure_ascii=False, indent=1))
         content, self.allowed[f"notebooks/{name}.html"] = lesson_page(
             executed, {**lesson, "file": executed.name, **more}, lambda text: self.leads.lead(text, path)
         )
-        content.cells.append({"cell_type": "markdown", "metadata": {}, "source": render("lesson_foot.html.j2", **more)})
+        content.cells.append(v4.new_markdown_cell(render("lesson_foot.html.j2", **more), id="about"))
         text = json.dumps(content, ensure_ascii=False, indent=1)
         for folder, sign in hidden.items():
             text = text.replace(json.dumps(folder)[1:-1], sign)
