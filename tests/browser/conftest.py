@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,6 +53,20 @@ def browser() -> Iterator:
 @pytest.fixture
 def page(browser) -> Iterator:
     """A fresh tab. A request that would leave the machine is stopped, and fails the test when it ends."""
+    with guarded(browser) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser) -> Iterator:
+    """One such tab for all tests of a file."""
+    with guarded(browser) as tab:
+        yield tab
+
+
+@contextmanager
+def guarded(browser) -> Iterator:
+    """A tab whose requests stay on this machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     strays: list[str] = []
 
