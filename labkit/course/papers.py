@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from markupsafe import Markup
-from tqdm.auto import tqdm
 
+from labkit.bars import tqdm
 from labkit.counting import counted
 from labkit.course.page import figure_html, mark_columns
 from labkit.course.templates import render

@@ -54,7 +54,7 @@ def note(kind: Kind, notebook: str, name: str, done: bool, *, value: float | Non
     Without a learner at a front end (papermill, nbgrader, a script) nothing is written. Where the file cannot be written,
     a warning says so, and nothing is raised.
     """
-    from labkit.viz.twin import has_front_end
+    from labkit.front_end import has_front_end
 
     if not has_front_end():
         return

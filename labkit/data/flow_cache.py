@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from tqdm.auto import tqdm
 
 from labkit.atomic import write_atomically
+from labkit.bars import tqdm
 from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
 from labkit.data.dataset_index import state

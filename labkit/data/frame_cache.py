@@ -25,9 +25,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from labkit.atomic import remove_left_behind, write_atomically
+from labkit.bars import tqdm
 from labkit.cache import Kept, cache_folder, remove
 from labkit.counting import counted
 from labkit.data.dataset_index import state

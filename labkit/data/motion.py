@@ -342,7 +342,7 @@ def _described(settings: Settings) -> dict[str, int | float]:
 
 
 def _fill(folder: Path, settings: Settings, workers: int, progress: bool) -> None:
-    from tqdm.auto import tqdm
+    from labkit.bars import tqdm
 
     plan = _plan(settings.videos)
     # Threads, not processes: drawing and coding leave Python's lock, and nothing has to be sent or started.

@@ -12,8 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
-from tqdm.auto import tqdm
-
+from labkit.bars import tqdm
 from labkit.data.watchdog import end_when_ffmpeg_stands_still
 
 Item = TypeVar("Item")

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from labkit.atomic import write_atomically
+from labkit.bars import tqdm
 from labkit.data.dataset_index import CARRIED
 from labkit.data.splits import Subset, subset_of
 from labkit.data.tar_members import members_of

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from tqdm.auto import tqdm
-
+from labkit.bars import tqdm
 from labkit.counting import counted
 from labkit.data.archives import Contents, Member, contents, is_archive, place, unpack
 from labkit.data.journal import Journal

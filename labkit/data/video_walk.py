@@ -13,8 +13,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from tqdm.auto import tqdm
 
+from labkit.bars import tqdm
 from labkit.data.pieces import Piece
 from labkit.data.video_cursor import COLUMNS, NO_TIME, PacketTable, whole
 from labkit.data.video_file import PULSE, Orientation, checksum, explain, fingerprint, open_video, row_of, tag

@@ -157,7 +157,7 @@ def read_designs(file: Path = FILE) -> pd.DataFrame:
 
 def write_designs(file: Path = FILE) -> None:
     """Measure all that is offered, and write a line for each."""
-    from tqdm.auto import tqdm
+    from labkit.bars import tqdm
 
     lines = [
         json.dumps(

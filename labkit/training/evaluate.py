@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
+from labkit.bars import tqdm
 from labkit.records import Level, Predictions
 from labkit.training.batches import EpochBatches, Reading, living_readers, make_loader
 from labkit.training.checks import check_dataset, check_evaluation

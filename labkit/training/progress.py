@@ -4,8 +4,7 @@ import math
 import time
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from labkit.bars import tqdm
 from labkit.training.folder import State
 
 

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.front_end import has_front_end
 from labkit.names import meant_or_all
 from labkit.viz.keys import keeping_keys
 from labkit.viz.theme import describe, plain
-from labkit.viz.twin import Twin, has_front_end
+from labkit.viz.twin import Twin
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_FIGURES = 500
@@ -216,7 +217,7 @@ class Explorer(Twin):
         return {name: values[i] for (name, values), i in zip(self._options.items(), choice, strict=True)}
 
     def _draw_all(self, draw: Callable[..., go.Figure]) -> dict[Choice, go.Figure]:
-        from tqdm.auto import tqdm
+        from labkit.bars import tqdm
 
         choices = list(itertools.product(*(range(len(values)) for values in self._options.values())))
         if len(choices) > MOST_FIGURES:

@@ -3,42 +3,23 @@
 Both stand in one output. A front end without widgets shows the twin.
 """
 
-import os
 import warnings
 from functools import cache
 from typing import Any
 
-from labkit.lab_extensions import WIDGETS, extension_state
+from labkit.front_end import has_front_end, lacks_extension
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def has_front_end() -> bool:
-    """Whether a front end shows widgets. Under papermill and nbgrader there is none, and dead controls would be saved."""
-    if any(name in os.environ for name in ("LABKIT_RUN", "NBGRADER_EXECUTION")):
-        return False
-    return any(name in os.environ for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG"))
-
-
-def shows_widgets() -> bool:
-    """Whether widgets are worth making: a front end shows them, and if it is JupyterLab, it has the extension for that."""
-    if not has_front_end():
-        return False
-    own = any(name in os.environ for name in ("VSCODE_PID", "COLAB_RELEASE_TAG"))  # these need no extension
-    return own or _lab_shows_widgets()
-
-
 @cache
-def _lab_shows_widgets() -> bool:
-    """Whether JupyterLab has the extension that draws ipywidgets. If not, a warning says so once."""
-    state = extension_state(WIDGETS)
-    if state != "ok":
-        warnings.warn(
-            f"JupyterLab's extension for controls is {'missing' if state == 'missing' else 'switched off'}, so they run "
-            "without the kernel; `labkit doctor` says how to get it",
-            stacklevel=4,
-        )
-    return state == "ok"
+def _say(state: str) -> None:
+    """Say once in a kernel why the version without a kernel is shown."""
+    warnings.warn(
+        f"JupyterLab's extension for controls is {'missing' if state == 'missing' else 'switched off'}, so they run "
+        "without the kernel; `labkit doctor` says how to get it",
+        stacklevel=4,
+    )
 
 
 class Twin:
@@ -49,7 +30,10 @@ class Twin:
     """
 
     def __init__(self, live: bool | None = None) -> None:
-        self.live = shows_widgets() if live is None else live
+        lacking = lacks_extension()
+        self.live = has_front_end() and not lacking if live is None else live
+        if lacking and live is None:
+            _say(lacking)
         self._widget: Any = None
 
     @property

@@ -144,3 +144,14 @@ class JupyterLab:
     def open(self, name: str) -> str:
         """The address of the notebook `name`, lying in `folder`."""
         return f"{self._url}lab/tree/{name}?token={self._token}&reset"
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser) -> Iterator:
+    """One tab for all tests of a file, whose requests stay on this machine as those of `page` do."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    strays: list[str] = []
+    context.route(lambda url: not _stays_here(url), lambda route: (strays.append(route.request.url), route.abort()))
+    yield context.new_page()
+    context.close()
+    assert not strays, f"the page asked for something outside this machine: {strays}"

@@ -62,12 +62,23 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(notebook, path)
 
 
-@pytest.fixture
-def lab_page(page, jupyterlab):
+def run_again(page) -> None:
+    """Run the open notebook once more, so that its controls are at their start."""
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+@pytest.fixture(scope="module")
+def opened(shared_page, jupyterlab):
     write_notebook(jupyterlab.folder / "explorer.ipynb", CELL)
-    open_and_run(page, jupyterlab, "explorer.ipynb")
-    page.wait_for_selector(".jp-OutputArea .noUi-handle", timeout=90_000)
-    return page
+    open_and_run(shared_page, jupyterlab, "explorer.ipynb")
+    return shared_page
+
+
+@pytest.fixture
+def lab_page(opened):
+    run_again(opened)
+    opened.wait_for_selector(".jp-OutputArea .noUi-handle", timeout=90_000)
+    return opened
 
 
 def test_moving_the_slider_in_jupyterlab_changes_the_bars(lab_page):

@@ -1,7 +1,7 @@
 """Keys pressed on labkit's live controls in JupyterLab: the control has them, the notebook does not."""
 
 import pytest
-from test_explorer_in_jupyterlab import open_and_run, write_notebook
+from test_explorer_in_jupyterlab import open_and_run, run_again, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +29,18 @@ COMMANDS = ("b", "x", "Escape", "b", "x", "d", "d", "ArrowUp", "ArrowDown")  # i
 CELLS = ".jp-Notebook .jp-Cell"
 
 
-@pytest.fixture
-def lab_page(page, jupyterlab):
+@pytest.fixture(scope="module")
+def opened(shared_page, jupyterlab):
     write_notebook(jupyterlab.folder / "keys.ipynb", CONTROLS, AGAIN)
-    open_and_run(page, jupyterlab, "keys.ipynb")
-    page.locator(KINDS["button"]).nth(1).wait_for(timeout=90_000)
-    return page
+    open_and_run(shared_page, jupyterlab, "keys.ipynb")
+    return shared_page
+
+
+@pytest.fixture
+def lab_page(opened):
+    run_again(opened)
+    opened.locator(KINDS["button"]).nth(1).wait_for(timeout=90_000)
+    return opened
 
 
 def press(page, keys) -> None:
@@ -79,3 +85,5 @@ def test_the_notebook_keeps_what_is_pressed_with_ctrl_and_beside_the_controls(la
     lab_page.evaluate("() => { jupyterapp.shell.currentWidget.content.node.focus() }")
     press(lab_page, ["b"])
     assert lab_page.locator(CELLS).count() == 3
+    press(lab_page, ["d", "d"])
+    assert lab_page.locator(CELLS).count() == 2

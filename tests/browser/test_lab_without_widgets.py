@@ -27,6 +27,13 @@ hostile = "<img src=x onerror='window.attacked = 1'>"
 states = {(letter,): {"words": f"this is {letter}"} for letter in ("a", "b")}
 Chooser({**states, (hostile,): {"words": "hostile"}}, ["letter"], "<p>{words}</p>", name=hostile, live=True)
 """
+BAR = """
+import time
+from labkit.bars import tqdm
+
+for _ in tqdm(range(3), desc="clips"):
+    time.sleep(0.2)
+"""
 LEARNER = """
 from IPython.display import display
 from labkit.course.guess import beside, guess
@@ -48,13 +55,14 @@ def bare(tmp_path_factory):
 
 
 def test_every_kind_shows_its_version_without_a_kernel_and_moves(page, bare):
-    write_notebook(bare.folder / "bare.ipynb", EXPLORER, FORCED, CHOOSER, LEARNER)
+    write_notebook(bare.folder / "bare.ipynb", EXPLORER, FORCED, CHOOSER, LEARNER, BAR)
     lab = Lab(page, bare, "bare.ipynb")
     lab.run_all()
-    said, forced, chooser, learner = lab.ids
+    said, forced, chooser, learner, bar = lab.ids
     lab.until_shown(said, "JupyterLab's extension for controls is switched off, so they run without the kernel")
     assert "switched off" not in lab.cell(learner).inner_text()
     assert page.locator(".noUi-handle").count() == 0
+    lab.until_shown(bar, "clips: 100%")
 
     for name in (said, forced):
         lab.until_shown(name, "size 1")

@@ -72,7 +72,7 @@ def test_a_run_that_jupyterlab_started_shows_no_live_controls_and_counts_in_no_p
     monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
     monkeypatch.setenv("LABKIT_PROGRESS", str(tmp_path / "progress.json"))
     note = "from labkit.course.progress import note\nnote('quiz', '01', '1', True)\n"
-    asked = note + "from labkit.viz.twin import has_front_end\nfrom labkit.runs.results import record\n"
+    asked = note + "from labkit.front_end import has_front_end\nfrom labkit.runs.results import record\n"
     run = run_notebook(notebook(tmp_path, asked + "record(out, live=int(has_front_end()))"), None, tmp_path / "run")
     assert run.results == {"live": 0}
     assert not (tmp_path / "progress.json").exists()

@@ -4,9 +4,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from labkit.front_end import has_front_end
 from labkit.viz.explorer import PLOTLY, Explorer
 from labkit.viz.theme import figure
-from labkit.viz.twin import WIDGET, has_front_end
+from labkit.viz.twin import WIDGET
 
 
 def draw(size: int, shape: str = "up") -> go.Figure:

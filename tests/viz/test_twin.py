@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from labkit import front_end
 from labkit.course.guess import Beside, Guess
 from labkit.course.quiz import Choice, Question, Quiz
 from labkit.lab_extensions import WIDGETS
@@ -51,9 +52,11 @@ KINDS = {
 def _no_front_end(monkeypatch):
     for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG", "LABKIT_RUN", "NBGRADER_EXECUTION"):
         monkeypatch.delenv(name, raising=False)
-    twin._lab_shows_widgets.cache_clear()
+    for kept in (front_end._widgets, twin._say):
+        kept.cache_clear()
     yield
-    twin._lab_shows_widgets.cache_clear()
+    for kept in (front_end._widgets, twin._say):
+        kept.cache_clear()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,7 +81,7 @@ def test_a_front_end_that_shows_widgets_gets_them(monkeypatch, kind, front_end):
 @pytest.mark.parametrize(("state", "said"), [("missing", "is missing"), ("disabled", "is switched off")])
 def test_a_jupyterlab_without_the_extension_gets_the_other_version_and_is_told_once(monkeypatch, state, said):
     asked = []
-    monkeypatch.setattr(twin, "extension_state", lambda name: asked.append(name) or state)
+    monkeypatch.setattr(front_end, "extension_state", lambda name: asked.append(name) or state)
     monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
     with pytest.warns(
         UserWarning, match=f"extension for controls {said}, so they run without.*`labkit doctor`"

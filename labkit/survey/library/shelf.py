@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm.auto import tqdm
-
+from labkit.bars import tqdm
 from labkit.runs.project import NO_PAPERS
 from labkit.survey.card.file import CardFile
 from labkit.survey.card.schema import Card

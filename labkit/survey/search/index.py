@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from labkit.bars import tqdm
 from labkit.cache import cache_folder
 from labkit.names import meant_or_all
 from labkit.survey.card.file import CardFile
