@@ -25,38 +25,44 @@ def read_trainings(folder: str | Path | None = None) -> Read:
     """
     folder = runs_folder(folder)
     runs = {run.folder: run for run in find_runs(folder)}
+    files = _by_owner(folder)
     found: list[Training] = []
     left_out: dict[str, str] = {}
-    for run in runs.values():
-        files = run.histories
-        if not files:
-            left_out[_name(run.folder, folder)] = f"it has no history ({_how_it_ended(run)})"
-        for number, file in enumerate(files, start=1):
-            _read(file, folder, run, found, left_out, last=number == len(files))
-    for file in sorted(folder.rglob("history.jsonl")):
-        above = [place for place in file.parents if place.is_relative_to(folder)]
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if hidden or any(place in runs for place in above):
+    for owner in dict.fromkeys([*runs, *files]):
+        run = runs.get(owner, Run(owner))
+        if owner not in runs and (owner / "run.json").is_file():
+            left_out[_name(owner, folder)] = "its run.json cannot be read"
             continue
-        if any((place / "run.json").is_file() for place in above):
-            left_out[_name(file.parent, folder)] = "its run.json cannot be read"
-        else:
-            _read(file, folder, Run(file.parent), found, left_out)
+        own = files.get(owner, [])
+        if not own:
+            left_out[_name(owner, folder)] = f"it has no history ({_how_it_ended(run)})"
+        for number, file in enumerate(own, start=1):
+            _read(file, folder, run, found, left_out, last=number == len(own))
     return found, left_out
 
 
-def _read(
-    file: Path, folder: Path, run: Run, found: list[Training], left_out: dict[str, str], *, last: bool = False
-) -> None:
+def _by_owner(folder: Path) -> dict[Path, list[Path]]:
+    """The history files by the run in which they lie, the innermost; without a run, by their own folder."""
+    files: dict[Path, list[Path]] = {}
+    for file in sorted(folder.rglob("history.jsonl")):
+        if any(part.startswith(".") for part in file.relative_to(folder).parts):
+            continue
+        above = [place for place in file.parents if place.is_relative_to(folder)]
+        owner = next((place for place in above if (place / "run.json").is_file()), file.parent)
+        files.setdefault(owner, []).append(file)
+    return files
+
+
+def _read(file: Path, folder: Path, run: Run, found: list[Training], left_out: dict[str, str], *, last: bool) -> None:
     """Add the trainings of one file. Only the last one of a run can be the one that ended it."""
     name = _name(file.parent, folder)
     try:
         table = History.read(file).table
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         left_out[name] = f"its history cannot be read: {error}"[:200]
         return
     if table.empty:
-        left_out[name] = f"its history has no epoch ({_how_it_ended(run)})"
+        left_out[name] = "its history has no epoch" + (f" ({_how_it_ended(run)})" if run.about else "")
         return
     parts = list(table.groupby("run", sort=False))
     shared = {key: value for key, value in run.parameters.items() if key not in OWN}

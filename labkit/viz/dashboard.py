@@ -28,11 +28,18 @@ MOST, STORED = 40_000, 600  # states, live and in a saved notebook
 KEPT = 256  # pictures kept while it is live
 NAMED = 4  # trainings that a sentence names
 
+PART = " This page holds a part of the points and epochs; the cell shows all of them when it runs."
+
+RING = '<circle cx="{x}" cy="{y}" r="9" fill="none" stroke="currentColor" stroke-width="2"/>'
+MARK = (
+    f'<path d="M{{at}} {line_chart.TOP}V{line_chart.BOTTOM}" stroke="currentColor" stroke-width="1.5" stroke-dasharray="4 3"/>'
+    '<text x="{above}" y="9" text-anchor="middle">epoch {epoch}</text>'
+)
 TEMPLATE = f"""<style>{line_chart.STYLE}</style><h4>{{title}}</h4>
 <div class="labkit-pair"><div><b>Gap after epoch {{epoch}}</b>
-{line_chart.svg('{gap}<circle cx="{x}" cy="{y}" r="9" fill="none" stroke="currentColor" stroke-width="2"/>', "Gap between training and validation after epoch {epoch}, in words below")}
+{line_chart.svg("{gap}" + RING, "Gap between training and validation after epoch {epoch}, in words below")}
 {{legend}}</div><div><b>{{point}}</b>
-{line_chart.svg('{curves}<path d="M{at} 12V214" stroke="currentColor" stroke-width="1.5" stroke-dasharray="4 3"/><text x="{above}" y="9" text-anchor="middle">epoch {epoch}</text>', "Training and validation accuracy over the epochs of {point}")}
+{line_chart.svg("{curves}" + MARK, "Training and validation accuracy over the epochs of {point}")}
 {LEGEND}</div></div>
 <p aria-live="polite">{{words}}</p><p><small>{{notes}}</small></p>"""
 
@@ -99,11 +106,7 @@ class Dashboard(Chooser):
         found = self._states(STORED)
         whole = len(found) == len(self._shown)
         states, controls = _used(found)
-        some = (
-            ""
-            if whole
-            else " This page holds a part of the points and epochs; the cell shows all of them when it runs."
-        )
+        some = "" if whole else PART
         made = {
             choice: {**(each := self._made(state)), "notes": each["notes"] + some} for choice, state in states.items()
         }

@@ -98,7 +98,7 @@ class LiveCurves(Twin):
             self._picture, self.words = _drawn(history) if len(history.table) else ("", "No epoch has ended yet.")
         except FileNotFoundError:
             self._picture, self.words = "", "No epoch has ended yet."
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             self.words = f"The history cannot be read now: {error}"[:200]
         self.words += " The training goes on." if training else " No training is at work in this folder now."
         return True
@@ -108,7 +108,7 @@ class LiveCurves(Twin):
         return f'<div class="{CLASS}">{self._page()}</div>'
 
     def _page(self) -> str:
-        name = html.escape(self.folder.name)
+        name = html.escape(self.folder.resolve().name)
         return f"<style>{PAGE} {line_chart.STYLE}</style><h4>{name}</h4>{self._picture}<p>{html.escape(self.words)}</p>"
 
     def _stored(self) -> dict[str, Any]:

@@ -41,14 +41,17 @@ def test_runs_without_a_history_are_named_and_left_out(tmp_path):
     make_run(tmp_path / "failed", status="failed", error=ERROR)
     make_run(tmp_path / "none")
     (make_run(tmp_path / "empty") / "history.jsonl").write_text("")
-    (make_run(tmp_path / "damaged") / "history.jsonl").write_text("[1]\n")
+    for number, text in enumerate(("[1]", "{", '{"epoch": 1}\n3', "null")):
+        (make_run(tmp_path / f"damaged {number}") / "history.jsonl").write_text(text + "\n")
     History.append(make_run(tmp_path / "good") / "history.jsonl", rows())
     found, left_out = read_trainings(tmp_path)
     assert [one.name for one in found] == ["good"]
     assert left_out["failed"] == "it has no history (failed: DivergedError: the loss is NaN)"
     assert left_out["none"] == "it has no history (done)"
     assert left_out["empty"] == "its history has no epoch (done)"
-    assert left_out["damaged"].startswith("its history cannot be read: ")
+    damaged = [reason for name, reason in left_out.items() if name.startswith("damaged")]
+    assert len(damaged) == 4
+    assert all(reason.startswith("its history cannot be read: ") for reason in damaged)
 
 
 def test_a_run_that_ended_because_it_diverged_says_so_of_its_last_training(tmp_path):
@@ -64,11 +67,22 @@ def test_folders_of_fit_alone_are_read_and_damaged_runs_are_not(tmp_path):
     History.append(make_run(tmp_path / "run") / "out" / "history.jsonl", rows())
     damaged = tmp_path / "damaged"
     History.append(damaged / "history.jsonl", rows())
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "history.jsonl").touch()
     (damaged / "run.json").write_text("{")
     with pytest.warns(UserWarning, match="a run is left out"):
         found, left_out = read_trainings(tmp_path)
     assert [(one.name, one.parameters) for one in found] == [("run/out", {}), ("mine", {})]
-    assert left_out == {"damaged": "its run.json cannot be read"}
+    assert left_out == {"damaged": "its run.json cannot be read", "begun": "its history has no epoch"}
+
+
+def test_a_run_within_a_run_is_read_once_with_its_own_parameters(tmp_path):
+    outer = make_run(tmp_path / "outer", {"width": 8})
+    History.append(outer / "history.jsonl", rows())
+    History.append(make_run(outer / "inner", {"width": 16}) / "history.jsonl", rows())
+    found, left_out = read_trainings(tmp_path)
+    assert sorted((one.name, one.parameters["width"]) for one in found) == [("outer", 8), ("outer/inner", 16)]
+    assert left_out == {}
 
 
 def test_a_single_training_folder_is_read_by_its_own_name(tmp_path):
