@@ -152,8 +152,8 @@ def _linker(terms: Sequence[Term]) -> Callable[..., None]:
 
 
 def _add_scripts(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """The scripts of the course's pages, where the page has something for them."""
-    body = context.get("body", "")
+    """The scripts of the course's pages, where the page has something for them. A fold is named by its visible words."""
+    body = context.get("body", "").replace(' aria-label="Toggle hidden content"', "")
     scripts = FIGURES if 'class="plotly-figure"' in body else ("found.js",) if "found-out" in body else ()
     to = context.get("content_root", "./")
     context["body"] = body + "".join(f'<script src="{to}assets/{script}"></script>' for script in scripts)
