@@ -21,7 +21,7 @@ TESTED := $(VENV)/ready-test-$(KEY)
 SITED  := $(VENV)/ready-site-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course site test lint check notebooks package lab findings bench gpu clean
+.PHONY: help course site look test lint check notebooks package lab findings bench gpu clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -35,6 +35,10 @@ course: $(READY) ## run all notebooks and build the pages; ends with the path of
 
 site: $(SITED) ## the whole site from the last `make course`: notebooks, papers, guides, reference; works offline
 	@$(BIN)/labkit course site $(ARGS)
+
+look: $(TESTED) ## look at the built site in a browser: every notebook's page, screenshots, the README's pictures
+	LABKIT_SITE=build/site LABKIT_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest tests/browser/test_notebook_pages_in_a_browser.py $(ARGS)
+	$(BIN)/python docs/pictures.py build/screenshots
 
 test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
