@@ -20,7 +20,7 @@ READY  := $(VENV)/ready-$(KEY)
 TESTED := $(VENV)/ready-test-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help course site test lint check notebooks package lab findings bench gpu clean
+.PHONY: help course site look test lint check notebooks package lab findings bench gpu clean
 
 help: ## this list
 	@echo "labkit: a course on 3D networks for video, and the package it is made of"
@@ -34,6 +34,10 @@ course: $(READY) ## run all notebooks and build the site; ends with the path of 
 
 site: $(READY) ## build the site anew from the runs of the last `make course`; runs nothing
 	@$(BIN)/labkit course site $(ARGS)
+
+look: $(TESTED) ## look at the built site in a browser: every notebook's page, screenshots, the README's pictures
+	LABKIT_SITE=build/site LABKIT_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest tests/browser/test_notebook_pages_in_a_browser.py $(ARGS)
+	$(BIN)/python docs/pictures.py build/screenshots
 
 test: lint package ## everything: lint, types, the package, tests (browser and slow ones too), notebooks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -3,6 +3,7 @@
 First `labkit course`, and a few runs with `labkit run`; then
 
     python docs/pictures.py          # takes build/site/ and runs/, writes docs/images/
+    python docs/pictures.py FOLDER   # writes them there: `make look` does, beside its other screenshots
 
 It needs the test tools (`pip install -e ".[test]"`), an installed Chromium, and Linux or macOS for the terminal.
 """
@@ -32,11 +33,12 @@ TERMINAL = """<body style="margin: 20px; background: #191919; color: #e0e0e0">\
 COLUMNS = 92  # of the terminal
 
 
-def overfitting(page: Page) -> None:
-    """Notebook 05 where it shows the gap between training and validation against the number of clips."""
-    page.goto((PAGES / "notebooks" / "05_overfitting_curves.html").as_uri())
-    title = page.get_by_text("With more clips the gap").last
-    title.evaluate("title => scrollTo(0, title.getBoundingClientRect().top + scrollY - 80)")
+def explorer(page: Page) -> None:
+    """Notebook 02 where a reader takes a network apart. It gives no finding away."""
+    page.goto((PAGES / "notebooks" / "02_3d_blocks.html").as_uri())
+    box = page.get_by_role("group", name="Architecture explorer")
+    box.get_by_label("depth").select_option("50")
+    box.evaluate("box => scrollTo(0, box.getBoundingClientRect().top + scrollY - 110)")
 
 
 def runs(page: Page) -> None:
@@ -67,11 +69,13 @@ def cards(page: Page) -> None:
     page.evaluate("scrollTo(0, 130)")
 
 
-PICTURES: tuple[Callable[[Page], None], ...] = (overfitting, runs, cards)
+PICTURES: tuple[Callable[[Page], None], ...] = (explorer, runs, cards)
 
 
 def main() -> None:
     """Write the pictures, a PNG for each function above, under its name."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs" / "images").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if chromium is None:
         raise SystemExit(f"no Chromium found; install one of {', '.join(CHROMIUMS)}")
@@ -83,7 +87,7 @@ def main() -> None:
             draw(page)
             page.wait_for_timeout(1000)  # figures and searches draw after the page is there
             picture = Image.open(io.BytesIO(page.screenshot()))
-            picture.quantize(256).save(ROOT / "docs" / "images" / f"{draw.__name__}.png", optimize=True)
+            picture.quantize(256).save(folder / f"{draw.__name__}.png", optimize=True)
         browser.close()
 
 

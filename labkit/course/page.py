@@ -23,6 +23,7 @@ CELL = r"<(t[hd])\b([^>]*)>(.*?)</t[hd]>"
 NUMBER = r"(?:[-+−]?[\d.,]+(?:e[-+]?\d+)?\s?%?|NaN|nan|None|–|)"
 TITLE_LINE = 22  # pixels that labkit.viz gives a line of a figure's title
 SENTENCE = 40  # characters; a column with a longer text gets a width of its own
+WORD = 12  # characters; a column with a longer text gets a smaller one
 WITH_SCRIPT = (
     '<div class="labkit-stopwatch"',
     '<div class="labkit-guess"',
@@ -134,17 +135,22 @@ def figure_html(spec: Mapping[str, Any], name: str) -> str:
 def mark_columns(table: str) -> str:
     """An HTML table with its columns marked for the style, from the head down.
 
-    A column of numbers (`data-kind="n"`) is aligned at the right; one with sentences (`data-kind="w"`) is not squeezed.
+    A column of numbers (`data-kind="n"`) is aligned at the right; one with some words (`data-kind="m"`) or with sentences
+    (`data-kind="w"`) is not squeezed.
     """
     rows = [re.findall(CELL, row, flags=re.DOTALL) for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL)]
     if not rows or any("span=" in attributes for row in rows for _, attributes, _ in row):
         return table  # with cells that span several columns, the columns cannot be counted like this
-    columns: dict[int, list[str]] = {}
+    columns: dict[tuple[int, str], list[str]] = {}
     for row in rows:
-        for number, (tag, _, text) in enumerate(row):
-            if tag == "td":
-                columns.setdefault(number, []).append(re.sub(r"<[^>]*>", "", text).strip())
-    kinds = {number: kind for number, texts in columns.items() if (kind := _kind(texts))}
+        if any(tag == "td" for tag, _, _ in row):  # else it is the table's head
+            for number, (tag, _, text) in enumerate(row):
+                columns.setdefault((number, tag), []).append(re.sub(r"<[^>]*>", "", text).strip())
+    kinds = {
+        number: kind
+        for (number, tag), texts in columns.items()
+        if (kind := _kind(texts)) and (tag == "td" or kind != "n")  # the numbers of rows stay at the left
+    }
     position = -1
 
     def mark(found: re.Match[str]) -> str:
@@ -160,10 +166,11 @@ def mark_columns(table: str) -> str:
 
 
 def _kind(texts: list[str]) -> str:
-    """The kind of a column: "n" for numbers, "w" where a text is a sentence, else nothing."""
+    """The kind of a column: "n" for numbers, "w" where a text is a sentence, "m" where it is some words, else nothing."""
     if all(re.fullmatch(NUMBER, text) for text in texts):
         return "n"
-    return "w" if any(len(text) > SENTENCE for text in texts) else ""
+    longest = max(map(len, texts))
+    return "w" if longest > SENTENCE else "m" if longest > WORD else ""
 
 
 def _is_machinery(cell: Any) -> bool:

@@ -67,7 +67,7 @@ def write_library(site: Path, shelf: Shelf, shell: Mapping[str, Any], write: Wri
             left.unlink()
     for key, paper in tqdm(shelf.papers.items(), desc="papers", unit=" pages", delay=2, leave=False):
         write(folder / f"{key}.html", _paper_page(paper, cards.get(key, []), shelf, shell))
-    gallery, counts = _gallery(shelf)
+    gallery, counts = _gallery(shelf, shell["lessons"])
     write(folder / "index.html", render("gallery.html.j2", **shell, **gallery, **counts))
     write(folder / "results.html", render("results.html.j2", **shell, **_results(shelf)))
     write(folder / "next.html", render("next.html.j2", **shell, **_next(shelf)))
@@ -197,9 +197,17 @@ def _compared(view: SideBySide, shelf: Shelf) -> dict[str, Any]:
 # The pages across papers
 
 
-def _gallery(shelf: Shelf) -> tuple[dict[str, Any], dict[str, int]]:
-    """The values for the gallery's page, and the counts that `write_library` returns."""
-    rows = list(records(shelf))
+def _gallery(shelf: Shelf, lessons: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, int]]:
+    """The values for the gallery's page, and the counts that `write_library` returns.
+
+    Where a notebook lets the reader guess what a paper found, a card shows its reader's question in place of its summary.
+    """
+    asked = {
+        card.path.relative_to(shelf.folder).as_posix(): card.about.goal
+        for card in shelf.cards
+        if card.paper in shelf.papers and _guessed(shelf.papers[card.paper], lessons)
+    }
+    rows = [{**row, "summary": asked.get(row["path"], row["summary"])} for row in records(shelf)]
     most = GALLERY_TEXT // max(1, len(rows))
     data = [_entry(row, most) for row in rows]
     plain = {"facets": FACETS, "entries": data}

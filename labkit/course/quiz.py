@@ -173,7 +173,9 @@ def _text(words: str) -> str:
 
 
 _STYLE = """.labkit-quiz fieldset { margin: 0 0 1em; padding: .5em 1em; border: 1px solid #8888; border-radius: .4em; }
-.labkit-quiz legend { font-weight: 600; padding: 0 .3em; }
-.labkit-quiz label { display: block; padding: .2em 0 .2em 1.7em; text-indent: -1.7em; }
-.labkit-quiz p { display: none; margin: 0 0 .4em 1.7em; }
+.labkit-quiz legend { float: left; width: 100%; margin: 0 0 .3em; padding: 0; border: 0; font-size: inherit; font-weight: 600; }
+.labkit-quiz legend + div { clear: both; }
+.labkit-quiz label { display: block; padding: .2em 0 .2em 1.5em; text-indent: -1.5em; }
+.labkit-quiz input { width: 1em; height: 1em; margin: 0 .2em 0 0; vertical-align: -.1em; }
+.labkit-quiz p { display: none; margin: 0 0 .4em 1.5em; }
 .labkit-quiz div:has(input:checked) > p { display: block; }"""

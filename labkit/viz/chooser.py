@@ -252,6 +252,7 @@ STYLE = f"""
 .{CLASS} {{ --faint: color-mix(in srgb, currentColor 22%, transparent); max-width: 60em; line-height: 1.45; }}
 .{CLASS}-controls {{ display: flex; flex-wrap: wrap; gap: .5em 1.4em; align-items: end; margin-bottom: .7em; }}
 .{CLASS}-controls[hidden] {{ display: none; }}
+.{CLASS}-controls label {{ max-width: 100%; }}
 .{CLASS}-controls input {{ display: block; width: min(16em, 80vw); margin: .4em 0 0; accent-color: {BLUE}; }}
 .{CLASS}-controls select {{ font: inherit; color: inherit; background: Canvas; max-width: 100%; padding: .2em; border: 1px solid currentColor; border-radius: .3em; }}
 .{CLASS}-controls :focus-visible {{ outline: 3px solid {BLUE}; outline-offset: 2px; }}

@@ -6,11 +6,14 @@ Code) each video has the browser's own controls.
 
 import base64
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from labkit.counting import counted
 from labkit.viz.keys import MARK
+
+WORD_IN_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")  # in OrbitClockwise: a long caption breaks here first
 
 
 class VideoWall:
@@ -53,7 +56,7 @@ class VideoWall:
             )
         return (
             f'<figure style="margin:0;width:{self.width}px">{video}'
-            f'<figcaption style="overflow-wrap:anywhere;font-size:0.8em">{said}</figcaption></figure>'
+            f'<figcaption style="overflow-wrap:anywhere;font-size:0.8em">{WORD_IN_NAME.sub("<wbr>", said)}</figcaption></figure>'
         )
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -50,10 +51,14 @@ def browser() -> Iterator:
 
 
 @pytest.fixture
-def page(browser) -> Iterator:
-    """A fresh tab. A request that would leave the machine is stopped, and fails the test when it ends."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+def new_page(browser, request) -> Iterator:
+    """Opens fresh tabs, with playwright's options for a context.
+
+    A request that would leave the machine is stopped, and fails the test when it ends. With `LABKIT_SCREENSHOTS` set to a
+    folder, a picture of what each tab showed last is kept there, under the test's name.
+    """
     strays: list[str] = []
+    contexts: list = []
 
     def watch(route) -> None:
         if _stays_here(route.request.url):
@@ -62,10 +67,39 @@ def page(browser) -> Iterator:
             strays.append(route.request.url)
             route.abort()
 
-    context.route("**/*", watch)
-    yield context.new_page()
-    context.close()
+    def opened(**options):
+        contexts.append(context := browser.new_context(**options))
+        context.route("**/*", watch)
+        return context.new_page()
+
+    yield opened
+    kept = os.environ.get("LABKIT_SCREENSHOTS")
+    for number, context in enumerate(contexts):
+        for tab in context.pages if kept else ():
+            name = re.sub(r"[^\w.-]+", "_", request.node.name) + (f"_{number}" if number else "")
+            tab.screenshot(path=Path(kept, f"{name}.png"), full_page=True, animations="disabled")
+        context.close()
     assert not strays, f"the page asked for something outside this machine: {strays}"
+
+
+@pytest.fixture
+def page(new_page):
+    """A fresh tab, as wide as a desk's screen."""
+    return new_page(viewport={"width": 1280, "height": 1000})
+
+
+@pytest.fixture
+def serious():
+    """What axe finds on a page that is serious or critical: the rule, and the beginning of each element at fault."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def found(page) -> list[tuple[str, list[str]]]:
+        # Without `preload` axe fetches no styles, which the page's policy would forbid.
+        result = axe.run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+        wrong = [one for one in result if one["impact"] in ("serious", "critical")]
+        return [(one["id"], [node["html"][:120] for node in one["nodes"][:5]]) for one in wrong]
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-import nbformat
 import pytest
 from lab import PATIENCE, Lab
-from nbformat import v4
 from test_explorer_in_jupyterlab import open_and_run, write_notebook
 
 from labkit.course.copies import get_course

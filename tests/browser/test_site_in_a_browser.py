@@ -111,27 +111,12 @@ def test_what_was_found_opens_once_every_guess_is_kept(open_page):
     assert fold.get_attribute("open") is not None
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious_and_nothing_sticks_out_of_a_phone(browser, served, name, width, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
-    # The page's policy forbids a script from outside: axe is run in a page that ignores it.
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
-    page = context.new_page()
-    try:
-        page.goto(served + name)
-        page.wait_for_timeout(500)
-        if page.query_selector(".plotly-figure"):
-            page.wait_for_selector(DRAWN, timeout=120_000)
-        found = Axe().run(page).response["violations"]
-        serious = [
-            (one["id"], [node["html"][:120] for node in one["nodes"][:5]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    finally:
-        context.close()
+def test_axe_finds_nothing_serious_and_nothing_sticks_out_of_a_phone(new_page, serious, served, name, width, scheme):
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(served + name)
+    if page.query_selector(".plotly-figure"):
+        page.wait_for_selector(DRAWN, timeout=120_000)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -141,6 +141,14 @@ def test_columns_with_a_sentence_are_marked_so_that_a_phone_does_not_squeeze_the
     ]
 
 
+def test_columns_with_some_words_are_marked_so_that_a_phone_does_not_squeeze_them():
+    table = "<tr><th>a</th><th>b</th></tr><tr><th>two or three words</th><td>one</td></tr>"
+    assert re.findall(r"<(t[hd]) data-kind=\"m\">([\w ]*)", mark_columns(table)) == [
+        ("th", "a"),
+        ("th", "two or three words"),
+    ]
+
+
 def test_the_line_that_marks_a_cell_for_the_tests_is_not_on_the_page():
     marked = cell(source="# NBVAL_CHECK_OUTPUT\n# a comment\nprint(1)")
     _, content = prepared(marked, cell(source="# NBVAL_SKIP"), v4.new_markdown_cell("# NBVAL_CHECK_OUTPUT"))

@@ -75,6 +75,9 @@ def test_a_paper_whose_notebooks_let_the_reader_guess_is_folded(tmp_path):
     folder = tmp_path / "summaries" / "wang-2016-tsn"
     folder.mkdir(parents=True)
     (folder / "paper.yaml").write_text(PAPER, encoding="utf-8")
+    (folder / "cards").mkdir()
+    front = "---\npaper: wang-2016-tsn\nlanguage: en\nformat: ochiai\nreader: reader-a\ngoal: Is it so?\n---\n"
+    (folder / "cards" / "en-reader-a.md").write_text(f"{front}\n## What is it?\n\nIt is so.\n", encoding="utf-8")
     lesson = {
         "name": "02_b",
         "number": "02",
@@ -82,14 +85,17 @@ def test_a_paper_whose_notebooks_let_the_reader_guess_is_folded(tmp_path):
         "title": "B",
         "paper": {"page": "papers/wang-2016-tsn.html"},
     }
-    made = []
+    made, galleries = [], []
     for guesses in ((), ("02-costs",)):
         shell = {"plan": SimpleNamespace(title="T"), "lessons": [{**lesson, "guesses": guesses}], "about": ""}
         write_library(tmp_path / "site", open_shelf(tmp_path / "summaries"), shell, write_page)
         made.append((tmp_path / "site" / "papers" / "wang-2016-tsn.html").read_text(encoding="utf-8"))
+        galleries.append((tmp_path / "site" / "papers" / "index.html").read_text(encoding="utf-8"))
     assert "found-out" not in made[0]
     assert '<details class="found-out"><summary>Show the paper and its cards <span>(notebook 02 let' in made[1]
     assert made[1].index("found-out") < made[1].index("<br>ECCV 2016") < made[1].rindex("</details>")
+    assert ['"summary":"It is so."' in one.replace(": ", ":") for one in galleries] == [True, False]
+    assert '"summary":"Is it so?"' in galleries[1].replace(": ", ":")
 
 
 NASTY = """<b>x</b> & "q" 'a' </script> <!--"""

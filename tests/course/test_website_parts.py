@@ -162,6 +162,37 @@ def test_the_code_of_figures_answers_and_tools_is_folded_and_other_code_is_not(t
     )
 
 
+def shown_below(tmp_path, markdown: str, *outputs) -> list[str]:
+    """The HTML of a cell's outputs on the site's page, with this Markdown above."""
+    cells = [v4.new_markdown_cell("# T"), v4.new_markdown_cell(markdown), v4.new_code_cell("x", outputs=[*outputs])]
+    nbformat.write(v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+    content, _ = lesson_page(tmp_path / "a.ipynb", FACTS, lambda text: text)
+    return [one["data"]["text/html"] for one in content.cells[-1].outputs]
+
+
+def test_each_table_scrolls_in_a_region_with_a_name_of_its_own(tmp_path):
+    table = "<table><tr><th>a</th></tr></table>"
+    made = shown_below(tmp_path, "x", output(text_html=table), output(text_markdown="| a |\n|---|\n| 1 |"))
+    assert [re.findall(r'<div class="wide" tabindex="0" role="region" aria-label="(.*?)">', one) for one in made] == [
+        ["Table 1"],
+        ["Table 2"],
+    ]
+    assert '<td data-kind="n">1</td>' in made[1]
+
+
+def test_a_widget_with_a_table_scrolls_by_itself(tmp_path):
+    widget = '<div class="labkit-chooser" role="group"><table><tr><td>a</td></tr></table></div>'
+    assert shown_below(tmp_path, "x", output(text_html=widget)) == [widget]
+
+
+def test_the_headings_of_an_output_follow_the_heading_above_it(tmp_path):
+    script = "<script>'<h4>'</script>"
+    given = f"<h4>a</h4><h5>b</h5>{script}"
+    text = "## Part\n\n```\n# a comment\n```\n"
+    (made,) = shown_below(tmp_path, text, output(text_html=given))
+    assert made == f'<h4 aria-level="3">a</h4><h5 aria-level="4">b</h5>{script}'
+
+
 def test_html_in_a_computed_text_stays_text_and_scripts_are_taken_out(tmp_path):
     outputs = [output(text_markdown="**a** <img src=x onerror=alert(1)>"), output(application_javascript="alert(1)")]
     cells = [v4.new_markdown_cell("# T"), v4.new_code_cell("x", outputs=outputs)]
@@ -195,3 +226,17 @@ def test_a_word_of_the_glossary_is_linked_where_it_first_stands():
 def test_the_address_of_a_service_is_checked_before_anything_is_built(tmp_path, address):
     with pytest.raises(ValueError, match=r"begin with https:// and hold \{path\}"):
         build_site(folder=tmp_path, open_in={"Colab": address})
+
+
+@pytest.mark.parametrize("failure", ["took longer than 600 s", "was killed."])
+def test_the_note_on_a_failure_is_two_sentences(tmp_path, failure):
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# T")]), tmp_path / "a.ipynb")
+    content, _ = lesson_page(tmp_path / "a.ipynb", {**FACTS, "failure": failure}, lambda text: text)
+    assert f"It {failure.rstrip('.')}. Its results" in content.cells[0].source
+
+
+def test_a_notebook_opens_in_a_service_only_where_its_address_is_set(tmp_path):
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# T")]), tmp_path / "a.ipynb")
+    for given, there in (([], []), ([("Colab", "https://example.org/a.ipynb")], ["https://example.org/a.ipynb"])):
+        content, _ = lesson_page(tmp_path / "a.ipynb", {**FACTS, "open_in": given}, lambda text: text)
+        assert re.findall(r'class="open-in" href="(.*?)"', content.cells[0].source) == there

@@ -1,6 +1,7 @@
 """The report of the boring-video test says whether the equality holds, where it first breaks, and why."""
 
 import copy
+import re
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from labkit.models import create_model
 from labkit.models.inflate import check_inflation, inflate
+from labkit.models.inflate.check import InflationReport, LayerCheck
 
 
 @pytest.fixture
@@ -118,6 +120,12 @@ def test_names_are_escaped_in_html(images):
     html = check_inflation(network2d.double(), inflate(network2d).network, images)._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
+
+
+def test_the_colour_of_a_broken_layer_leaves_its_number_legible_and_its_table_scrolls_with_the_keyboard():
+    made = InflationReport((LayerCheck("stem", (0.0, 0.4, 9.0), 1e-9, "it is wrong"),), 3)._repr_html_()
+    assert max(float(one) for one in re.findall(r"rgba\(214,94,0,([\d.]+)\)", made)) <= 0.6
+    assert "tabindex='0'" in made
 
 
 def test_a_single_layer_can_be_compared(images):

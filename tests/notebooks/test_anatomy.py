@@ -141,6 +141,14 @@ def opening_says_what_who_and_how_long(nb, entry):
 
 
 @rule
+def opening_gives_no_finding_away(nb, entry):
+    """A reader guesses what the paper found before the notebook tells it."""
+    words = r"\b(?:found (?:that|out that)|showed that|turned out|rose|fell|won|were too (?:small|few))\b"
+    if told := re.findall(words, nb.cells[0].source):
+        yield f"the opening tells a finding: {', '.join(told)}"
+
+
+@rule
 def time_agrees_with_the_course_file(nb, entry):
     said = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", line_of(nb, "Time"))}
     for device in ("cpu", "gpu"):
@@ -620,6 +628,7 @@ BREAKS: list[tuple[str, Callable[[NotebookNode], Any]]] = [
     ("opening_says_what_who_and_how_long", replace("opening", "- **Before**: nothing.\n", "")),
     ("opening_says_what_who_and_how_long", replace("opening", "Hara et al. 2018.", "")),
     ("opening_says_what_who_and_how_long", replace("opening", "Hara", "Somebody")),
+    ("opening_gives_no_finding_away", replace("opening", "exist?", "exist? They found that it does.")),
     ("time_agrees_with_the_course_file", replace("opening", "1.5 minutes", "2 minutes")),
     ("has_one_typed_and_commented_parameters_cell", lambda nb: at(nb, "parameters").metadata.pop("tags")),
     ("has_one_typed_and_commented_parameters_cell", lambda nb: at(nb, "figure").metadata.update(tags=["parameters"])),

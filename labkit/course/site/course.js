@@ -99,12 +99,12 @@
       spec.layout.height -= Math.round(tall - Math.max(60, (tall * Math.min(wide, figure.clientWidth)) / wide));
       figure.style.height = `${spec.layout.height}px`;
     }
-    await window.Plotly.newPlot(figure, spec.data, spec.layout, { responsive: true, displaylogo: false });
+    await window.Plotly.newPlot(figure, spec.data, spec.layout, { displaylogo: false, displayModeBar: touch ? false : "hover" });
     for (const change of ["plotly_update", "plotly_relayout", "plotly_animated"]) figure.on(change, () => say(figure));
     await fitTitles(figure);
     say(figure);
     connect(figure, table);
-    hint(figure.closest(".drawing"));
+    hint(figure.closest(".drawing"), figure);
     figure.dataset.drawn = "yes";
   }
 
@@ -121,10 +121,23 @@
     root.dataset.figures = "drawn";
   }
 
-  // A figure that is wider than its box fades out where there is more of it.
-  function hint(box) {
-    const look = () => box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
-    for (const [on, event] of [[box, "scroll"], [window, "resize"]]) on.addEventListener(event, look, { passive: true });
+  // A figure that is wider than its box fades out where there is more of it, and the keyboard can scroll it.
+  function hint(box, figure) {
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-labelledby", box.closest("figure").getAttribute("aria-labelledby"));
+    const look = () => {
+      box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    };
+    let wide = box.clientWidth;
+    new ResizeObserver(async () => {
+      if (box.clientWidth && box.clientWidth !== wide) await window.Plotly.Plots.resize(figure);
+      wide = box.clientWidth || wide; // 0 in a fold that is closed
+      look();
+    }).observe(box);
+    box.addEventListener("scroll", look, { passive: true });
+    figure.on("plotly_afterplot", look);
     look();
   }
 

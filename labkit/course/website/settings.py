@@ -20,7 +20,7 @@ THEME = {
     "show_nav_level": 1,
     "navigation_depth": 2,
     "header_links_before_dropdown": 6,
-    "search_bar_text": "Search notebooks, papers and reference",
+    "search_bar_text": "Search all pages",
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
     "icon_links": [],
@@ -38,6 +38,7 @@ def settings(title: str, static: Path) -> dict[str, Any]:
         "html_theme_options": {**THEME, "logo": {"text": html.escape(title)}},  # the theme does not escape it
         "html_static_path": [str(static), str(SITE / "parts.css")],
         "html_css_files": ["site.css", "parts.css"],
+        "html_favicon": str(static / "icon.svg"),  # without one a browser asks for /favicon.ico, which is not there
         "html_search_language": LANGUAGE,
         "html_context": {"default_mode": "auto"},  # light or dark as the system is
         "html_show_search_summary": False,  # it would be fetched, which a page opened from disk may not

@@ -117,11 +117,12 @@ class InflationReport:
         )
         caption = "<caption>Relative difference of each layer in each frame; coloured where it breaks</caption>"
         table = f"<table>{caption}<thead><tr><th>layer</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        return f"{told}<div style='max-height:24em;overflow:auto'>{table}</div>"
+        box = "tabindex='0' role='group' aria-label='Layers and frames' style='max-height:24em;overflow:auto'"
+        return f"{told}<div {box}>{table}</div>"
 
 
 def _cell(value: float, tolerance: float) -> str:
-    strength = 0.0 if value <= tolerance else min(0.25 + value, 0.9)
+    strength = 0.0 if value <= tolerance else min(0.25 + value, 0.6)  # more hides the number on a dark page
     style = f" style='background:rgba(214,94,0,{strength:.2f})'" if strength else ""
     return f"<td{style}>{value:.1e}</td>"
 

@@ -81,4 +81,4 @@ def _section_html(heading: str, body: str) -> str:
     """A section as HTML; one that is a single link needs no more than a line."""
     if heading and (link := re.fullmatch(BARE_LINK, body)):
         return f"<p>{html.escape(heading)}: {link[1]}</p>"
-    return (f"<h4>{html.escape(heading)}</h4>" if heading else "") + body
+    return (as_html(f"#### {heading}").strip() if heading else "") + body

@@ -70,3 +70,11 @@ def test_a_card_does_not_steer_the_terminal_it_is_printed_on(library):
     printed = str(show_card("wang-2016-tsn"))
     assert "\x1b" not in printed
     assert "words.\n\nMore." in printed
+
+
+def test_a_link_in_a_heading_of_a_card_is_a_link(library):
+    write(library, "en", body="# [A title](https://example.org/x) and <b>\n\nSome words.\n")
+    made = show_card(PAPER)._repr_html_()
+    assert 'href="https://example.org/x"' in made
+    assert "[A title](" not in made
+    assert "and &lt;b&gt;</h4>" in made
