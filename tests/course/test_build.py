@@ -186,3 +186,14 @@ def test_a_quick_build_takes_the_plans_quick_parameters_below_those_given(tmp_pa
     build_course(["02"], folder=project, quick=True, parameters={"seed": 3})
     build_course(["02"], folder=project)
     assert ran == [{"seed": 3, "rate": 0.1}, {}]
+
+
+def test_the_page_of_a_quick_run_says_so(tmp_path):
+    project = write_course(tmp_path)
+    plan = project / "notebooks" / "course.toml"
+    plan.write_text(plan.read_text().replace("budget_s = 0.01", "budget_s = 0.01\nquick = { rate = 0.1 }"))
+    site = build_course(["02"], folder=project, quick=True).index.parent
+    assert "This was a quick run, with rate = 0.1. At this size a finding may not hold." in (
+        site / "02_third.html"
+    ).read_text(encoding="utf-8")
+    assert ", with other parameters" in (site / "index.html").read_text(encoding="utf-8")

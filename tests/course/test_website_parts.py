@@ -15,7 +15,7 @@ from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads, broken_links
 from labkit.course.website.search import SearchPairs
 
-FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", "open_in": [], "failure": ""}
+FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", "open_in": [], "failure": "", "other_size": ""}
 
 
 @pytest.fixture
@@ -158,6 +158,13 @@ def test_the_code_of_figures_answers_and_tools_is_folded_and_other_code_is_not(t
     assert content.cells[0].source.startswith(
         '# 01 Title\n\n<p class="lesson-facts"><span><b>reading</b> 3 minutes</span>'
     )
+
+
+def test_the_page_of_a_run_with_other_parameters_says_so(tmp_path):
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# T\n\nA question?")]), tmp_path / "a.ipynb")
+    said = {**FACTS, "other_size": "A <quick> run."}
+    content, _ = lesson_page(tmp_path / "a.ipynb", said, lambda text: text)
+    assert "<p><strong>A &lt;quick&gt; run.</strong></p>\n\nA question?" in content.cells[0].source
 
 
 def test_html_in_a_computed_text_stays_text_and_scripts_are_taken_out(tmp_path):
