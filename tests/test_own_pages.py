@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,12 +29,33 @@ def bash(text: str, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_the_network_of_the_page_trains_as_printed(tmp_path):
-    (code,) = blocks("own_network.md", "python")
+    code, _, _ = blocks("own_network.md", "python")
     (tmp_path / "a.py").write_text(code, encoding="utf-8")
     done = subprocess.run([sys.executable, "a.py"], cwd=tmp_path, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "head" in done.stdout
     assert "top1" in done.stdout
+
+
+def test_the_network_of_the_page_gets_a_name(monkeypatch):
+    import torch
+
+    from labkit.models import create_model, zoo
+    from labkit.models.zoo import baselines
+
+    _, file, row = blocks("own_network.md", "python")
+    module = ModuleType("labkit.models.small")
+    exec(file, vars(module))
+    monkeypatch.setitem(sys.modules, "labkit.models.small", module)
+    table = dict(vars(baselines))
+    exec(row, table)
+    assert table["BASELINES"] == (*baselines.BASELINES, table["SMALL"])
+    monkeypatch.setitem(zoo._ENTRIES, "small", table["SMALL"])
+    network = create_model("small", num_classes=5, width=4)
+    walked = dict(network.walk(torch.zeros(2, *zoo.entry("small").shape)))
+    assert tuple(walked) == network.endpoints == ("conv", "relu", "features", "logits")
+    assert walked["logits"].shape == (2, 5)
+    assert zoo.list_models()[-1] == "small"
 
 
 @unix
