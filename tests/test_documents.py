@@ -143,6 +143,15 @@ def test_every_labkit_command_in_a_block_has_options_that_exist():
     assert [(name, words, why) for name, words in typed if (why := refused(words))] == []
 
 
+def test_the_site_can_colour_every_block():
+    from pygments.lexers import find_lexer_class_by_name
+
+    marked = {name for path in DOCUMENTS for name in re.findall(r"^```(\w+)$", path.read_text("utf-8"), re.MULTILINE)}
+    assert {"bash", "python", "text"} <= marked
+    for name in marked - {"mermaid"}:  # which the site draws
+        assert find_lexer_class_by_name(name)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the blocks are for a Unix shell")
 def test_every_block_for_a_unix_shell_is_one():
     for name, block in blocks("bash"):

@@ -61,7 +61,7 @@ def test_the_network_of_the_page_gets_a_name(monkeypatch):
 @unix
 @pytest.mark.slow
 def test_the_paper_of_the_page_gets_a_card_in_a_new_folder(tmp_path):
-    (listed,), (header,) = blocks("own_paper.md", "bibtex"), blocks("own_paper.md", "csv")
+    (listed,), (header,) = blocks("own_paper.md", "bibtex"), blocks("own_paper.md", "text")
     (tmp_path / "list.bib").write_text(listed, encoding="utf-8")
     said = bash("".join(blocks("own_paper.md", "bash")), tmp_path)
     assert "1 paper, 1 card, 0 numbers: 0 errors, 0 warnings" in said
