@@ -3,6 +3,8 @@
 import functools
 import http.server
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -28,7 +30,12 @@ def site(tmp_path_factory) -> Path:
     build_toy_course(project)
     for paper in ("hara-2018-retrace", "carreira-2017-quo-vadis"):
         shutil.copytree(ROOT / "summaries" / paper, project / "summaries" / paper, dirs_exist_ok=True)
-    return build_site(folder=project).index.parent
+    built = build_site(folder=project).index.parent
+    room = tmp_path_factory.mktemp("room") / "教室 1"  # unpacked as docs/without_network.md says
+    archive = room.parent / "site.zip"
+    subprocess.run([sys.executable, "-m", "zipfile", "-c", archive, built], check=True)
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", archive, room], check=True)
+    return room / "site"
 
 
 @pytest.fixture(scope="module")
