@@ -11,9 +11,15 @@ from labkit.records import Run
     ("changed", "said"),
     [
         ({}, ""),
-        ({"epochs": 2, "shares": "0.1"}, "This was a quick run, with epochs = 2, shares = '0.1'. At this size a finding"),
+        (
+            {"epochs": 2, "shares": "0.1"},
+            "This was a quick run, with epochs = 2, shares = '0.1'. At this size a finding",
+        ),
         ({"epochs": 2, "shares": "0.1", "seed": 3}, "This was a quick run, with epochs = 2, shares = '0.1', seed = 3."),
-        ({"epochs": 1, "shares": "0.1"}, "This run had other parameters than the notebook: epochs = 1, shares = '0.1'."),
+        (
+            {"epochs": 1, "shares": "0.1"},
+            "This run had other parameters than the notebook: epochs = 1, shares = '0.1'.",
+        ),
     ],
 )
 def test_a_lesson_says_which_parameters_its_run_changed(tmp_path, changed, said):

@@ -15,7 +15,14 @@ from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads, broken_links
 from labkit.course.website.search import SearchPairs
 
-FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", "open_in": [], "failure": "", "other_size": ""}
+FACTS = {
+    "times": [("reading", "3 minutes")],
+    "seconds": "",
+    "file": "a.ipynb",
+    "open_in": [],
+    "failure": "",
+    "other_size": "",
+}
 
 
 @pytest.fixture
