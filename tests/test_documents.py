@@ -2,9 +2,14 @@
 
 import ast
 import doctest
+import os
 import re
+import shlex
+import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,3 +94,77 @@ def test_every_make_target_in_the_documents_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert {"course", "lab", "test"} <= commands("make")
     assert commands("make") - targets == set()
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Each block of a shell's code in the documents, with the name of its document."""
+    texts = ((path.name, path.read_text(encoding="utf-8")) for path in DOCUMENTS)
+    return [(name, block) for name, text in texts for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+
+
+def typed_commands() -> Iterator[tuple[str, list[str]]]:
+    """The words of each `labkit` command in the blocks of the documents, with the name of the document."""
+    for name, block in [*blocks("bash"), *blocks("powershell")]:
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.match(r"(?:\w+=\S+ |\S+python -m |.* && )?labkit (.*)", line.strip()):
+                words = shlex.split(found[1], comments=True)
+                ends = [at for at, word in enumerate(words) if word in ("|", ">", "&&", "&", "||")]
+                yield name, words[: ends[0]] if ends else words
+
+
+def refused(words: list[str]) -> str:
+    """Why labkit would refuse these words, without running them; empty if it takes them."""
+    from typer.main import get_command
+
+    from labkit.cli import app
+
+    command: Any = get_command(app)
+    while hasattr(command, "commands"):
+        first = words[:1]
+        if not first or first[0] not in command.commands:
+            first = [getattr(command, "default", "")]
+        else:
+            words = words[1:]
+        if first[0] not in command.commands:
+            return f"no command in {words}"
+        command = command.commands[first[0]]
+    try:
+        command.make_parser(command.context_class(command)).parse_args(list(words))
+    except Exception as error:
+        return str(error)
+    return ""
+
+
+def test_every_labkit_command_in_a_block_has_options_that_exist():
+    typed = list(typed_commands())
+    assert len(typed) > 75
+    assert "--quik" in refused(["run", "05", "--quik"])
+    assert refused(["course", "--quick"]) == ""
+    assert [(name, words, why) for name, words in typed if (why := refused(words))] == []
+
+
+def test_the_site_can_colour_every_block():
+    from pygments.lexers import find_lexer_class_by_name
+
+    marked = {name for path in DOCUMENTS for name in re.findall(r"^```(\w+)$", path.read_text("utf-8"), re.MULTILINE)}
+    assert {"bash", "python", "text"} <= marked
+    for name in marked - {"mermaid"}:  # which the site draws
+        assert find_lexer_class_by_name(name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the blocks are for a Unix shell")
+def test_every_block_for_a_unix_shell_is_one():
+    for name, block in blocks("bash"):
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert done.stderr == "", name
+
+
+def test_what_pip_is_told_to_install_exists_and_is_quoted():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    asked = []
+    for path in DOCUMENTS:
+        for line in re.findall(r"pip (?:install|wheel)[^`\n]*\[[^`\n]*", path.read_text(encoding="utf-8")):
+            found = re.search(r'"(?:\.|labkit-video)\[([a-z,]+)\]"', line)  # zsh would expand brackets without quotes
+            assert found, (path.name, line)
+            asked += found[1].split(",")
+    assert {"flow", "grading", "site"} <= set(asked) <= set(extras)

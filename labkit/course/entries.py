@@ -29,8 +29,9 @@ def lesson_entry(
     state = status(run) if run else "not run"
     seconds = run.about.get("seconds") if run else None
     recorded = results(run) if run else {}
+    changed = run.about.get("changed") or {} if run else {}
     words = {
-        "done": f"ran in {duration(seconds)}" if seconds else "ran",
+        "done": f"ran{f' in {duration(seconds)}' if seconds else ''}{', with other parameters' if changed else ''}",
         "not run": "not run yet",
         "died": "its process was killed",
     }
@@ -53,6 +54,7 @@ def lesson_entry(
         "guesses": facts.guesses if facts else (),
         "seconds": duration(seconds) if seconds else "",
         "failure": failure,
+        "other_size": _other_size(lesson, changed),
         "source": f"notebooks/{lesson.path.name}",
         "findings": [
             {
@@ -66,6 +68,16 @@ def lesson_entry(
         "numbers": [(one.words, one.said(recorded[one.name])) for one in lesson.numbers if one.name in recorded],
         "paper": {"page": f"papers/{card.id}.html", "name": card.short} if card else None,
     }
+
+
+def _other_size(lesson: Lesson, changed: Mapping[str, Any]) -> str:
+    """A sentence on the parameters that a run changed; empty without any."""
+    if not changed:
+        return ""
+    told = ", ".join(f"{name} = {value!r}" for name, value in changed.items())
+    if lesson.quick and lesson.quick.items() <= changed.items():
+        return f"This was a quick run, with {told}. At this size a finding may not hold."
+    return f"This run had other parameters than the notebook: {told}. With them a finding may not hold."
 
 
 def _times(lesson: Lesson, facts: Facts) -> list[tuple[str, str]]:

@@ -27,6 +27,7 @@ class Lesson:
     numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
     short: Mapping[str, Any] = field(default_factory=dict)  # parameters for a run of seconds: grading and tests
     quick: Mapping[str, Any] = field(default_factory=dict)  # parameters for about a third of the work
+    quick_s: float = 0.0  # processor seconds that a quick run took, as measured
 
     @property
     def name(self) -> str:

@@ -3,6 +3,8 @@
 import functools
 import http.server
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -27,7 +29,12 @@ def site(tmp_path_factory) -> Path:
     project = write_course(tmp_path_factory.mktemp("toy"))
     for paper in ("hara-2018-retrace", "carreira-2017-quo-vadis"):
         shutil.copytree(ROOT / "summaries" / paper, project / "summaries" / paper, dirs_exist_ok=True)
-    return build_course(folder=project).site.index.parent
+    built = build_course(folder=project).site.index.parent
+    room = tmp_path_factory.mktemp("room") / "教室 1"  # unpacked as docs/without_network.md says
+    archive = room.parent / "site.zip"
+    subprocess.run([sys.executable, "-m", "zipfile", "-c", archive, built], check=True)
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", archive, room], check=True)
+    return room / "site"
 
 
 @pytest.fixture(scope="module")

@@ -159,3 +159,15 @@ def _builds_again_alike(site: Path, project: Path) -> None:
     before = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*.html")}
     assert build_site(folder=project).index == site / "index.html"
     assert {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*.html")} == before
+
+
+@pytest.mark.slow
+def test_the_page_of_a_quick_run_says_so(tmp_path):
+    project = write_course(tmp_path)
+    plan = project / "notebooks" / "course.toml"
+    plan.write_text(plan.read_text().replace("budget_s = 0.01", "budget_s = 0.01\nquick = { rate = 0.1 }"))
+    site = build_course(["02"], folder=project, quick=True).site.index.parent
+    assert "This was a quick run, with rate = 0.1. At this size a finding may not hold." in (
+        site / "notebooks" / "02_third.html"
+    ).read_text(encoding="utf-8")
+    assert ", with other parameters" in (site / "index.html").read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from toy_course import PLAN, write_course
 
@@ -57,6 +59,18 @@ def test_short_and_quick_parameters_are_the_notebooks_own(lesson):
     for given in (lesson.short, lesson.quick):
         assert check_parameters(declared, given, lesson.path.name) == given
         assert all(value != declared[name].default for name, value in given.items())
+
+
+def test_the_measured_quick_course_takes_at_most_ten_minutes_and_stands_in_the_plans_of_sessions():
+    page = (Path(__file__).parents[2] / "docs" / "sessions.md").read_text(encoding="utf-8")
+    lessons = read_plan().lessons
+    for one in lessons:
+        changed = ", ".join(f"`{name} = {value!r}`".replace("'", '"') for name, value in one.quick.items()) or "–"
+        assert f"| {one.number} {one.title} | {one.minutes['cpu']} | {one.quick_s} | {changed} |" in page
+    assert min(one.quick_s for one in lessons) > 0
+    total = sum(one.quick_s for one in lessons)
+    assert total <= 600
+    assert f"The quick course took {total} processor seconds." in page
 
 
 def test_a_notebook_outside_the_plan_has_no_quick_parameters(tmp_path):

@@ -15,7 +15,14 @@ from labkit.course.website.lessons import lesson_page
 from labkit.course.website.links import Leads, broken_links
 from labkit.course.website.search import SearchPairs
 
-FACTS = {"times": [("reading", "3 minutes")], "seconds": "", "file": "a.ipynb", "open_in": [], "failure": ""}
+FACTS = {
+    "times": [("reading", "3 minutes")],
+    "seconds": "",
+    "file": "a.ipynb",
+    "open_in": [],
+    "failure": "",
+    "other_size": "",
+}
 
 
 @pytest.fixture
@@ -191,6 +198,13 @@ def test_the_headings_of_an_output_follow_the_heading_above_it(tmp_path):
     text = "## Part\n\n```\n# a comment\n```\n"
     (made,) = shown_below(tmp_path, text, output(text_html=given))
     assert made == f'<h4 aria-level="3">a</h4><h5 aria-level="4">b</h5>{script}'
+
+
+def test_the_page_of_a_run_with_other_parameters_says_so(tmp_path):
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# T\n\nA question?")]), tmp_path / "a.ipynb")
+    said = {**FACTS, "other_size": "A <quick> run."}
+    content, _ = lesson_page(tmp_path / "a.ipynb", said, lambda text: text)
+    assert "<p><strong>A &lt;quick&gt; run.</strong></p>\n\nA question?" in content.cells[0].source
 
 
 def test_html_in_a_computed_text_stays_text_and_scripts_are_taken_out(tmp_path):

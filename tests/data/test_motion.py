@@ -215,6 +215,16 @@ def test_asking_again_returns_the_folder_without_making_it_again(small):
     assert {path: path.stat().st_mtime_ns for path in small.rglob("*")} == before
 
 
+def test_in_a_copied_cache_no_video_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "stick"))
+    made = generate(videos=24, progress=False)
+    copied = tmp_path / "教室 1"
+    (tmp_path / "stick").rename(copied)
+    monkeypatch.setenv("LABKIT_CACHE", str(copied))
+    monkeypatch.delattr("labkit.data.motion.create_folder")
+    assert generate(videos=24, progress=False) == copied / made.relative_to(tmp_path / "stick")
+
+
 def test_the_default_folder_is_named_after_all_settings():
     keys = {motion.Settings(**changed).key for changed in ({}, {"seed": 1}, {"noise": 0.1}, {"bias": 1}, {"size": 32})}
     assert len(keys) == 5
