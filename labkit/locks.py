@@ -5,6 +5,8 @@ They end with the process, however it ends: a killed process leaves no lock behi
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _held: set[int] = set()  # the files that this process holds locked
@@ -37,6 +39,23 @@ def close_locked(file: int) -> None:
     _held.discard(file)
     _unlock(file)
     os.close(file)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process at a time read and change the file `path`; the others wait. The lock is a hidden file beside it.
+
+    Where there are no locks (some network drives) or no file can be made, nobody waits.
+    """
+    try:
+        lock = open_locked(path.with_name(f".{path.name}.lock"), wait=True)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        close_locked(lock)
 
 
 def _let_go() -> None:

@@ -11,14 +11,14 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit.atomic import write_atomically
-from labkit.locks import close_locked, open_locked
+from labkit.locks import one_at_a_time
 
 Kind = Literal["exercise", "quiz", "guess"]
 Progress = dict[str, dict[str, dict[str, "Entry"]]]  # by notebook ("05"), kind and name
@@ -61,7 +61,7 @@ def note(kind: Kind, notebook: str, name: str, done: bool, *, value: float | Non
     path = progress_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
+        with one_at_a_time(path):
             noted = add_try(_own(path), kind, notebook, name, done, value=value, now=datetime.now(UTC))
             text = json.dumps(_as_json(noted), indent=1, ensure_ascii=False) + "\n"
             write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
@@ -156,17 +156,3 @@ def _own(path: Path) -> Progress:
         path.rename(kept)
         warnings.warn(f"{error}; it is kept as {kept.name}, and a new file begins", stacklevel=3)
         return {}
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time change the file. Some network drives have no locks; there nobody waits."""
-    try:
-        lock = open_locked(path.with_name(f"{path.name}.lock"), wait=True)
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        close_locked(lock)

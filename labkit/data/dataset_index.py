@@ -27,6 +27,7 @@ from labkit.data.splits import Subset
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text
 from labkit.data.video_header import read_header
+from labkit.locks import one_at_a_time
 from labkit.names import choose
 
 FORMAT = 3  # raise it when an old index must not be used any more
@@ -310,11 +311,12 @@ def _store(root: Path, found: list[dict[str, Any]]) -> None:
     found = [row for row in found if not row.get("passing")]
     if not found:
         return
-    table = pd.concat([_stored(root), pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)], ignore_index=True)
-    table = table.drop_duplicates("path", keep="last", ignore_index=True)
+    added = pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
     try:
-        write_atomically(
-            index_file(root), lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True)
-        )
+        file = index_file(root)
+        with one_at_a_time(file):  # else a process that stores meanwhile would lose its rows
+            table = pd.concat([_stored(root), added], ignore_index=True)
+            table = table.drop_duplicates("path", keep="last", ignore_index=True)
+            write_atomically(file, lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True))
     except OSError as error:
         warn_not_kept(f"the index of {root}", error)

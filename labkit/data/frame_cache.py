@@ -163,7 +163,7 @@ def cache_frames(
 def kept() -> list[Kept]:
     """The files of decoded frames in the cache, the one used last first."""
     found = []
-    for file in cache_folder("frames").glob("*.frames"):
+    for file in cache_folder("frames").glob("[!.]*.frames"):  # a hidden one is being written
         note = _note_of(file)
         with suppress(FileNotFoundError):  # removed meanwhile
             about = _note(note)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.atomic import temporary_prefix
 from labkit.clip import ClipSpec
 from labkit.data import flow_cache, frame_cache
 from labkit.data.datasets import open_dataset
@@ -159,6 +160,16 @@ def test_kept_frames_without_a_readable_note_are_listed_and_cleared(videos, spoi
     assert found.videos is None
     assert frame_cache.clear() == []
     assert list((videos.parent / "cache" / "frames").iterdir()) == []
+
+
+def test_frames_that_another_process_is_still_writing_are_neither_listed_nor_cleared(videos):
+    opened(videos, cached=True)
+    (kept,) = frame_cache.kept()
+    written = kept.files[0].with_name(f"{temporary_prefix(kept.files[0].name)}0.frames")
+    written.write_bytes(b"half")
+    assert frame_cache.kept() == [kept]
+    frame_cache.clear()
+    assert written.exists()
 
 
 def test_clearing_takes_no_clip_from_processes_that_read(videos):

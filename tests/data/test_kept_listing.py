@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -280,6 +281,32 @@ def test_two_processes_that_index_one_root_at_once_find_the_same(root):
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == said[1] == f"9 {int(opened(root)[5][0].long().sum())}\n"
     assert len(pd.read_parquet(dataset_index.index_file(root))) == 9
+
+
+def test_a_process_that_stores_while_another_does_loses_none_of_its_rows(root, monkeypatch):
+    videos, real = sorted(root.rglob("*.mp4")), dataset_index._stored
+    read, go_on = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> pd.DataFrame:
+        found = real(folder)
+        if threading.current_thread() is first and sys._getframe(1).f_code.co_name == "_store":
+            read.set()
+            go_on.wait()
+        return found
+
+    def index(some: list[Path]) -> None:
+        dataset_index.index_videos(some, root, workers=0, progress=False)
+
+    first, second = (threading.Thread(target=index, args=(some,), daemon=True) for some in (videos[:4], videos[4:]))
+    monkeypatch.setattr(dataset_index, "_stored", slow)
+    first.start()
+    assert read.wait(60)
+    second.start()
+    second.join(1)  # time enough to store, if nothing keeps it
+    go_on.set()
+    first.join()
+    second.join()
+    assert len(real(root)) == len(videos) > 8
 
 
 KILLED = """

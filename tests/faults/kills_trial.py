@@ -91,7 +91,7 @@ def index(videos: Path, folder: Path) -> None:
 def indexed(folder: Path) -> dict[str, Any]:
     import pandas as pd
 
-    [file] = (folder / "cache" / "datasets").glob("*.parquet")
+    [file] = (folder / "cache" / "datasets").glob("[!.]*.parquet")  # another process may be writing
     return {"rows": pd.read_parquet(file).sort_values("path").to_csv(index=False)}
 
 
