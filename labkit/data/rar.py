@@ -33,15 +33,15 @@ class Tool:
     line: str = r"(.+)"  # of the listing: the name is the first group; other lines are passed over
 
 
+SEVEN_ZIP = ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"
 TOOLS = {  # the program that unpacks, in the order of trying
     "unrar": Tool("unrar", ("lb", "-p-", "{archive}"), ("x", "-y", "-o+", "-p-", "-idq", "{archive}", "{folder}/")),
     "unar": Tool(
         "lsar", ("{archive}",), ("-q", "-D", "-f", "-o", "{folder}", "{archive}"), line=r"(?!.*: RAR(?: 5)?$)(.+)"
     ),
     "bsdtar": Tool("bsdtar", ("-tf", "{archive}"), ("-xf", "{archive}", "-C", "{folder}")),
-    "7z": Tool(
-        "7z", ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"
-    ),
+    "7z": Tool("7z", *SEVEN_ZIP),
+    "7zz": Tool("7zz", *SEVEN_ZIP),  # its name on Linux and macOS
 }
 
 
