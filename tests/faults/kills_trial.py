@@ -113,6 +113,20 @@ def cache_flow(videos: Path, folder: Path) -> None:
     flow_cache.cache_flow(table(videos), flow_cache.FlowSettings("dis"), workers=0, progress=False)
 
 
+def prepare_videos(videos: Path, folder: Path) -> None:
+    from labkit.data.prepare import prepare
+
+    prepare("folder", videos, folder / "ready", short_side=32, workers=0, progress=False)
+
+
+def write_shards(videos: Path, folder: Path) -> None:
+    from labkit.data.shards import write_shards
+
+    known = {"label": 0, "start": 0, "end": 24, "fps": 25.0, "varies": False, "damage": "", "subset": "train"}
+    rows = [(Path(row["path"]), row | known | {"video": row["path"]}) for row in table(videos).to_dict("records")]
+    write_shards(rows, folder / "shards", classes=["one"], size=60_000, progress=False)
+
+
 def sweep_points(videos: Path, folder: Path) -> None:
     from toy_course import write_notebook
 
@@ -150,6 +164,12 @@ SUBJECTS = {
         cache_flow,
         lambda folder: files(folder, "cache/flow/*"),
         lambda folder: len(files(folder, "cache/flow/*")),
+    ),
+    "prepare": Subject(
+        prepare_videos, lambda folder: files(folder, "ready/*"), lambda folder: len(files(folder, "ready/*.mp4"))
+    ),
+    "shards": Subject(
+        write_shards, lambda folder: files(folder, "shards/*"), lambda folder: len(files(folder, "shards/*.tar"))
     ),
     "sweep": Subject(
         sweep_points,
