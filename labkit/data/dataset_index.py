@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 import pandas as pd
 
@@ -122,7 +122,7 @@ def index_videos(
     wanted = _identities(paths, root, carried)
     known = _empty() if fresh else _known(wanted, [carried, _stored(root)], exact=exact)
     todo = wanted.index[~wanted["path"].isin(known["path"]) & ~wanted["path"].duplicated()]
-    asked = wanted.loc[todo].to_dict("records")
+    asked = cast("list[dict[str, Any]]", wanted.loc[todo].to_dict("records"))
     found = _Found(root)
     look, label = (probe, "looking into videos") if exact else (probe_header, "reading headers")
     try:

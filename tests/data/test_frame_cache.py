@@ -162,6 +162,23 @@ def test_kept_frames_without_a_readable_note_are_listed_and_cleared(videos, spoi
     assert list((videos.parent / "cache" / "frames").iterdir()) == []
 
 
+def test_frames_that_do_not_fit_together_are_decoded_in_parts_and_are_the_same(videos, monkeypatch):
+    opened(videos, cached=True)
+    whole = kept_file(videos).read_bytes()
+    frame_cache.clear()
+    asked, real = [], frame_cache.VideoReader.frames
+
+    def frames(reader, start, stop, **size):
+        asked.append(stop - start)
+        return real(reader, start, stop, **size)
+
+    monkeypatch.setattr(frame_cache.VideoReader, "frames", frames)
+    monkeypatch.setattr(frame_cache, "MOST", 5 * 56 * 64 * 3)
+    opened(videos, cached=True)
+    assert 1 < max(asked) <= 5 < 12
+    assert kept_file(videos).read_bytes() == whole
+
+
 def test_frames_that_another_process_is_still_writing_are_neither_listed_nor_cleared(videos):
     opened(videos, cached=True)
     (kept,) = frame_cache.kept()

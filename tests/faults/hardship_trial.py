@@ -77,46 +77,6 @@ def train_with_workers(videos: Path, folder: Path) -> None:
     fit(tiny_model(clip=spec), Tiny(24, spec=spec), folder=folder / "run", **options)
 
 
-LARGE = {"frames": 16, "size": 112}
-
-
-def train_large(videos: Path, folder: Path) -> None:
-    """A batch that needs some hundred MiB."""
-    from tiny_training import SPEC, Tiny, tiny_model
-
-    from labkit.training import fit
-
-    spec = SPEC.but(**LARGE)
-    options = {"epochs": 1, "batch_size": 16, "workers": 0, "device": "cpu", "progress": False}
-    fit(tiny_model(clip=spec), Tiny(16, spec=spec), folder=folder / "run", **options)
-
-
-def predict_large(videos: Path, folder: Path) -> None:
-    """A batch of windows that needs some hundred MiB."""
-    from tiny_training import CLASSES, SPEC, tiny_model
-
-    from labkit.training.predict import over_time
-
-    spec = SPEC.but(**LARGE)
-    found = over_time(tiny_model(clip=spec), videos / "00.avi", CLASSES, spec, every=0.04, batch_size=16, device="cpu")
-    (folder / "windows").write_text(str(len(found.starts)))
-
-
-def cache_large(videos: Path, folder: Path) -> None:
-    """Frames that are mapped into memory, some hundred MiB at once."""
-    import numpy as np
-    import pandas as pd
-
-    from labkit.data.encode import write_video
-    from labkit.data.frame_cache import cache_frames
-
-    path = folder / "large.mp4"
-    if not path.exists():
-        write_video(path, np.zeros((64, 1000, 1000, 3), np.uint8))
-    table = pd.DataFrame({"path": [str(path)], "frames": 64, "height": 1000, "width": 1000})
-    cache_frames(table, 1000, workers=0, progress=False)
-
-
 def write_toy(folder: Path) -> None:
     """A small course, written before the hardship begins."""
     from toy_course import write_course
@@ -157,13 +117,6 @@ SUBJECTS = {
     "training with workers": kills_trial.Subject(
         train_with_workers, lambda folder: {"rows": (folder / "run" / "history.jsonl").read_text().count("\n")}
     ),
-    "training a large batch": kills_trial.Subject(
-        train_large, lambda folder: {"rows": (folder / "run" / "history.jsonl").read_text().count("\n")}
-    ),
-    "predicting": kills_trial.Subject(predict_large, lambda folder: {"windows": (folder / "windows").read_text()}),
-    "caching large frames": kills_trial.Subject(
-        cache_large, lambda folder: {"files": len([*folder.glob("cache/frames/[!.]*.frames")])}
-    ),
     "labkit run": kills_trial.Subject(command("run", "00"), runs),
     "building the course": kills_trial.Subject(build, runs),
     "labkit course": kills_trial.Subject(command("course", "00"), runs),
@@ -199,8 +152,7 @@ def attempt(
 
 def load() -> None:
     """Import all that the work needs: with little memory, an import would be the first to fail."""
-    names = ("accelerate", "pyarrow.parquet", "tiny_training", "labkit.data.flow_cache", "labkit.training")
-    for name in (*names, "labkit.training.predict"):
+    for name in ("accelerate", "pyarrow.parquet", "tiny_training", "labkit.data.flow_cache", "labkit.training"):
         importlib.import_module(name)
 
 

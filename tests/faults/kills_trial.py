@@ -113,12 +113,6 @@ def cache_flow(videos: Path, folder: Path) -> None:
     flow_cache.cache_flow(table(videos), flow_cache.FlowSettings("dis"), workers=0, progress=False)
 
 
-def prepare_videos(videos: Path, folder: Path) -> None:
-    from labkit.data.prepare import prepare
-
-    prepare("folder", videos, folder / "ready", short_side=32, workers=0, progress=False)
-
-
 def write_shards(videos: Path, folder: Path) -> None:
     from labkit.data.shards import write_shards
 
@@ -164,9 +158,6 @@ SUBJECTS = {
         cache_flow,
         lambda folder: files(folder, "cache/flow/*"),
         lambda folder: len(files(folder, "cache/flow/*")),
-    ),
-    "prepare": Subject(
-        prepare_videos, lambda folder: files(folder, "ready/*"), lambda folder: len(files(folder, "ready/*.mp4"))
     ),
     "shards": Subject(
         write_shards, lambda folder: files(folder, "shards/*"), lambda folder: len(files(folder, "shards/*.tar"))

@@ -264,7 +264,10 @@ def test_numbers_that_another_process_stores_while_a_notebook_is_measured_stay(t
         (project / "docs" / "findings.json").write_text(json.dumps({"findings": {}, "notebooks": other}))
 
     measure((0,), only=["00"], folder=project, on_run=store)
-    assert {one.declared.id: dict(one.per_seed) for one in findings(project)} == {"doubles": {0: 0.0}, "again": {7: 7.0}}
+    assert {one.declared.id: dict(one.per_seed) for one in findings(project)} == {
+        "doubles": {0: 0.0},
+        "again": {7: 7.0},
+    }
 
 
 @pytest.mark.slow
