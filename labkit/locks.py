@@ -13,7 +13,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 TRAINING = ".training.lock"  # in the folder of a training, while it runs; its text names the machine and the process
@@ -50,6 +50,18 @@ def alone(path: Path, *, refuse: Callable[[], Exception] | None = None, remove: 
             with suppress(OSError):  # Windows keeps what is open; a file that nobody holds does no harm
                 path.unlink()
         close_locked(file)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process at a time read and change the file `path`; the others wait. The lock is a hidden file beside it.
+
+    Where the lock cannot be had (some network drives, a folder to read only), nobody waits.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(alone(path.with_name(f".{path.name}.lock")))
+        yield
 
 
 def open_locked(path: Path, *, wait: bool) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labkit.atomic import write_atomically
-from labkit.locks import alone
+from labkit.locks import one_at_a_time
 
 Kind = Literal["exercise", "quiz", "guess"]
 Progress = dict[str, dict[str, dict[str, "Entry"]]]  # by notebook ("05"), kind and name
@@ -60,7 +60,7 @@ def note(kind: Kind, notebook: str, name: str, done: bool, *, value: float | Non
         return
     path = progress_file()
     try:
-        with alone(path.with_name(f"{path.name}.lock")):
+        with one_at_a_time(path):
             noted = add_try(_own(path), kind, notebook, name, done, value=value, now=datetime.now(UTC))
             text = json.dumps(_as_json(noted), indent=1, ensure_ascii=False) + "\n"
             write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from labkit.data import rar
-from labkit.data.archive_limits import RATIO, ArchiveError, most_bytes
+from labkit.data.archive_limits import RATIO, ArchiveError, check_free, most_bytes
 from labkit.data.video_file import is_text, shown
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
 MOST = 2_000_000  # members of an archive
 LONGEST = 255  # bytes of a file name on nearly every disk
+PIECE = 1 << 20  # bytes that are read at once
 
 # Names that Windows gives to devices, with any suffix; and characters that it has in no file name.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
@@ -105,7 +106,7 @@ def unpack(archive: Path, folder: Path, *, on_file: Callable[[Member], object] =
     with _reading(archive):
         for name, size, opened in _entries(archive):
             if member := chosen.add(name, size):
-                if problem := _write(member, opened, folder, archive.stat().st_mtime_ns):
+                if problem := _write(archive, member, opened, folder):
                     chosen.drop(member, problem)
                 on_file(member)
     return Contents(chosen.members, chosen.left_out)
@@ -223,12 +224,12 @@ def _odd(archive: Path, name: str) -> ArchiveError:
     return ArchiveError(archive, f"{why}; if you trust it, unpack it yourself and give the folder")
 
 
-def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path, time: int) -> str:
+def _write(archive: Path, member: Member, opened: Callable[[], IO[bytes]], folder: Path) -> str:
     """Write one member under a temporary name and rename it. Returns the reason where a zip's member is damaged.
 
-    It gets the archive's time of change, in ns: by this and its size it is known again.
+    It gets the archive's time of change: by this and its size it is known again. Raises `OSError` before the disk is full.
     """
-    target = place(folder, member.name)
+    target, time = place(folder, member.name), archive.stat().st_mtime_ns
     if target.is_file() and (about := target.stat()).st_size == member.size and about.st_mtime_ns == time:
         return ""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -236,7 +237,8 @@ def _write(member: Member, opened: Callable[[], IO[bytes]], folder: Path, time: 
     try:
         with opened() as source, temporary.open("wb") as out:
             left = member.size
-            while piece := source.read(min(1 << 20, left)):
+            while piece := source.read(min(PIECE, left)):
+                check_free(archive, folder, left)  # others may fill the disk meanwhile
                 out.write(piece)
                 left -= len(piece)
             if left:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 import pandas as pd
 
@@ -27,10 +27,12 @@ from labkit.data.splits import Subset
 from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import is_text
 from labkit.data.video_header import read_header
+from labkit.locks import one_at_a_time
 from labkit.names import choose
 
 FORMAT = 3  # raise it when an old index must not be used any more
-KEEP_EVERY = 5.0  # seconds of work that an interruption may cost
+KEEP_EVERY = 5.0  # seconds of work that an interruption may cost; in large datasets more, since keeping takes longer
+QUICK = 0.25  # seconds that keeping may take at that pace
 # Of so many videos each is asked for its size and time of change (4 µs), at every opening. Of larger datasets only the
 # folders and the split files are asked; a video that was changed in place is then found when it is read.
 WATCHED = 10_000
@@ -120,22 +122,41 @@ def index_videos(
     wanted = _identities(paths, root, carried)
     known = _empty() if fresh else _known(wanted, [carried, _stored(root)], exact=exact)
     todo = wanted.index[~wanted["path"].isin(known["path"]) & ~wanted["path"].duplicated()]
-    found: list[dict[str, Any]] = []
-    written = time.monotonic()
+    asked = cast("list[dict[str, Any]]", wanted.loc[todo].to_dict("records"))
+    found = _Found(root)
     look, label = (probe, "looking into videos") if exact else (probe_header, "reading headers")
     try:
         for position, facts in map_files(
             look, [paths[i] for i in todo], label=label, lost=_died, workers=workers, progress=progress
         ):
-            found.append(wanted.loc[todo[position]].to_dict() | facts)
-            if time.monotonic() - written > KEEP_EVERY:
-                _store(root, found)
-                written = time.monotonic()
+            found.add(asked[position] | facts)
     finally:
-        _store(root, found)
-    rows = pd.concat([known.assign(passing=False), pd.DataFrame(found, columns=[*COLUMNS, "passing"])])
+        found.keep()
+    rows = pd.concat([known.assign(passing=False), pd.DataFrame(found.rows, columns=[*COLUMNS, "passing"])])
     # A path may be asked for twice; by name every row finds its own.
     return wanted[["path"]].merge(rows, on="path", how="left").astype(COLUMNS | {"passing": "bool"})
+
+
+class _Found:
+    """Rows that come one by one. The new ones are stored every few seconds."""
+
+    def __init__(self, root: Path) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._root, self._kept, self._due = root, 0, time.monotonic() + KEEP_EVERY
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a row; store the rows since the last time if it is time."""
+        self.rows.append(row)
+        if time.monotonic() > self._due:
+            began = time.monotonic()
+            self.keep()
+            ended = time.monotonic()
+            self._due = ended + KEEP_EVERY * max(1.0, (ended - began) / QUICK)
+
+    def keep(self) -> None:
+        """Store the rows since the last time."""
+        if _store(self._root, self.rows[self._kept :]):
+            self._kept = len(self.rows)
 
 
 def rebuild(
@@ -305,16 +326,22 @@ def _stored(root: Path) -> pd.DataFrame:
         return _empty()
 
 
-def _store(root: Path, found: list[dict[str, Any]]) -> None:
-    """Add rows to the index, which other processes may have added to since. Rows with a passing reason are left out."""
+def _store(root: Path, found: list[dict[str, Any]]) -> bool:
+    """Add rows to the index, which other processes may have added to since. Rows with a passing reason are left out.
+
+    False, with a warning, where it cannot be written.
+    """
     found = [row for row in found if not row.get("passing")]
     if not found:
-        return
-    table = pd.concat([_stored(root), pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)], ignore_index=True)
-    table = table.drop_duplicates("path", keep="last", ignore_index=True)
+        return True
+    added = pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
     try:
-        write_atomically(
-            index_file(root), lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True)
-        )
+        file = index_file(root)
+        with one_at_a_time(file):  # else a process that stores meanwhile would lose its rows
+            table = pd.concat([_stored(root), added], ignore_index=True)
+            table = table.drop_duplicates("path", keep="last", ignore_index=True)
+            write_atomically(file, lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True))
     except OSError as error:
         warn_not_kept(f"the index of {root}", error)
+        return False
+    return True

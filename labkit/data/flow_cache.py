@@ -31,7 +31,7 @@ from labkit.data.dataset_index import state
 from labkit.data.dataset_rows import TableRows
 from labkit.data.dataset_table import counted_exactly
 from labkit.data.flow import FlowSettings, as_bytes, check_opencv, compute_flow
-from labkit.data.frame_cache import AT_ONCE, check_length, check_room, reduced, reserve, sums_of
+from labkit.data.frame_cache import AT_ONCE, check_length, check_room, fitting, reduced, reserve, sums_of
 from labkit.data.pieces import located, opened
 from labkit.data.processes import map_files
 from labkit.data.video import VideoError, VideoReader
@@ -249,8 +249,9 @@ def _fill(path: str, place: Place, settings: FlowSettings, temporary: Path) -> N
     fields = np.memmap(temporary, np.uint8, mode="r+", offset=begin + 8 * frames, shape=(frames, height, width, 2))
     with VideoReader(path) as reader:
         check_length(path, reader, frames)
-        for start in range(0, frames - 1, AT_ONCE):
-            seen = reader.frames(start, min(start + AT_ONCE + 1, frames), size=(height, width))
+        step = min(AT_ONCE, fitting(height, width))
+        for start in range(0, frames - 1, step):
+            seen = reader.frames(start, min(start + step + 1, frames), size=(height, width))
             part = as_bytes(compute_flow(seen, settings.method), settings.bound)
             fields[start : start + len(part)], sums[start : start + len(part)] = part, sums_of(part)
     # The last frame has no next one: it gets the field before it, and in a video of one frame no movement.

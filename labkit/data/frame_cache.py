@@ -39,7 +39,8 @@ from labkit.data.video import VideoError, VideoReader
 from labkit.data.video_file import shown
 
 FORMAT = 2  # raise it when an old file must not be used any more
-AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory
+AT_ONCE = 128  # frames decoded before they are written, so that a long video does not fill the memory;
+MOST = 64 << 20  # bytes of them, so that a large picture does not either
 
 
 class Place(NamedTuple):
@@ -163,7 +164,7 @@ def cache_frames(
 def kept() -> list[Kept]:
     """The files of decoded frames in the cache, the one used last first."""
     found = []
-    for file in cache_folder("frames").glob("*.frames"):
+    for file in cache_folder("frames").glob("[!.]*.frames"):  # a hidden one is being written
         note = _note_of(file)
         with suppress(FileNotFoundError):  # removed meanwhile
             about = _note(note)
@@ -271,12 +272,20 @@ def _decode(task: tuple[Path, str, Place, int]) -> VideoError | None:
     try:
         with VideoReader(path) as reader:
             check_length(path, reader, frames)
-            for start in range(0, frames, AT_ONCE):
-                part = reader.frames(start, min(start + AT_ONCE, frames), size=(height, width))
+            step = min(AT_ONCE, fitting(height, width))
+            for start in range(0, frames, step):
+                part = reader.frames(start, min(start + step, frames), size=(height, width))
                 place[start : start + len(part)], sums[start : start + len(part)] = part, sums_of(part)
     except VideoError as error:
         return error
+    except MemoryError as error:
+        return VideoError(path, f"its frames of {height}×{width} need more memory than there is ({error})")
     return None
+
+
+def fitting(height: int, width: int) -> int:
+    """The frames of this size that fit into `MOST` bytes; one at least."""
+    return max(1, MOST // (height * width * 3))
 
 
 def _lost(task: tuple[Path, str, Place, int], reason: str) -> VideoError:

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.atomic import remove_left_behind, temporary_prefix
-from labkit.data.archive_limits import RATIO, ArchiveError, most_bytes
+from labkit.data.archive_limits import RATIO, ArchiveError, check_free, most_bytes
 from labkit.data.video_file import shown
 
-SPARE = 64 << 20  # bytes of the disk that stay free
 LOOK_EVERY = 0.5  # seconds between two looks at what the program has written
 
 
@@ -34,15 +33,15 @@ class Tool:
     line: str = r"(.+)"  # of the listing: the name is the first group; other lines are passed over
 
 
+SEVEN_ZIP = ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"
 TOOLS = {  # the program that unpacks, in the order of trying
     "unrar": Tool("unrar", ("lb", "-p-", "{archive}"), ("x", "-y", "-o+", "-p-", "-idq", "{archive}", "{folder}/")),
     "unar": Tool(
         "lsar", ("{archive}",), ("-q", "-D", "-f", "-o", "{folder}", "{archive}"), line=r"(?!.*: RAR(?: 5)?$)(.+)"
     ),
     "bsdtar": Tool("bsdtar", ("-tf", "{archive}"), ("-xf", "{archive}", "-C", "{folder}")),
-    "7z": Tool(
-        "7z", ("l", "-slt", "-ba", "-p", "{archive}"), ("x", "-y", "-p", "-o{folder}", "{archive}"), r"Path = (.+)"
-    ),
+    "7z": Tool("7z", *SEVEN_ZIP),
+    "7zz": Tool("7zz", *SEVEN_ZIP),  # its name on Linux and macOS
 }
 
 
@@ -127,8 +126,7 @@ def _check_size(archive: Path, folder: Path, limit: int) -> None:
                 size += (Path(where) / name).lstat().st_size
     if size > limit:
         raise ArchiveError(archive, f"it unpacks to more than {RATIO} times its size, as no archive of videos does")
-    if shutil.disk_usage(folder).free < SPARE:
-        raise OSError(f"{shown(folder.parent)}: the disk is full; {shown(archive)} did not fit")
+    check_free(archive, folder.parent)
 
 
 def _plain_files(archive: Path, folder: Path) -> Iterator[tuple[str, Path]]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from labkit.bars import tqdm
 from labkit.counting import counted
+from labkit.data.archive_limits import SPARE
 from labkit.data.archives import Contents, Member, contents, is_archive, place, unpack
 from labkit.data.journal import Journal
 from labkit.data.report_lines import Line
@@ -20,7 +21,6 @@ from labkit.data.video_file import is_text, shown
 from labkit.data.videos_below import OTHER_SUFFIXES, VIDEO_SUFFIXES
 
 STAGE = ".unpacked"
-SPARE = 64 << 20  # bytes of the disk that stay free
 GROWTH = 1.7  # a prepared video of the old size may be so many times larger, for its keyframes are closer; seen: 1.6
 
 

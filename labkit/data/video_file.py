@@ -73,6 +73,7 @@ class Pulse:
 
 
 PULSE = Pulse()
+PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails  # streams that are not the video
 
 
 @contextmanager
@@ -170,12 +171,10 @@ def _set_up(container: InputContainer, path: Path | Piece) -> VideoStream:
 
 
 def _video_stream(container: InputContainer) -> VideoStream | None:
-    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
-    moving = [stream for stream in container.streams.video if not stream.disposition & pictures]
     best = container.streams.best("video")
-    if isinstance(best, VideoStream) and any(best.index == stream.index for stream in moving):
+    if isinstance(best, VideoStream) and not best.disposition & PICTURES:
         return best
-    return moving[0] if moving else None
+    return next((stream for stream in container.streams.video if not stream.disposition & PICTURES), None)
 
 
 class Orientation(NamedTuple):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.atomic import write_atomically
 from labkit.counting import counted
+from labkit.locks import one_at_a_time
 from labkit.names import did_you_mean, meant_or_all
 from labkit.records import Run, read_mapping
 from labkit.runs import inequality, provenance
@@ -298,8 +299,8 @@ def measure(
     for path in chosen.values():
         if "seed" not in read_parameters(path):
             raise FindingsError(f"{path.name} has no parameter 'seed', so it cannot be run over seeds")
+    read_measured(project)  # a malformed file is refused before any work
     tell = on_run or (lambda *_: None)
-    stored = dict(read_measured(project).get("notebooks", {}))
     failed = []
     with local_workers(jobs, gpus=visible_gpus()) as workers:
         wanted = {name: _jobs(path, given.get(name, {}), seeds, project, workers) for name, path in chosen.items()}
@@ -315,8 +316,7 @@ def measure(
             elif all(one.place in ended and ended[one.place].status == "done" for one in wanted[name]):
                 runs = [Run.open(one.place) for one in wanted[name]]
                 _all_recorded(name, project, runs[0])
-                stored[name] = _entry(runs, job.notebook)
-                _write(project, {known: entry for known, entry in stored.items() if known in notebooks})
+                _store(project, name, _entry(runs, job.notebook))
     if failed:
         raise RuntimeError(f"{counted(len(failed), 'run')} failed, the first: {failed[0]}")
     return findings(project)
@@ -381,6 +381,17 @@ def _entry(runs: Sequence[Run], path: Path) -> dict[str, Any]:
         **{key: runs[-1].about[key] for key in ("versions", "hardware", "code", "threads")},
         "runs": [{"seed": run.about["seed"], "seconds": run.about["seconds"], "results": run.results} for run in runs],
     }
+
+
+def _store(project: Path, notebook: str, entry: Mapping[str, Any]) -> None:
+    """Write a notebook's numbers beside those of the others, which another process may measure at the same time.
+
+    Numbers of notebooks without a declared finding are dropped.
+    """
+    with one_at_a_time(project / "build" / "findings"):
+        known = {one.notebook for one in declared(project)}
+        stored = {**read_measured(project).get("notebooks", {}), notebook: entry}
+        _write(project, {name: numbers for name, numbers in stored.items() if name in known})
 
 
 def _write(project: Path, notebooks: Mapping[str, Any]) -> None:

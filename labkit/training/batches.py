@@ -8,7 +8,7 @@ import re
 import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from labkit.clip import ClipSpec
 from labkit.counting import counted
 from labkit.data.video_file import VideoError
 from labkit.data.watchdog import end_when_ffmpeg_stands_still
-from labkit.training.failures import TooLittleMemoryError
+from labkit.training.failures import TooLittleMemoryError, enough_memory
 from labkit.training.sharing import ALONE, Share
 
 Clips = Tensor | Sequence[Tensor]  # uint8 `(B, T, C, H, W)`, or a pair of those: frames and flow
@@ -138,18 +138,26 @@ class _Tolerant(Dataset):
 
     def __getitems__(self, keys: Sequence[Any]) -> tuple[list[Any], list[VideoError]]:
         items, errors = [], []
-        for key in keys:
-            try:
-                items.append(self.dataset[key])
-            except VideoError as error:
-                errors.append(error.with_traceback(None))
+        with _room_for(len(keys)):
+            for key in keys:
+                try:
+                    items.append(self.dataset[key])
+                except VideoError as error:
+                    errors.append(error.with_traceback(None))
         return items, errors
 
 
 def _collate(fetched: Any) -> Loaded:
     items, errors = fetched  # what `_Tolerant` gives
-    clips, labels, rows = default_collate(items) if items else (None, None, None)
+    with _room_for(len(items)):
+        clips, labels, rows = default_collate(items) if items else (None, None, None)
     return clips, labels, rows, errors
+
+
+def _room_for(clips: int) -> AbstractContextManager[None]:
+    """Inside, a failed allocation is an error that names the size of the batch."""
+    advice = "Lower batch_size, the frames or the size of the clip, or the number of workers"
+    return enough_memory(f"reading a batch of {counted(clips, 'clip')}", torch.device("cpu"), advice=advice)
 
 
 class ReaderDiedError(RuntimeError):

@@ -81,7 +81,7 @@ def enough_memory(asked: str, device: torch.device, *, advice: str) -> Iterator[
     said = ""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         said = _allocation(error)
         if not said:
             raise
@@ -96,9 +96,13 @@ def enough_memory(asked: str, device: torch.device, *, advice: str) -> Iterator[
         ) from None
 
 
-def _allocation(error: RuntimeError) -> str:
+def _allocation(error: RuntimeError | MemoryError) -> str:
     """The size of the allocation that failed, in one sentence; empty for another error."""
     text = str(error)
+    if isinstance(error, TooLittleMemoryError):  # it says more already
+        return ""
+    if isinstance(error, MemoryError):  # NumPy's and Python's own: NumPy says how much it wanted
+        return f"{text or 'Memory ran out'}."
     if not isinstance(error, torch.OutOfMemoryError) and not any(sign in text for sign in SIGNS):
         return ""
     found = re.search(r"tried to allocate ([\d.]+) (\w+)", text, re.IGNORECASE)

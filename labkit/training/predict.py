@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from torch import Tensor, nn
 
 from labkit.clip import ClipSpec
+from labkit.counting import counted
 from labkit.data.frame_cache import reduced
 from labkit.data.transforms import EvalTransform, apply
 from labkit.data.video_file import shown
@@ -65,12 +66,13 @@ def over_time(
         windows = Windows(reader, spec, every)
         starts: list[float] = []
         scores: list[np.ndarray] = []
-        for batch in _batches(windows, batch_size):
-            with enough_memory("predict: a batch of windows", where, advice="Lower the batch size"):
+        asked = f"predict: a batch of {counted(batch_size, 'window')} of {spec.frames} frames"
+        with enough_memory(asked, where, advice="Lower batch_size"):
+            for batch in _batches(windows, batch_size):
                 scores.append(forward(torch.stack([clip for _, clip in batch])).softmax(1).cpu().numpy())
-            starts += [start for start, _ in batch]
-            if told is not None:
-                told(windows.last, reader.seconds)
+                starts += [start for start, _ in batch]
+                if told is not None:
+                    told(windows.last, reader.seconds)
     found = np.concatenate(scores)
     if np.isnan(found).any():
         raise ValueError(f"the network's answer is NaN for a window of {shown(path)}: its training has failed")

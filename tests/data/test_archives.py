@@ -1,6 +1,7 @@
 """Archives of other people: what they hold comes out whole, and nothing leaves the folder or fills the disk."""
 
 import bz2
+import errno
 import gzip
 import io
 import os
@@ -12,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,8 @@ from labkit.data.archive_limits import ArchiveError
 from labkit.data.archives import contents, is_archive, unpack
 
 FILES = {"set/wave/a b #1;x&(2).avi": b"frames" * 1000, "set/list.txt": "wave 動\n".encode(), "set/empty.avi": b""}
+
+MODES = {"a.tar": "w", "a.tar.gz": "w:gz"}
 
 
 def zipped(path: Path, files: Mapping[str, bytes], **how) -> Path:
@@ -299,6 +303,26 @@ def test_of_a_rar_in_volumes_the_first_counts():
     assert [
         is_archive(Path(name)) for name in ("a.rar", "a.part1.rar", "a.part01.rar", "a.part2.rar", "a.part10.rar")
     ] == [*(True, True, True, False, False)]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_unpacking_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(tmp_path, monkeypatch, name):
+    files = {f"wave/{letter}.avi": letter.encode() * 3000 for letter in "abc"}
+    archive = zipped(tmp_path / name, files) if name == "a.zip" else tarred(tmp_path / name, mode=MODES[name], **files)
+    out, room = tmp_path / "out", 8000
+
+    def usage(folder: Path) -> SimpleNamespace:
+        written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return SimpleNamespace(free=archive_limits.SPARE + room - written)
+
+    monkeypatch.setattr(archive_limits.shutil, "disk_usage", usage)
+    with pytest.raises(OSError, match=r"the disk is nearly full \(.* MB free\), and .*a\..* is not unpacked") as raised:
+        unpack(archive, out)
+    assert raised.value.errno == errno.ENOSPC  # `prepare` then says how to go on
+    assert snapshot(out) == {name: files[name] for name in ("wave/a.avi", "wave/b.avi")}
+    room = 9000
+    unpack(archive, out)
+    assert snapshot(out) == files
 
 
 RAR_FILES = {"brush_hair/a #1;x.avi": b"one" * 100, "brush_hair/b.avi": b"two", "deep/er/c.avi": b"three"}

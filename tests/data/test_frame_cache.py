@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.atomic import temporary_prefix
 from labkit.clip import ClipSpec
 from labkit.data import flow_cache, frame_cache
 from labkit.data.datasets import open_dataset
@@ -159,6 +160,33 @@ def test_kept_frames_without_a_readable_note_are_listed_and_cleared(videos, spoi
     assert found.videos is None
     assert frame_cache.clear() == []
     assert list((videos.parent / "cache" / "frames").iterdir()) == []
+
+
+def test_frames_that_do_not_fit_together_are_decoded_in_parts_and_are_the_same(videos, monkeypatch):
+    opened(videos, cached=True)
+    whole = kept_file(videos).read_bytes()
+    frame_cache.clear()
+    asked, real = [], frame_cache.VideoReader.frames
+
+    def frames(reader, start, stop, **size):
+        asked.append(stop - start)
+        return real(reader, start, stop, **size)
+
+    monkeypatch.setattr(frame_cache.VideoReader, "frames", frames)
+    monkeypatch.setattr(frame_cache, "MOST", 5 * 56 * 64 * 3)
+    opened(videos, cached=True)
+    assert 1 < max(asked) <= 5 < 12
+    assert kept_file(videos).read_bytes() == whole
+
+
+def test_frames_that_another_process_is_still_writing_are_neither_listed_nor_cleared(videos):
+    opened(videos, cached=True)
+    (kept,) = frame_cache.kept()
+    written = kept.files[0].with_name(f"{temporary_prefix(kept.files[0].name)}0.frames")
+    written.write_bytes(b"half")
+    assert frame_cache.kept() == [kept]
+    frame_cache.clear()
+    assert written.exists()
 
 
 def test_clearing_takes_no_clip_from_processes_that_read(videos):

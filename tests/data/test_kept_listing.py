@@ -1,5 +1,6 @@
 """A dataset opened again: its finished table comes from a file, and what has changed since is noticed."""
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from labkit.atomic import write_atomically
 from labkit.cache import cache_folder
 from labkit.clip import ClipSpec
 from labkit.data import dataset_index, dataset_kinds, datasets, kept_listing
@@ -280,6 +283,51 @@ def test_two_processes_that_index_one_root_at_once_find_the_same(root):
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == said[1] == f"9 {int(opened(root)[5][0].long().sum())}\n"
     assert len(pd.read_parquet(dataset_index.index_file(root))) == 9
+
+
+def test_a_process_that_stores_while_another_does_loses_none_of_its_rows(root, monkeypatch):
+    videos, real = sorted(root.rglob("*.mp4")), dataset_index._stored
+    read, go_on = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> pd.DataFrame:
+        found = real(folder)
+        if threading.current_thread() is first and sys._getframe(1).f_code.co_name == "_store":
+            read.set()
+            go_on.wait()
+        return found
+
+    def index(some: list[Path]) -> None:
+        dataset_index.index_videos(some, root, workers=0, progress=False)
+
+    first, second = (threading.Thread(target=index, args=(some,), daemon=True) for some in (videos[:4], videos[4:]))
+    monkeypatch.setattr(dataset_index, "_stored", slow)
+    first.start()
+    assert read.wait(60)
+    second.start()
+    second.join(1)  # time enough to store, if nothing keeps it
+    go_on.set()
+    first.join()
+    second.join()
+    assert len(real(root)) == len(videos) > 8
+
+
+@pytest.mark.filterwarnings("ignore:the index of")
+def test_each_row_is_stored_once_and_again_only_where_that_failed(root, monkeypatch):
+    videos, real, stored = sorted(root.rglob("*.mp4")), dataset_index._store, []
+
+    def store(folder: Path, rows: list) -> bool:
+        stored.append(len(rows))
+        monkeypatch.setattr(dataset_index, "write_atomically", write_atomically if len(stored) > 1 else refuse)
+        return real(folder, rows)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dataset_index, "KEEP_EVERY", -1.0)
+    monkeypatch.setattr(dataset_index, "_store", store)
+    dataset_index.index_videos(videos, root, workers=0, progress=False)
+    assert stored == [1, 2, *[1] * (len(videos) - 2), 0]
+    assert len(dataset_index._stored(root)) == len(videos)
 
 
 KILLED = """

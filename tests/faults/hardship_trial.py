@@ -95,6 +95,13 @@ def command(*words: str) -> Callable[[Path, Path], None]:
     return work
 
 
+def build(videos: Path, folder: Path) -> None:
+    """The first lesson of the toy course and all pages; `labkit course` would first generate clips that this needs not."""
+    from labkit.course.build import build_course
+
+    assert not build_course(["00"], folder=folder / "project").failed
+
+
 def runs(folder: Path) -> dict[str, Any]:
     """Each run's status and results."""
     found = {}
@@ -111,6 +118,7 @@ SUBJECTS = {
         train_with_workers, lambda folder: {"rows": (folder / "run" / "history.jsonl").read_text().count("\n")}
     ),
     "labkit run": kills_trial.Subject(command("run", "00"), runs),
+    "building the course": kills_trial.Subject(build, runs),
     "labkit course": kills_trial.Subject(command("course", "00"), runs),
 }
 
@@ -162,7 +170,7 @@ def main(name: str, trouble: str, folder: Path, size: int) -> dict[str, Any]:
         own_disk(place, 256 * MIB)
     elif trouble == "full disk":
         hardship.begin(place, size)
-    if name.startswith("labkit"):
+    if name.startswith(("labkit", "building")):
         write_toy(place)
     if trouble != "full disk":
         hardship.begin(place, size)

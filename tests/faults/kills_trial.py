@@ -91,7 +91,7 @@ def index(videos: Path, folder: Path) -> None:
 def indexed(folder: Path) -> dict[str, Any]:
     import pandas as pd
 
-    [file] = (folder / "cache" / "datasets").glob("*.parquet")
+    [file] = (folder / "cache" / "datasets").glob("[!.]*.parquet")  # another process may be writing
     return {"rows": pd.read_parquet(file).sort_values("path").to_csv(index=False)}
 
 
@@ -111,6 +111,14 @@ def cache_flow(videos: Path, folder: Path) -> None:
     from labkit.data import flow_cache
 
     flow_cache.cache_flow(table(videos), flow_cache.FlowSettings("dis"), workers=0, progress=False)
+
+
+def write_shards(videos: Path, folder: Path) -> None:
+    from labkit.data.shards import write_shards
+
+    known = {"label": 0, "start": 0, "end": 24, "fps": 25.0, "varies": False, "damage": "", "subset": "train"}
+    rows = [(Path(row["path"]), row | known | {"video": row["path"]}) for row in table(videos).to_dict("records")]
+    write_shards(rows, folder / "shards", classes=["one"], size=60_000, progress=False)
 
 
 def sweep_points(videos: Path, folder: Path) -> None:
@@ -150,6 +158,9 @@ SUBJECTS = {
         cache_flow,
         lambda folder: files(folder, "cache/flow/*"),
         lambda folder: len(files(folder, "cache/flow/*")),
+    ),
+    "shards": Subject(
+        write_shards, lambda folder: files(folder, "shards/*"), lambda folder: len(files(folder, "shards/*.tar"))
     ),
     "sweep": Subject(
         sweep_points,

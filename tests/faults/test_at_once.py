@@ -54,7 +54,7 @@ def test_two_processes_that_fill_one_cache_at_once_leave_what_one_leaves(tmp_pat
             time.sleep(0.02)
     (tmp_path / "go").touch()
     found = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], found
+    assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(errors for _, errors in found)
     left = [json.loads(out) for out, _ in found]
     assert len({tuple(sorted(one.values())) for one in left}) == 1  # names have the path in them
     assert left[0]

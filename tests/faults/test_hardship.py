@@ -32,6 +32,21 @@ TABLE = [
     ("flow cache", "full disk", 600_000, 1, ["OSError: the flow of 12 videos .* has 1 MB free: take fewer videos"]),
     ("flow cache", "limit on files", 60_000, 1, ["OSError: .*File too large: '.*/flow'"]),
     ("flow cache", "read-only folder", 0, 1, ["OSError: .*Read-only file system; set LABKIT_CACHE"]),
+    (
+        "labkit run",
+        "limit on files",
+        6_000,
+        1,
+        ["00_first", "00_first", "labkit: 00_first stopped in cell .*ipynb: File too large"],
+    ),
+    (
+        "labkit run",
+        "full disk",
+        90_000,
+        1,
+        ["00_first", "00_first", "labkit: 00_first stopped in .*No space left on device"],
+    ),
+    ("building the course", "full disk", 2_000_000, 1, ["OSError: .*No space left on device: '.*/plotly.min.js'"]),
     ("labkit run", "read-only folder", 0, 1, ["00_first", "00_first", "labkit: .*/runs: Read-only file system"]),
     ("labkit course", "read-only folder", 0, 1, ["labkit: .*Read-only file system"]),
 ]

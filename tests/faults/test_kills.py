@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from kills_trial import SUBJECTS
 from run_elsewhere import HERE, python
 
 MOMENTS = 3  # the script of the report takes fifty
@@ -12,7 +13,7 @@ MOMENTS = 3  # the script of the report takes fifty
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.parametrize("subject", ["training", "indexing", "frame cache", "flow cache", "sweep"])
+@pytest.mark.parametrize("subject", list(SUBJECTS))
 def test_work_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path, subject: str):
     if subject == "flow cache":
         pytest.importorskip("cv2")

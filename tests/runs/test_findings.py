@@ -254,6 +254,23 @@ def test_measuring_runs_every_seed_once_and_stores_numbers_with_their_origin(tmp
 
 
 @pytest.mark.slow
+def test_numbers_that_another_process_stores_while_a_notebook_is_measured_stay(tmp_path):
+    project = write_course(tmp_path)
+    path = project / "docs" / "findings.toml"
+    path.write_text(path.read_text() + path.read_text().replace("doubles", "again").replace("00_first", "01_second"))
+    other = {"01_second": {"runs": [{"seed": 7, "results": {"double": 14, "seed_": 7}}]}}
+
+    def store(notebook: str, seed: int, state: str) -> None:
+        (project / "docs" / "findings.json").write_text(json.dumps({"findings": {}, "notebooks": other}))
+
+    measure((0,), only=["00"], folder=project, on_run=store)
+    assert {one.declared.id: dict(one.per_seed) for one in findings(project)} == {
+        "doubles": {0: 0.0},
+        "again": {7: 7.0},
+    }
+
+
+@pytest.mark.slow
 def test_a_notebook_is_measured_with_the_parameters_declared_for_it(tmp_path):
     project, ran = write_course(tmp_path), []
     path = project / "docs" / "findings.toml"

@@ -184,6 +184,22 @@ def test_an_evaluation_that_does_not_fit_says_the_same():
         evaluate(Greedy(), Tiny(12, sampling="centre"), **QUIET)
 
 
+class Vast(Tiny):
+    """Each clip needs an array that no machine has."""
+
+    def __getitem__(self, key):
+        np.empty(2**46, np.uint8)
+        return super().__getitem__(key)
+
+
+def test_clips_that_do_not_fit_while_they_are_read_say_how_many_were_read_together():
+    said = r"reading a batch of 6 clips needs more memory.* Unable to allocate 64\.0 TiB .*Lower batch_size"
+    with pytest.raises(TooLittleMemoryError, match=said):
+        fit(tiny_model(), Vast(12), epochs=1, **QUIET)
+    with pytest.raises(TooLittleMemoryError, match=said):
+        evaluate(tiny_model(), Vast(12, sampling="centre"), **QUIET)
+
+
 def test_a_measurement_that_does_not_fit_says_the_same():
     model = Greedy()
     model.inside.register_forward_pre_hook(lambda module, _: setattr(model, "passes", 0) if module.training else None)
