@@ -52,6 +52,9 @@ class Outcome:
     new: bool = True  # False: it had ended before this sweep began
 
 
+NOT_BEGUN = Outcome("not begun", "it was stopped before")
+
+
 def execute(job: Job) -> Outcome:
     """Do one run, on the worker. A run that its folder holds already is not repeated, whoever asks again.
 

@@ -4,17 +4,21 @@ import io
 import json
 import os
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from distributed import Client
 from rich.console import Console
 from toy_course import write_notebook
 from typer.testing import CliRunner
 
 from labkit.cli import app
-from labkit.runs import provenance, workers
+from labkit.runs import provenance, stop_mark, workers
 from labkit.runs.grid import Grid, read_grid
 from labkit.runs.key import Keys
 from labkit.runs.many import ManyRuns
@@ -200,10 +204,49 @@ def test_after_stop_no_run_starts_and_those_under_way_end(tmp_path, two_workers)
     for _, outcome in many.outcomes(jobs_of(found, tmp_path / "sweep", two_workers)):
         seen.append(outcome.status)
         many.stop()
-    assert seen[:2] == ["done", "stop"] or "stop" in seen
-    assert set(seen) == {"done", "stop"}
-    assert len(made(tmp_path / "sweep")) < 10
+    assert seen.count("stop") == 1
+    assert seen.count("done") == len(made(tmp_path / "sweep")) <= 2 * two_workers.slots
     assert not [path for path in (tmp_path / "sweep").glob("07_toy-*") if not (path / "run.json").exists()]
+
+
+def hold(job: Job) -> Outcome:
+    """A run that has begun, and writes nothing before the file `go` is there."""
+    (job.place.parent / f"begun-{job.parameters['seed']}").touch()
+    while not (job.place.parent / "go").exists():
+        time.sleep(0.01)
+    return note(job)
+
+
+def test_a_run_that_has_begun_and_written_nothing_goes_on_after_stop(tmp_path, two_workers):
+    place, many = tmp_path / "sweep", ManyRuns(two_workers, work=hold)
+    place.mkdir()
+
+    def stop_and_go() -> None:
+        while len([*place.glob("begun-*")]) < 2:
+            time.sleep(0.01)
+        many.stop()
+        while not all(two_workers.client.run(is_marked, many._name).values()):
+            time.sleep(0.01)
+        (place / "go").touch()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(stop_and_go)
+        ended = [outcome.status for _, outcome in many.outcomes(jobs_of(grid(tmp_path), place, two_workers))]
+    assert ended == ["done", "done"]
+    assert len([*place.glob("begun-*")]) == 2
+
+
+def is_marked(name: str) -> bool:
+    return name in stop_mark._marks
+
+
+def test_stop_ends_a_sweep_that_no_worker_is_left_for(tmp_path):
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50, "set_as_default": False}
+    with Client(n_workers=0, host="127.0.0.1", **quiet) as client:
+        many = ManyRuns(Workers(2, 1, (), client), work=note)
+        jobs = jobs_of(grid(tmp_path), tmp_path, many.workers)
+        threading.Timer(0.5, many.stop).start()
+        assert [*many.outcomes(jobs)] == []
 
 
 def command(folder: Path, *options: str, answer: str = ""):
