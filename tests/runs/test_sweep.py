@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +19,15 @@ from toy_course import write_notebook
 from typer.testing import CliRunner
 
 from labkit.cli import app
+from labkit.course.sweep_page import write_page
 from labkit.runs import provenance, stop_mark, workers
 from labkit.runs.grid import Grid, read_grid
 from labkit.runs.key import Keys
 from labkit.runs.many import ManyRuns
 from labkit.runs.notebook import NotebookError
 from labkit.runs.point import Job, Outcome, outcome_of
+from labkit.runs.runs_parquet import arrow_table
+from labkit.runs.spread import read_sweep
 from labkit.runs.sweep import SweepError, Tally, jobs_of, kept_threads, sweep, sweep_folder, sweep_in
 from labkit.runs.workers import Workers, local_workers, visible_gpus
 from labkit.terminal import SweepProgress
@@ -177,12 +181,62 @@ def test_the_same_sweep_has_the_same_folder_and_threads_and_another_sweep_a_new_
     with sweep_in(place, found, 3):
         assert sweep_folder(found) == place
         assert kept_threads(place) == 3
-        other = replace(found, parameters={"epochs": 1})
-        assert sweep_folder(other).name == "07_toy-2"
-        with pytest.raises(SweepError, match="holds another sweep"):
-            sweep_folder(other, place)
+        assert sweep_folder(replace(found, parameters={"epochs": 3})) == place  # which is the default
+        assert sweep_folder(replace(found, axes={"seed": [1]})) == place
+        assert sweep_folder(replace(found, parameters={"epochs": 1})).name == "07_toy-2"
     notebook(tmp_path, "pass")
     assert sweep_folder(found).name == "07_toy-2"  # numbers of other code are other numbers
+
+
+def test_another_grid_extends_a_sweep_and_the_done_points_are_not_run_again(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    sweep(grid(tmp_path, "seed=0..1", epochs="3"), place, two_workers, work=note)
+    more = sweep(grid(tmp_path, "seed=0..3"), place, two_workers, work=note)  # 3 epochs are the default
+    assert (more.done, more.there) == (4, 2)
+    wide = sweep(grid(tmp_path, "rate=0.25,0.5", "seed=0..3"), place, two_workers, work=note)  # 0.5 is the default
+    assert (wide.done, wide.there) == (8, 4)
+    assert made(place) == sorted("01230123")
+    about = json.loads((place / "sweep.json").read_text())
+    assert about["axes"] == {"seed": [0, 1, 2, 3], "rate": [0.25, 0.5]}
+    assert about["parameters"] == {"epochs": 3}
+    assert sweep(grid(tmp_path, "seed=2"), place, two_workers, work=note).there == 1
+    assert json.loads((place / "sweep.json").read_text()) == about
+
+
+def test_the_table_and_the_page_of_an_extended_sweep_have_all_points(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    for rates in ("rate=0.5,2", "rate=1"):
+        sweep(grid(tmp_path, rates, "seed=0..1"), place, two_workers, work=note)
+    found = read_sweep(place)
+    assert (found.axes, found.seeds, len(found.done)) == ({"rate": [0.5, 1.0, 2.0]}, [0, 1], 6)
+    assert sorted(arrow_table(place)["param.rate"].to_pylist()) == [0.5, 0.5, 1.0, 1.0, 2.0, 2.0]
+    assert "0.5, 1.0, 2.0" in write_page(place).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"notebook": "04_other.ipynb"}, "holds a sweep of 04_other.ipynb"),
+        ({"key": "0"}, "the notebook's code has changed since the sweep in "),
+        ({"key": "0", "version": "0"}, "labkit's code, torch or the notebook have changed since the sweep in "),
+        ({"threads": 2}, "has 2 threads, and numbers depend on them: leave --threads out"),
+        ({"axes": [1]}, "sweep.json is not of a sweep"),
+    ],
+)
+def test_a_sweep_of_other_code_or_threads_is_not_extended_and_the_reason_is_named(tmp_path, change, said):
+    found, place = grid(tmp_path), tmp_path / "sweep"
+    with sweep_in(place, found, 1):
+        pass
+    about = json.loads((place / "sweep.json").read_text()) | change
+    (place / "sweep.json").write_text(json.dumps(about))
+    with (
+        pytest.raises(SweepError, match=f"{re.escape(said)}.*give another --folder"),
+        sweep_in(place, replace(found, axes={"seed": [9]}), 1),
+    ):
+        pass
+    assert json.loads((place / "sweep.json").read_text()) == about
+    with pytest.raises(SweepError, match=re.escape(said)) if "threads" not in change else nullcontext():
+        sweep_folder(found, place)
 
 
 def test_of_two_sweeps_in_one_folder_the_second_is_refused(tmp_path):
@@ -268,14 +322,24 @@ def test_a_dry_run_writes_the_points_and_starts_nothing(tmp_path):
     )
     done = command(tmp_path, *options)
     assert done.exit_code == 0
-    assert "6 points" in done.stderr
+    assert f"6 points in {tmp_path}: to run 6" in done.stderr
     assert done.stdout.split() == [str(tmp_path / "params.yaml")]
     points = yaml.safe_load((tmp_path / "params.yaml").read_text())
     assert points[0] == {"epochs": 1, "rate": 0.1, "seed": 0}
     assert len(points) == 6
-    again = command(tmp_path, *options)
-    assert again.exit_code == 2
-    assert "params.yaml exists already; move it, or give --folder" in again.stderr
+    assert command(tmp_path, *options).exit_code == 0  # the same file is not written again
+    other = command(tmp_path, "--grid", "seed=1", "--dry-run", "--folder", str(tmp_path))
+    assert other.exit_code == 2
+    assert "params.yaml exists already; move it, or give --folder" in other.stderr
+
+
+def test_a_dry_run_says_how_many_points_are_done(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    sweep(grid(tmp_path, "seed=10..14"), place, two_workers, work=note)
+    options = ("--grid", "seed=10..19", "--dry-run", "--folder", str(place))
+    assert "10 points in" in (said := command(tmp_path, *options).stderr)
+    assert "sweep: done 4, failed 1, to run 5\n" in said
+    assert "sweep: done 4, failed 1, to run 6\n" in command(tmp_path, *options, "--retry-failed").stderr
 
 
 @pytest.mark.parametrize("answer", ["", "n\n", "perhaps\n"])
