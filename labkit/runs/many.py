@@ -169,7 +169,9 @@ class ManyRuns:
         return left or Outcome("died", f"its worker was killed before it began, {counted(TRIES, 'time')}")
 
     def _look(self) -> None:
-        """Tell of the runs that have begun since the last look."""
+        """Tell of the runs that have begun since the last look, and count the workers."""
+        with suppress(OSError):  # the scheduler is lost, of which the futures tell
+            self.workers.recount()
         for job in self._waiting.values():
             if job.place not in self._begun and (job.place / "run.json").exists():
                 self._start(job)

@@ -7,6 +7,7 @@ run ends with the worker, however that ends: its standard input closes then.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,9 @@ def execute(job: Job) -> Outcome:
         return before
     if job.version and job.version != _own_version(job.sweep):
         return Outcome("failed", "this worker has another version of labkit's code, or of torch: restart it")
+    for folder in (job.place.parent, job.home):  # of a worker that came later, nobody has looked at these
+        if not folder.is_dir():
+            return Outcome("failed", f"the worker on {platform.node()} does not see the folder {folder}")
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(

@@ -25,7 +25,7 @@ from labkit.runs.grid import Grid, read_grid
 from labkit.runs.key import Keys
 from labkit.runs.many import ManyRuns
 from labkit.runs.notebook import NotebookError
-from labkit.runs.point import Job, Outcome, outcome_of
+from labkit.runs.point import Job, Outcome, execute, outcome_of
 from labkit.runs.runs_parquet import arrow_table
 from labkit.runs.spread import read_sweep
 from labkit.runs.sweep import SweepError, Tally, jobs_of, kept_threads, sweep, sweep_folder, sweep_in
@@ -288,6 +288,38 @@ def test_a_run_that_has_begun_and_written_nothing_goes_on_after_stop(tmp_path, t
         ended = [outcome.status for _, outcome in many.outcomes(jobs_of(grid(tmp_path), place, two_workers))]
     assert ended == ["done", "done"]
     assert len([*place.glob("begun-*")]) == 2
+
+
+def test_workers_that_come_later_take_part(tmp_path):
+    place = tmp_path / "sweep"
+    place.mkdir()
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50, "set_as_default": False}
+    with Client(n_workers=1, threads_per_worker=1, processes=False, **quiet) as client:
+        many = ManyRuns(Workers(1, 1, (), client), work=hold)
+
+        def grow_and_go() -> None:
+            while not [*place.glob("begun-*")]:
+                time.sleep(0.01)
+            client.cluster.scale(3)
+            while len([*place.glob("begun-*")]) < 3:  # two were handed out for one worker
+                time.sleep(0.01)
+            (place / "go").touch()
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(grow_and_go)
+            ended = [*many.outcomes(jobs_of(grid(tmp_path), place, many.workers))]
+    assert [outcome.status for _, outcome in ended] == ["done"] * 4
+    assert many.workers.slots == 3
+
+
+@pytest.mark.parametrize("part", ["place", "home"])
+def test_a_run_on_a_worker_that_does_not_see_a_folder_has_failed(tmp_path, part):
+    job = Job(notebook(tmp_path), {"seed": 1}, tmp_path / "run", 1, tmp_path)
+    job = replace(job, **{part: tmp_path / "absent" / "run"})
+    outcome = execute(job)
+    assert outcome.status == "failed"
+    assert f"does not see the folder {tmp_path / 'absent'}" in outcome.why
+    assert not (tmp_path / "absent").exists()
 
 
 def is_marked(name: str) -> bool:
