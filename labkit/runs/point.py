@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from labkit.own_group import own_group
 from labkit.records import Run
 from labkit.runs import provenance
 from labkit.runs.key import code_version
@@ -77,7 +78,7 @@ def execute(job: Job) -> Outcome:
                 stdin=subprocess.PIPE,  # closed when this process ends, however it ends: then the run ends too
                 stdout=subprocess.DEVNULL,
                 stderr=said,
-                start_new_session=True,  # the terminal's Ctrl-C reaches the sweep alone
+                **own_group().settings,  # the terminal's Ctrl-C reaches the sweep alone
             )
         except OSError as error:
             return Outcome("failed", f"did not start: {error.filename}: {error.strerror}")
