@@ -52,9 +52,10 @@ def read(folder: Path) -> About | None:
         there = read_mapping(path)
         found = About(**{name: there[name] for name in asdict(About()) if name in there})
         if not isinstance(found.parameters, dict) or not all(isinstance(one, list) for one in found.axes.values()):
-            raise TypeError("its axes or parameters are not mappings")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SweepError(f"{path} is not of a sweep ({error}): {ELSEWHERE}") from None
+            raise ValueError(f"{path} is not of a sweep")
+    except (OSError, ValueError, AttributeError) as error:
+        what = f"{path} is not of a sweep" if isinstance(error, AttributeError) else str(error)
+        raise SweepError(f"{what}. Remove it, and its runs are found by their names, or {ELSEWHERE}") from None
     return found
 
 

@@ -117,6 +117,7 @@ def test_an_axis_has_values_and_ranges_and_the_last_axis_varies_fastest(tmp_path
         (["sed=0..4"], {}, "has no parameter 'sed'; did you mean 'seed'?"),
         (["seed=1,two"], {}, "the parameter 'seed' takes int, not 'two'"),
         (["seed=1,2,1"], {}, "the grid has seed=1 twice"),
+        (["rate=1,nan"], {}, "the grid has rate=nan, and nan does not equal itself"),
         (["seed=1", "seed=2"], {}, "given twice"),
         (["seed=1"], {"seed": "2"}, "'seed' is given by --grid and by -p"),
         (["out=a,b"], {}, "each run of a sweep has a folder of its own"),
@@ -220,7 +221,7 @@ def test_the_table_and_the_page_of_an_extended_sweep_have_all_points(tmp_path, t
         ({"key": "0"}, "the notebook's code has changed since the sweep in "),
         ({"key": "0", "version": "0"}, "labkit's code, torch or the notebook have changed since the sweep in "),
         ({"threads": 2}, "has 2 threads, and numbers depend on them: leave --threads out"),
-        ({"axes": [1]}, "sweep.json is not of a sweep"),
+        ({"axes": [1]}, "sweep.json is not of a sweep. Remove it, and its runs are found by their names"),
     ],
 )
 def test_a_sweep_of_other_code_or_threads_is_not_extended_and_the_reason_is_named(tmp_path, change, said):
