@@ -112,6 +112,7 @@ class ManyRuns:
     def _submit(self, job: Job, ended: "queue.SimpleQueue[Future]") -> None:
         from labkit.runs.stop_mark import unless_stopped
 
+        job.place.parent.mkdir(parents=True, exist_ok=True)  # the workers look for it
         self._tries[job.place] = number = self._tries.get(job.place, 0) + 1
         future = self.workers.client.submit(
             unless_stopped,
