@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labkit.cli.app import console, plainly, say
+from labkit.counting import counted
 
 if TYPE_CHECKING:
     from labkit.runs.grid import Grid
@@ -16,45 +17,57 @@ if TYPE_CHECKING:
 
 MANY = 1000  # points from which on the command asks
 
+Notebook = Annotated[str, typer.Argument(help="The notebook: a path, a file name, or the start of its name, `05`.")]
+Axes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid", help="An axis: `depth=18,34`, `seed=0..4`; `;` separates values with commas. Repeat for more."
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--parameter", help="A parameter of all runs, `name=value`. Repeat for more."),
+]
+Count = Annotated[
+    int | None, typer.Option(min=1, help="Runs at the same time on this machine. Default: one for each core.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="The address of a Dask scheduler, `tcp://host:8786` or `tls://`, whose workers do the runs."),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of each run. Default: the cores, shared out among the workers.")
+]
+Folder = Annotated[Path | None, typer.Option(help="The sweep's folder. Default: `runs/sweeps/<notebook>-<n>`.")]
+TimeLimit = Annotated[float, typer.Option(min=0, help="Most minutes for each run. 0: no limit.")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="Run again what has failed before.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Run nothing: say what is done and what would run, and write `params.yaml`."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help=f"Do not ask before {MANY:,} runs or more.")]
+
 
 @plainly
 def sweep(
-    notebook: Annotated[str, typer.Argument(help="The notebook: a path, a file name, or the start of its name, `05`.")],
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--grid", help="An axis: `depth=18,34`, `seed=0..4`; `;` separates values with commas. Repeat for more."
-        ),
-    ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", help="A parameter of all runs, `name=value`. Repeat for more."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at the same time on this machine. Default: one for each core.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="The address of a Dask scheduler, `tcp://host:8786`, whose workers do the runs.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of each run. Default: the cores, shared out among the workers.")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="The sweep's folder. Default: `runs/sweeps/<notebook>-<n>`.")
-    ] = None,
-    time_limit: Annotated[float, typer.Option(min=0, help="Most minutes for each run. 0: no limit.")] = 60,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what has failed before.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Run nothing: count the points, and write them to `params.yaml`.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=f"Do not ask before {MANY:,} runs or more.")] = False,
+    notebook: Notebook,
+    grid: Axes = None,
+    parameter: Parameters = None,
+    workers: Count = None,
+    scheduler: Scheduler = None,
+    threads: Threads = None,
+    folder: Folder = None,
+    time_limit: TimeLimit = 60,
+    retry_failed: Retry = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> None:
     """Run a notebook at each point of a grid, several runs at the same time.
 
     Every point becomes a run in the sweep's folder. All values are checked before anything starts. The same command
-    again goes on where it was stopped, and repeats no run that is done. Ctrl-C once lets the runs under way end; twice
-    stops at once. At the end it writes a table, `runs.parquet`, and a page, and prints their paths. docs/sweeps.md shows
-    clusters.
+    again goes on where it was stopped, and repeats no run that is done. Another grid with the same --folder adds its
+    points. Ctrl-C once lets the runs under way end; twice stops at once. At the end it writes a table, `runs.parquet`,
+    and a page, and prints their paths. docs/sweeps.md shows clusters.
 
     Examples:
 
@@ -73,12 +86,12 @@ def sweep(
         raise ValueError("--workers is for this machine, and --scheduler for a cluster: give one of them")
     path = find_notebook(notebook)
     read = read_grid(path, grid or [], split_assignments(parameter or []), device=not (scheduler or dry_run))
+    place = sweep_folder(read, folder)
     if dry_run:
-        _write_points(read, folder)
+        _write_points(read, place, folder or Path.cwd(), retry_failed)
         return
     _ask(len(read), yes)
-    place = sweep_folder(read, folder)
-    say(f"{len(read):,} points in {place}")
+    say(f"{counted(len(read), 'point')} in {place}")
     with (
         _workers(read, place, workers, scheduler, threads or kept_threads(place)) as chosen,
         SweepProgress(console(error=True), len(read)) as shown,
@@ -123,18 +136,24 @@ def _ask(points: int, yes: bool) -> None:
         raise RuntimeError("nothing was started; --yes runs them without asking, --dry-run writes them to a file")
 
 
-def _write_points(grid: "Grid", folder: Path | None) -> None:
-    """Write the points as a list of mappings, and print their number and the file."""
+def _write_points(grid: "Grid", place: Path, folder: Path, retry_failed: bool) -> None:
+    """Say how many points the sweep in `place` would run. Write all points as a list of mappings, and print the file."""
     import yaml
 
     from labkit.atomic import create
+    from labkit.runs.sweep import before
 
-    place = (folder or Path.cwd()) / "params.yaml"
+    done, failed = before(grid, place)
+    kept = [f"done {done:,}"] * bool(done) + [f"failed {failed:,}"] * bool(failed)
+    left = len(grid) - done - (0 if retry_failed else failed)
+    say(f"{counted(len(grid), 'point')} in {place}: {', '.join([*kept, f'to run {left:,}'])}")
+    file = folder / "params.yaml"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump([*grid.points()], Dumper=dumper, sort_keys=False, allow_unicode=True)
-    create(place, lambda temporary: temporary.write_text(text, encoding="utf-8"), instead="move it, or give --folder")
-    say(f"{len(grid):,} points; `labkit run NOTEBOOK -f {place.name} --index 0` runs the first")
-    print(place)
+    if not (file.is_file() and file.read_text(encoding="utf-8") == text):
+        create(file, lambda new: new.write_text(text, encoding="utf-8"), instead="move it, or give --folder")
+    say(f"`labkit run NOTEBOOK -f {file.name} --index 0` runs the first")
+    print(file)
 
 
 def _conclude(tally: "Tally", place: Path) -> None:

@@ -15,17 +15,19 @@ import pandas as pd
 from markupsafe import Markup
 
 from labkit.atomic import write_atomically
+from labkit.counting import counted, named
 from labkit.course.page import figure_html
 from labkit.course.templates import SITE, render
 from labkit.page_policy import allow
 from labkit.records import Run
 from labkit.runs import runs_parquet
-from labkit.runs.spread import SEED, Spread, Sweep, read_sweep, spreads
+from labkit.runs.spread import SEED, Point, Spread, Sweep, lost_numbers, read_sweep, spreads
 from labkit.script_json import script_json
 
 FILE = "sweep.html"
 MOST_NUMBERS = 60  # recorded numbers that the figure offers
 MOST_LINES = 24  # lines in the figure
+MOST_LOST = 20  # points without a number that are named
 MOST_ROWS = 500  # points in a table, and runs in a list
 
 
@@ -60,6 +62,7 @@ def page_html(sweep: Sweep) -> str:
         parameters=[(name, _value(value)) for name, value in sweep.parameters.items()],
         columns=list(sweep.axes),
         tables=[(name, len(some), [_row(one) for one in some[:MOST_ROWS]]) for name, some in found.items()],
+        lost=[(name, _lost(sweep, points)) for name, points in lost_numbers(sweep).items()],
         unfinished=[_unfinished(run, state, sweep) for run, state in unfinished[:MOST_ROWS]],
         done=[_link(run, sweep) for run in done[:MOST_ROWS]],
         counts=(len(done), len(unfinished)),
@@ -121,6 +124,15 @@ def _row(one: Spread) -> tuple[list[str], list[str]]:
     interval = "–" if math.isnan(one.low) else f"{one.low:.4g} to {one.high:.4g}"
     deviation = "–" if math.isnan(one.deviation) else f"{one.deviation:.2g}"
     return [_value(value) for value in one.point], [str(one.runs), f"{one.mean:.4g}", deviation, interval]
+
+
+def _lost(sweep: Sweep, points: Mapping[Point, int]) -> str:
+    """The points at which a number is not a number, in words: `width 16 (2 runs)`."""
+    said = []
+    for point, runs in points.items():
+        place = ", ".join(f"{name} {_value(value)}" for name, value in zip(sweep.axes, point, strict=True))
+        said.append(f"{place} ({counted(runs, 'run')})" if place else counted(runs, "run"))
+    return named(said, most=MOST_LOST)
 
 
 def _link(run: Run, sweep: Sweep) -> tuple[str, str, str]:

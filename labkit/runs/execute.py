@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from labkit.runs.failure import cause
 from labkit.runs.kernel import Kernel, choose_kernel
 from labkit.runs.meaning import check_meaning
 from labkit.runs.notebook import (
+    Parameter,
     check_parameters,
     computed_before,
     find_notebook,
@@ -107,9 +109,7 @@ def run_notebook(
     After Ctrl-C the kernel is ended, the status is `interrupted`, and `RunInterrupted` is raised.
     """
     source = find_notebook(notebook)
-    declared = read_parameters(source)
-    given = check_parameters(declared, parameters or {}, source.name)
-    check_meaning(given)
+    declared, given = _checked(source, parameters or {})
     chosen = choose_kernel(read_content(source).get("metadata", {}), source.name, kernel)
     switches = _board_switches() if tensorboard else []
     place = _place(folder, source)
@@ -118,16 +118,19 @@ def run_notebook(
     env = {**({"OMP_NUM_THREADS": str(threads)} if threads else {}), **dict.fromkeys(switches, str(place))}
     about = _about(source, {name: p.default for name, p in declared.items() if p.plain}, given, place)
     about.update(kernel=chosen.name, threads=threads or _own_threads())
-    for said in (chosen.said, computed_before(declared, given)):
-        if said:
-            warnings.warn(said, stacklevel=2)
+    for said in filter(None, (chosen.said, computed_before(declared, given))):
+        warnings.warn(said, stacklevel=2)
     _claim(place, about)
-    return _kept(
-        lambda: _execute(source, place, given, chosen, time_limit, stall_limit, env, on_step),
-        place / source.name,
-        about,
-        time_limit,
-    )
+    work = partial(_execute, source, place, given, chosen, time_limit, stall_limit, env, on_step)
+    return _kept(work, place / source.name, about, time_limit)
+
+
+def _checked(source: Path, parameters: Mapping[str, Any]) -> tuple[dict[str, Parameter], dict[str, Any]]:
+    """The parameters that a notebook declares, and the given values in their types. Raises `NotebookError`."""
+    declared = read_parameters(source)
+    given = check_parameters(declared, parameters, source.name)
+    check_meaning(given)
+    return declared, given
 
 
 def _kept(work: Callable[[], None], notebook: Path, about: dict[str, Any], time_limit: float | None) -> Run:

@@ -58,6 +58,10 @@ def read_grid(notebook: Path, axes: Sequence[str], given: Mapping[str, Any], *, 
         if device or name != "device":
             check_meaning({name: value})
     for name, values in checked.items():
+        if any(value != value for value in values):
+            raise NotebookError(
+                f"the grid has {name}=nan, and nan does not equal itself: its run could not be found again"
+            )
         first = [*dict.fromkeys(map(repr, values))]
         if len(first) < len(values):
             twice = next(value for value in first if [*map(repr, values)].count(value) > 1)

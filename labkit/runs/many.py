@@ -5,13 +5,15 @@ others go on. `make findings` and `labkit sweep` both use this.
 """
 
 import queue
+import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.counting import counted
-from labkit.runs.point import LOOK, Job, Outcome, after_loss, execute, outcome_of, settled
+from labkit.runs.point import LOOK, NOT_BEGUN, Job, Outcome, after_loss, execute, outcome_of, settled
 from labkit.runs.workers import GPU, Workers
 
 if TYPE_CHECKING:
@@ -36,9 +38,12 @@ class ManyRuns:
     retry_failed: bool = False
     work: Callable[[Job], Outcome] = execute
     stopped: bool = False
+    _name: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the mark on the workers
     _waiting: "dict[Future, Job]" = field(default_factory=dict)
     _begun: set[Path] = field(default_factory=set)
     _tries: dict[Path, int] = field(default_factory=dict)
+    _told: bool = False
+    _marked: bool = False
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Each job with its outcome, in the order in which they end. Jobs that `stop` has kept from starting are left out.
@@ -47,7 +52,7 @@ class ManyRuns:
         is lost.
         """
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        todo, finished, told = iter(jobs), False, False
+        todo, finished = iter(jobs), False
         try:
             while True:
                 while not finished and not self.stopped and len(self._waiting) < 2 * self.workers.slots:
@@ -60,19 +65,40 @@ class ManyRuns:
                     else:
                         self._submit(job, ended)
                 if self.stopped:
-                    if not told:
-                        self.on_stop()
-                    told = True
-                    self._cancel(lambda job: outcome_of(job.place) is None)
+                    self._keep_from_starting()
                 if not self._waiting:
                     return
                 yield from self._collected(ended)
         finally:
-            self._cancel(lambda job: True)
+            self._cancel()
+            self._forget_mark()
 
     def stop(self) -> None:
-        """Start no more runs. Those under way go on to their end. This only sets a mark: a signal may call it."""
+        """Start no more runs. Those under way go on to their end. This only sets `stopped`: a signal may call it."""
         self.stopped = True
+
+    def _keep_from_starting(self) -> None:
+        """After `stop`: keep the jobs that no worker has begun from starting. Without workers, that is all of them."""
+        if not self._told:
+            self._told = True
+            self.on_stop()
+        if not self._waiting:
+            return
+        from labkit.runs.stop_mark import mark
+
+        with suppress(OSError):  # a worker or the scheduler was lost; the next call tries again
+            if not self._marked:
+                mark(self.workers.client, self._name)
+                self._marked = True
+            if not self.workers.client.nthreads():
+                self._cancel()
+
+    def _forget_mark(self) -> None:
+        from labkit.runs.stop_mark import forget
+
+        if self._marked:
+            with suppress(OSError, ValueError):  # the scheduler is lost, or another one that has no such mark
+                forget(self.workers.client, self._name)
 
     def _before(self, job: Job) -> Outcome | None:
         """The outcome of an earlier run that need not be repeated. Another earlier run is moved aside."""
@@ -84,8 +110,13 @@ class ManyRuns:
         return None
 
     def _submit(self, job: Job, ended: "queue.SimpleQueue[Future]") -> None:
+        from labkit.runs.stop_mark import unless_stopped
+
+        job.place.parent.mkdir(parents=True, exist_ok=True)  # the workers look for it
         self._tries[job.place] = number = self._tries.get(job.place, 0) + 1
         future = self.workers.client.submit(
+            unless_stopped,
+            self._name,
             self.work,
             job,
             key=f"{job.place.name}-{job.sweep}-{number}",
@@ -109,6 +140,8 @@ class ManyRuns:
             if job is None:  # it was cancelled
                 continue
             outcome = self._outcome(future, job)
+            if outcome == NOT_BEGUN:
+                continue
             if outcome is None:
                 self._submit(job, ended)
                 continue
@@ -130,12 +163,16 @@ class ManyRuns:
         if not isinstance(error, KilledWorker):
             return Outcome("failed", f"did not start: {error}")
         left = after_loss(job.place)
-        if left is None and self._tries[job.place] < TRIES and not self.stopped:
+        if left is None and self.stopped:
+            return NOT_BEGUN
+        if left is None and self._tries[job.place] < TRIES:
             return None
         return left or Outcome("died", f"its worker was killed before it began, {counted(TRIES, 'time')}")
 
     def _look(self) -> None:
-        """Tell of the runs that have begun since the last look."""
+        """Tell of the runs that have begun since the last look, and count the workers."""
+        with suppress(OSError):  # the scheduler is lost, of which the futures tell
+            self.workers.recount()
         for job in self._waiting.values():
             if job.place not in self._begun and (job.place / "run.json").exists():
                 self._start(job)
@@ -145,11 +182,9 @@ class ManyRuns:
             self._begun.add(job.place)
             self.on_start(job)
 
-    def _cancel(self, which: Callable[[Job], bool]) -> None:
-        """Cancel tasks. Runs under way are waited for while they save what they have."""
-        futures = {future: job for future, job in self._waiting.items() if which(job)}
-        for future in futures:
-            del self._waiting[future]
+    def _cancel(self) -> None:
+        """Stop the runs that are still waited for, and wait until they have saved what they have."""
+        futures, self._waiting = self._waiting, {}
         if futures:
             self.workers.client.cancel([*futures], force=True)
         for job in futures.values():

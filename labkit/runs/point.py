@@ -7,6 +7,7 @@ run ends with the worker, however that ends: its standard input closes then.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from labkit.own_group import own_group
 from labkit.records import Run
 from labkit.runs import provenance
 from labkit.runs.key import code_version
@@ -52,6 +54,9 @@ class Outcome:
     new: bool = True  # False: it had ended before this sweep began
 
 
+NOT_BEGUN = Outcome("not begun", "it was stopped before")
+
+
 def execute(job: Job) -> Outcome:
     """Do one run, on the worker. A run that its folder holds already is not repeated, whoever asks again.
 
@@ -61,6 +66,9 @@ def execute(job: Job) -> Outcome:
         return before
     if job.version and job.version != _own_version(job.sweep):
         return Outcome("failed", "this worker has another version of labkit's code, or of torch: restart it")
+    for folder in (job.place.parent, job.home):  # of a worker that came later, nobody has looked at these
+        if not folder.is_dir():
+            return Outcome("failed", f"the worker on {platform.node()} does not see the folder {folder}")
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(
@@ -70,7 +78,7 @@ def execute(job: Job) -> Outcome:
                 stdin=subprocess.PIPE,  # closed when this process ends, however it ends: then the run ends too
                 stdout=subprocess.DEVNULL,
                 stderr=said,
-                start_new_session=True,  # the terminal's Ctrl-C reaches the sweep alone
+                **own_group().settings,  # the terminal's Ctrl-C reaches the sweep alone
             )
         except OSError as error:
             return Outcome("failed", f"did not start: {error.filename}: {error.strerror}")

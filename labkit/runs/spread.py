@@ -82,6 +82,17 @@ def spreads(sweep: Sweep) -> dict[str, list[Spread]]:
     return {name: [_spread(*one) for one in _in_order(points, sweep)] for name, points in found.items()}
 
 
+def lost_numbers(sweep: Sweep) -> dict[str, dict[Point, int]]:
+    """By the name of the recorded number, the points at which it is "not a number" in some done runs, and in how many."""
+    found: dict[str, dict[Point, int]] = {}
+    for run in sweep.done:
+        point = tuple(_hashable(run.parameters.get(name)) for name in sweep.axes)
+        for name in (name for name, value in results(run).items() if value is None):
+            at = found.setdefault(name, {})
+            at[point] = at.get(point, 0) + 1
+    return found
+
+
 def _spread(point: Point, values: Sequence[float]) -> Spread:
     low, high = mean_interval(values)
     return Spread(point, len(values), mean(values), low, high, stdev(values) if len(values) > 1 else low)

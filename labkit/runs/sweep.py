@@ -1,37 +1,30 @@
 """A sweep: a notebook run at each point of a grid, in one folder, which another call of the same sweep goes on with."""
 
 import errno
-import json
 import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from labkit.atomic import write_atomically
 from labkit.locks import alone
-from labkit.records import read_mapping
-from labkit.runs import provenance
+from labkit.runs import provenance, sweep_file
 from labkit.runs.grid import Grid
 from labkit.runs.key import Keys, code_version
 from labkit.runs.many import ManyRuns
-from labkit.runs.notebook import read_parameters
-from labkit.runs.point import Job, Outcome, execute
+from labkit.runs.notebook import Parameter, read_parameters
+from labkit.runs.point import Job, Outcome, execute, outcome_of
 from labkit.runs.project import project_folder
+from labkit.runs.sweep_file import SweepError
 from labkit.runs.workers import Workers
 
-FILE = "sweep.json"
 LOCK = ".lock"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a used-up quota, a limit on the size of files
-
-
-class SweepError(ValueError):
-    """A sweep cannot start. The message says why, and what to do."""
 
 
 @dataclass
@@ -72,55 +65,87 @@ class Tell:
 
 
 def sweep_folder(grid: Grid, folder: str | Path | None = None) -> Path:
-    """The folder of a sweep. Without `folder`: that of the same sweep if it was begun before, else a new one.
+    """The folder of a sweep. Without `folder`: one that has a sweep of the same code with all values of the grid, else a new one.
 
-    A new one is `runs/sweeps/<notebook>-<n>` in the project. Raises `SweepError` for a folder of another sweep.
+    A new one is `runs/sweeps/<notebook>-<n>` in the project. A given `folder` may hold a sweep with other values, which the
+    grid extends. Raises `SweepError` for a folder of another notebook or other code.
     """
-    about = _about(grid)
+    new = sweep_file.about(grid)
     if folder is not None:
         place = Path(folder).resolve()
         if place.exists() and not place.is_dir():
             raise SweepError(f"{place} is a file: give a folder")
-        if (place / FILE).is_file() and not _is_same(place, about):
-            raise SweepError(f"{place} holds another sweep, or one of other code: give another --folder")
+        if (there := sweep_file.read(place)) and (why := sweep_file.refusal(there, new, place)):
+            raise SweepError(why)
         return place
     sweeps, number = project_folder() / "runs" / "sweeps", 1
     while (place := sweeps / f"{grid.notebook.stem}-{number}").exists():
-        if _is_same(place, about):
-            return place
+        with suppress(SweepError):  # a damaged one
+            if (there := sweep_file.read(place)) and sweep_file.covers(there, new, grid.notebook):
+                return place
         number += 1
     return place
 
 
 def kept_threads(folder: Path) -> int | None:
     """The threads of the sweep that was begun in `folder`, which goes on with them; None for a new sweep."""
-    threads = _read(folder).get("threads")
-    return threads if isinstance(threads, int) else None
+    there = sweep_file.read(folder)
+    return there.threads if there else None
 
 
 @contextmanager
 def sweep_in(folder: Path, grid: Grid, threads: int) -> Iterator[None]:
-    """Hold the folder for a sweep while the block runs, and write `sweep.json`.
+    """Hold the folder for a sweep while the block runs. `sweep.json` has the grid, and what was there before.
 
-    Raises `SweepError` if another process sweeps into the folder.
+    Raises `SweepError` if another process sweeps into the folder, and if the folder has runs of other code or threads.
     """
     in_use = f"another sweep runs in {folder}: wait for it, or give another --folder"
     with alone(folder / LOCK, refuse=lambda: SweepError(in_use)):
-        text = json.dumps({**_about(grid), "threads": threads}, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(folder / FILE, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        there, new = sweep_file.read(folder), sweep_file.about(grid, threads)
+        if there and (why := sweep_file.refusal(there, new, folder)):
+            raise SweepError(why)
+        sweep_file.write(folder, sweep_file.joined(there, new, grid.notebook) if there else new)
         yield
 
 
 def jobs_of(grid: Grid, folder: Path, workers: Workers, *, minutes: float = 60.0) -> Iterator[Job]:
-    """The jobs of a grid's points. A run's folder is named by the key of its numbers, its threads and its device."""
-    keys, version, code = Keys(grid.notebook), code_version(), provenance.code(grid.notebook.parent)
-    home, sweep, usual = Path.cwd(), uuid.uuid4().hex[:8], usual_device(grid.notebook)
+    """The jobs of a grid's points, each with the folder of its run."""
+    version, code = code_version(), provenance.code(grid.notebook.parent)
+    home, sweep = Path.cwd(), uuid.uuid4().hex[:8]
+    for point, gpu, place in _places(grid, folder, workers.threads, bool(workers.gpus)):
+        yield Job(grid.notebook, point, place, workers.threads, home, gpu, minutes, code, version, sweep)
+
+
+def before(grid: Grid, folder: Path) -> tuple[int, int]:
+    """How many points of the grid are done in the folder, with or without a GPU, and how many have failed."""
+    threads = kept_threads(folder)
+    if threads is None:
+        return 0, 0
+    done = failed = 0
+    both = (_places(grid, folder, threads, gpus) for gpus in (False, True))
+    for places in zip(*both, strict=True):
+        states = {outcome.status for *_, place in places if (outcome := outcome_of(place))}
+        done += "done" in states
+        failed += "failed" in states and "done" not in states
+    return done, failed
+
+
+def _places(grid: Grid, folder: Path, threads: int, gpus: bool) -> Iterator[tuple[dict[str, Any], bool, Path]]:
+    """Each point, whether it needs a GPU, and the folder of its run, named by all that its numbers depend on.
+
+    A parameter that is given its own default makes no other run.
+    """
+    keys, usual, declared = Keys(grid.notebook), usual_device(grid.notebook), read_parameters(grid.notebook)
     for point in grid.points():
         wanted = str(point.get("device", usual))
-        gpu = wanted.startswith("cuda") or (wanted == "auto" and bool(workers.gpus))
-        device = "cuda" if gpu else wanted
-        name = f"{grid.notebook.stem}-{keys.of(point)}-{workers.threads}-{device}"
-        yield Job(grid.notebook, point, folder / name, workers.threads, home, gpu, minutes, code, version, sweep)
+        gpu = wanted.startswith("cuda") or (wanted == "auto" and gpus)
+        changed = {name: value for name, value in point.items() if not _is_usual(declared[name], value)}
+        name = f"{grid.notebook.stem}-{keys.of(changed)}-{threads}-{'cuda' if gpu else wanted}"
+        yield point, gpu, folder / name
+
+
+def _is_usual(parameter: Parameter, value: Any) -> bool:
+    return parameter.plain and bool(value == parameter.default)
 
 
 def usual_device(notebook: Path) -> str:
@@ -188,23 +213,3 @@ def first_ctrl_c(call: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _about(grid: Grid) -> dict[str, Any]:
-    """The contents of `sweep.json`: what makes two sweeps the same."""
-    key = Keys(grid.notebook).of({})
-    about = {"notebook": grid.notebook.name, "axes": grid.axes, "parameters": grid.parameters, "key": key}
-    return dict(json.loads(json.dumps(about)))  # tuples become lists, as in the file
-
-
-def _is_same(folder: Path, about: Mapping[str, Any]) -> bool:
-    there = _read(folder)
-    return all(there.get(name) == value for name, value in about.items())
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    """The contents of a folder's `sweep.json`; empty without a readable one."""
-    try:
-        return read_mapping(folder / FILE)
-    except (OSError, ValueError):
-        return {}

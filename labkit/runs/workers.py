@@ -1,9 +1,11 @@
 """The processes that do many runs: on this machine, or the workers of a Dask scheduler."""
 
+import asyncio
 import logging
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,11 @@ class Workers:
             self._opened = _client(self._cluster)
         return self._opened
 
+    def recount(self) -> None:
+        """Count the slots of a cluster anew: its workers come and go."""
+        if self._opened is not None and self._cluster is None:
+            self.slots = max(1, sum(self._opened.nthreads().values()))
+
     def close(self) -> None:
         """End the connection, and the workers of this machine."""
         if self._opened is not None:
@@ -74,7 +81,7 @@ def connected_workers(address: str, threads: int | None = None, *, folders: Sequ
     Raises `ConnectionError`, with the address, for a scheduler that does not answer, and one without workers;
     `RuntimeError`, with the worker's address, for a worker with other code or without a folder.
     """
-    client = _client(address)
+    client = _client_at(address)
     try:
         found = _examine(client, address, folders)
         gpus = [worker for worker, about in found.items() if about["gpu"]]
@@ -139,11 +146,52 @@ def _local_cluster(slots: int, gpus: Sequence[str]) -> Any:
 def _client(where: Any) -> "Client":
     from distributed import Client
 
-    try:
-        return Client(where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        why = "it does not answer" if isinstance(error, OSError) else str(error)
-        raise ConnectionError(f"there is no Dask scheduler at {where}: {why}") from None
+    return Client(where, timeout=PATIENCE, set_as_default=False)
+
+
+def _client_at(address: str) -> "Client":
+    """A connection to the scheduler at an address. Raises `ConnectionError`."""
+    with ThreadPoolExecutor(1) as pool:  # a notebook's thread has an event loop already
+        try:
+            kind = pool.submit(asyncio.run, _kind(address)).result()
+            if kind != "Scheduler":
+                raise ValueError(f"that is the address of a {kind or 'program'} of Dask, not of its scheduler")
+            return _client(address)
+        except Exception as error:  # another program that answers there may raise anything
+            raise ConnectionError(f"there is no Dask scheduler at {address}: {_why(error, address)}") from None
+
+
+async def _kind(address: str) -> str:
+    """What Dask runs at an address: `Scheduler`, `Worker`, `Nanny`. `Client` would wait for another program without end."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    async def asked() -> Any:
+        comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            return await comm.read()
+        finally:
+            comm.abort()
+
+    reply = await asyncio.wait_for(asked(), PATIENCE)
+    return str(reply.get("type", ""))
+
+
+def _why(error: Exception, address: str) -> str:
+    """The reason why no connection came about, in words."""
+    secure = address.startswith("tls:")
+    if isinstance(error, ValueError):
+        return str(error)
+    if secure and isinstance(error, TypeError):
+        return "tls:// needs the files of Dask's TLS settings, and they are not set; docs/sweeps.md names them"
+    if secure and isinstance(error, FileNotFoundError):
+        return "a file of Dask's TLS settings does not exist"
+    if secure and "certificate" in str(error):
+        return "its certificate is not signed by the authority of Dask's TLS settings"
+    if isinstance(error, OSError):
+        return "it does not answer" + ("" if secure else ", or only by tls://")
+    return f"another program answers there ({type(error).__name__})"
 
 
 def _examine(client: "Client", address: str, folders: Sequence[Path]) -> dict[str, Mapping[str, Any]]:

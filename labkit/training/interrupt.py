@@ -2,11 +2,15 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from labkit.own_group import own_group
 from labkit.records import History
+
+HEARD = own_group().heard  # Ctrl-C, and the signal by which `launch` stops its processes
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -35,15 +39,19 @@ def interrupts() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     asked = False
-    before = signal.getsignal(signal.SIGINT)
+    before = {one: signal.getsignal(one) for one in HEARD}
 
     def ask(number: int, frame: object) -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, before)
+        listen(before)
 
-    signal.signal(signal.SIGINT, ask)
+    def listen(handlers: Mapping[int, Any]) -> None:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+    listen(dict.fromkeys(HEARD, ask))
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        listen(before)

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from labkit.own_group import own_group
+
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -45,14 +47,14 @@ def launch(script: str | Path, *arguments: str, processes: int) -> None:
         command = [sys.executable, "-m", "labkit.training.torchrun", "--standalone", f"--nproc-per-node={processes}"]
         command += [f"--log-dir={folder}", "--redirects=3", str(script), *arguments]
         logs = _Logs(Path(folder))
-        # A session of its own: Ctrl-C then reaches the processes once, through torchrun.
+        # Ctrl-C then reaches the processes once, through torchrun.
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,
+            **own_group().settings,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},  # what is printed shows at once
         ) as child:
             interrupted = _follow(child, logs)
@@ -81,7 +83,7 @@ def _follow(child: "subprocess.Popen[str]", logs: "_Logs") -> bool:
                 child.terminate()
                 raise
             interrupted = True
-            child.send_signal(signal.SIGINT)
+            child.send_signal(own_group().stop)
 
 
 class _Logs:

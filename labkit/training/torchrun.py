@@ -13,10 +13,15 @@ from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from labkit.own_group import own_group
+
 
 def main(arguments: list[str]) -> int:
     """Run it; the exit code. Prints `{"1": -9}` where process 1 was ended by signal 9."""
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    for one in own_group().heard:
+        if one != signal.SIGINT:  # torchrun knows SIGINT alone, and passes it on
+            signal.signal(one, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         run.run(run.parse_args(arguments))
     except ChildFailedError as error:

@@ -12,6 +12,8 @@ from labkit.viz.theme import at_least, figure, look_of, plain
 
 MOST_WORDS = 40  # points that the sentence below a figure names
 WIDE = 45  # pixels of width for each value of the axis
+LETTERS = {"tick": 20, "line": 36, "title": 36}  # of a name at this place; the middle of a longer one is left out
+DECADES = 1.5  # of values above 0 from which on their axis is logarithmic
 
 
 def sweep_figure(table: pd.DataFrame, name: str, axis: str, series: Sequence[str] = ()) -> go.Figure:
@@ -34,7 +36,7 @@ def sweep_figure(table: pd.DataFrame, name: str, axis: str, series: Sequence[str
             go.Scatter(
                 x=[value if numbers else plain(value) for value in rows[axis]],
                 y=rows["mean"].tolist(),
-                name=plain(line),
+                name=plain(_short(line, "line")),
                 mode="lines+markers",
                 line={"color": look.colour, "dash": look.dash},
                 marker={"symbol": look.marker, "size": 9},
@@ -52,12 +54,27 @@ def sweep_figure(table: pd.DataFrame, name: str, axis: str, series: Sequence[str
     fig = figure(
         traces, f"{name}: highest at {_place(best, axis)}, {_said(best)}", description=_in_words(table, name, axis)
     )
-    values = list(dict.fromkeys(table[axis]))
-    fig.update_xaxes(title=plain(axis), **({"tickvals": values} if numbers and len(values) < 20 else {}))
+    fig.update_xaxes(**_axis(list(dict.fromkeys(table[axis])), axis, numbers))
+    fig.update_yaxes(title=f"{plain(_short(name, 'title'))}, mean with 95 % interval")
+    return at_least(fig, min(1200, 240 + WIDE * table[axis].nunique()))
+
+
+def _axis(values: Sequence[Any], name: str, numbers: bool) -> dict[str, Any]:
+    """The axis of the values: of numbers, on a logarithmic scale if they span decades; else one place for each value."""
+    title = plain(_short(name, "title"))
     if not numbers:
-        fig.update_xaxes(type="category")
-    fig.update_yaxes(title=f"{plain(name)}, mean with 95 % interval")
-    return at_least(fig, min(1200, 240 + WIDE * len(values)))
+        words = [plain(_short(str(value), "tick")) for value in values]
+        return {"title": title, "type": "category", "tickvals": [plain(value) for value in values], "ticktext": words}
+    ticks = {"tickvals": values, "ticktext": [f"{value:.6g}" for value in values]} if len(values) < 20 else {}
+    low, high = min(values), max(values)
+    if len(values) > 2 and low > 0 and math.log10(high / low) >= DECADES:
+        return {"title": f"{title}, logarithmic", "type": "log", **ticks}
+    return {"title": title, **ticks}
+
+
+def _short(text: str, place: str) -> str:
+    most = LETTERS[place]
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most // 2) :]}"
 
 
 def _bar(length: float) -> float:

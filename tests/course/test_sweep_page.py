@@ -59,6 +59,17 @@ def test_a_single_run_has_no_interval(tmp_path):
     assert cells(page, "top1") == [["18", "1", "0.5", "–", "–"]]
 
 
+def test_runs_whose_number_is_not_a_number_are_named(tmp_path):
+    def loss(depth, seed):
+        return None if depth == 34 or seed == 1 else 0.5
+
+    sweep = make_sweep(tmp_path, {"depth": [18, 34], "seed": [0, 1]}, loss=loss, top1=lambda *_: 0.5)
+    page = write_page(sweep).read_text(encoding="utf-8")
+    assert cells(page, "loss") == [["18", "1", "0.5", "–", "–"]]
+    assert "<li><b>loss</b>: depth 18 (1 run) and depth 34 (2 runs)</li>" in page
+    assert page.count("Some runs recorded") == 1
+
+
 def test_runs_that_are_not_done_are_listed_with_their_cause_and_count_in_no_mean(tmp_path):
     make_sweep(tmp_path, {"depth": [18], "seed": [0]}, top1=lambda *_: 0.5)
     error = {"message": "failed in cell [4] at `whole / 0`"}

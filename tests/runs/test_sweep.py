@@ -4,22 +4,30 @@ import io
 import json
 import os
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from distributed import Client
 from rich.console import Console
 from toy_course import write_notebook
 from typer.testing import CliRunner
 
 from labkit.cli import app
-from labkit.runs import provenance, workers
+from labkit.course.sweep_page import write_page
+from labkit.runs import provenance, stop_mark, workers
 from labkit.runs.grid import Grid, read_grid
 from labkit.runs.key import Keys
 from labkit.runs.many import ManyRuns
 from labkit.runs.notebook import NotebookError
-from labkit.runs.point import Job, Outcome, outcome_of
+from labkit.runs.point import Job, Outcome, execute, outcome_of
+from labkit.runs.runs_parquet import arrow_table
+from labkit.runs.spread import read_sweep
 from labkit.runs.sweep import SweepError, Tally, jobs_of, kept_threads, sweep, sweep_folder, sweep_in
 from labkit.runs.workers import Workers, local_workers, visible_gpus
 from labkit.terminal import SweepProgress
@@ -109,6 +117,7 @@ def test_an_axis_has_values_and_ranges_and_the_last_axis_varies_fastest(tmp_path
         (["sed=0..4"], {}, "has no parameter 'sed'; did you mean 'seed'?"),
         (["seed=1,two"], {}, "the parameter 'seed' takes int, not 'two'"),
         (["seed=1,2,1"], {}, "the grid has seed=1 twice"),
+        (["rate=1,nan"], {}, "the grid has rate=nan, and nan does not equal itself"),
         (["seed=1", "seed=2"], {}, "given twice"),
         (["seed=1"], {"seed": "2"}, "'seed' is given by --grid and by -p"),
         (["out=a,b"], {}, "each run of a sweep has a folder of its own"),
@@ -173,12 +182,62 @@ def test_the_same_sweep_has_the_same_folder_and_threads_and_another_sweep_a_new_
     with sweep_in(place, found, 3):
         assert sweep_folder(found) == place
         assert kept_threads(place) == 3
-        other = replace(found, parameters={"epochs": 1})
-        assert sweep_folder(other).name == "07_toy-2"
-        with pytest.raises(SweepError, match="holds another sweep"):
-            sweep_folder(other, place)
+        assert sweep_folder(replace(found, parameters={"epochs": 3})) == place  # which is the default
+        assert sweep_folder(replace(found, axes={"seed": [1]})) == place
+        assert sweep_folder(replace(found, parameters={"epochs": 1})).name == "07_toy-2"
     notebook(tmp_path, "pass")
     assert sweep_folder(found).name == "07_toy-2"  # numbers of other code are other numbers
+
+
+def test_another_grid_extends_a_sweep_and_the_done_points_are_not_run_again(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    sweep(grid(tmp_path, "seed=0..1", epochs="3"), place, two_workers, work=note)
+    more = sweep(grid(tmp_path, "seed=0..3"), place, two_workers, work=note)  # 3 epochs are the default
+    assert (more.done, more.there) == (4, 2)
+    wide = sweep(grid(tmp_path, "rate=0.25,0.5", "seed=0..3"), place, two_workers, work=note)  # 0.5 is the default
+    assert (wide.done, wide.there) == (8, 4)
+    assert made(place) == sorted("01230123")
+    about = json.loads((place / "sweep.json").read_text())
+    assert about["axes"] == {"seed": [0, 1, 2, 3], "rate": [0.25, 0.5]}
+    assert about["parameters"] == {"epochs": 3}
+    assert sweep(grid(tmp_path, "seed=2"), place, two_workers, work=note).there == 1
+    assert json.loads((place / "sweep.json").read_text()) == about
+
+
+def test_the_table_and_the_page_of_an_extended_sweep_have_all_points(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    for rates in ("rate=0.5,2", "rate=1"):
+        sweep(grid(tmp_path, rates, "seed=0..1"), place, two_workers, work=note)
+    found = read_sweep(place)
+    assert (found.axes, found.seeds, len(found.done)) == ({"rate": [0.5, 1.0, 2.0]}, [0, 1], 6)
+    assert sorted(arrow_table(place)["param.rate"].to_pylist()) == [0.5, 0.5, 1.0, 1.0, 2.0, 2.0]
+    assert "0.5, 1.0, 2.0" in write_page(place).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"notebook": "04_other.ipynb"}, "holds a sweep of 04_other.ipynb"),
+        ({"key": "0"}, "the notebook's code has changed since the sweep in "),
+        ({"key": "0", "version": "0"}, "labkit's code, torch or the notebook have changed since the sweep in "),
+        ({"threads": 2}, "has 2 threads, and numbers depend on them: leave --threads out"),
+        ({"axes": [1]}, "sweep.json is not of a sweep. Remove it, and its runs are found by their names"),
+    ],
+)
+def test_a_sweep_of_other_code_or_threads_is_not_extended_and_the_reason_is_named(tmp_path, change, said):
+    found, place = grid(tmp_path), tmp_path / "sweep"
+    with sweep_in(place, found, 1):
+        pass
+    about = json.loads((place / "sweep.json").read_text()) | change
+    (place / "sweep.json").write_text(json.dumps(about))
+    with (
+        pytest.raises(SweepError, match=f"{re.escape(said)}.*give another --folder"),
+        sweep_in(place, replace(found, axes={"seed": [9]}), 1),
+    ):
+        pass
+    assert json.loads((place / "sweep.json").read_text()) == about
+    with pytest.raises(SweepError, match=re.escape(said)) if "threads" not in change else nullcontext():
+        sweep_folder(found, place)
 
 
 def test_of_two_sweeps_in_one_folder_the_second_is_refused(tmp_path):
@@ -200,10 +259,81 @@ def test_after_stop_no_run_starts_and_those_under_way_end(tmp_path, two_workers)
     for _, outcome in many.outcomes(jobs_of(found, tmp_path / "sweep", two_workers)):
         seen.append(outcome.status)
         many.stop()
-    assert seen[:2] == ["done", "stop"] or "stop" in seen
-    assert set(seen) == {"done", "stop"}
-    assert len(made(tmp_path / "sweep")) < 10
+    assert seen.count("stop") == 1
+    assert seen.count("done") == len(made(tmp_path / "sweep")) <= 2 * two_workers.slots
     assert not [path for path in (tmp_path / "sweep").glob("07_toy-*") if not (path / "run.json").exists()]
+
+
+def hold(job: Job) -> Outcome:
+    """A run that has begun, and writes nothing before the file `go` is there."""
+    (job.place.parent / f"begun-{job.parameters['seed']}").touch()
+    while not (job.place.parent / "go").exists():
+        time.sleep(0.01)
+    return note(job)
+
+
+def test_a_run_that_has_begun_and_written_nothing_goes_on_after_stop(tmp_path, two_workers):
+    place, many = tmp_path / "sweep", ManyRuns(two_workers, work=hold)
+    place.mkdir()
+
+    def stop_and_go() -> None:
+        while len([*place.glob("begun-*")]) < 2:
+            time.sleep(0.01)
+        many.stop()
+        while not all(two_workers.client.run(is_marked, many._name).values()):
+            time.sleep(0.01)
+        (place / "go").touch()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(stop_and_go)
+        ended = [outcome.status for _, outcome in many.outcomes(jobs_of(grid(tmp_path), place, two_workers))]
+    assert ended == ["done", "done"]
+    assert len([*place.glob("begun-*")]) == 2
+
+
+def test_workers_that_come_later_take_part(tmp_path):
+    place = tmp_path / "sweep"
+    place.mkdir()
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50, "set_as_default": False}
+    with Client(n_workers=1, threads_per_worker=1, processes=False, **quiet) as client:
+        many = ManyRuns(Workers(1, 1, (), client), work=hold)
+
+        def grow_and_go() -> None:
+            while not [*place.glob("begun-*")]:
+                time.sleep(0.01)
+            client.cluster.scale(3)
+            while len([*place.glob("begun-*")]) < 3:  # two were handed out for one worker
+                time.sleep(0.01)
+            (place / "go").touch()
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(grow_and_go)
+            ended = [*many.outcomes(jobs_of(grid(tmp_path), place, many.workers))]
+    assert [outcome.status for _, outcome in ended] == ["done"] * 4
+    assert many.workers.slots == 3
+
+
+@pytest.mark.parametrize("part", ["place", "home"])
+def test_a_run_on_a_worker_that_does_not_see_a_folder_has_failed(tmp_path, part):
+    job = Job(notebook(tmp_path), {"seed": 1}, tmp_path / "run", 1, tmp_path)
+    job = replace(job, **{part: tmp_path / "absent" / "run"})
+    outcome = execute(job)
+    assert outcome.status == "failed"
+    assert f"does not see the folder {tmp_path / 'absent'}" in outcome.why
+    assert not (tmp_path / "absent").exists()
+
+
+def is_marked(name: str) -> bool:
+    return name in stop_mark._marks
+
+
+def test_stop_ends_a_sweep_that_no_worker_is_left_for(tmp_path):
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 50, "set_as_default": False}
+    with Client(n_workers=0, host="127.0.0.1", **quiet) as client:
+        many = ManyRuns(Workers(2, 1, (), client), work=note)
+        jobs = jobs_of(grid(tmp_path), tmp_path, many.workers)
+        threading.Timer(0.5, many.stop).start()
+        assert [*many.outcomes(jobs)] == []
 
 
 def command(folder: Path, *options: str, answer: str = ""):
@@ -225,14 +355,24 @@ def test_a_dry_run_writes_the_points_and_starts_nothing(tmp_path):
     )
     done = command(tmp_path, *options)
     assert done.exit_code == 0
-    assert "6 points" in done.stderr
+    assert f"6 points in {tmp_path}: to run 6" in done.stderr
     assert done.stdout.split() == [str(tmp_path / "params.yaml")]
     points = yaml.safe_load((tmp_path / "params.yaml").read_text())
     assert points[0] == {"epochs": 1, "rate": 0.1, "seed": 0}
     assert len(points) == 6
-    again = command(tmp_path, *options)
-    assert again.exit_code == 2
-    assert "params.yaml exists already; move it, or give --folder" in again.stderr
+    assert command(tmp_path, *options).exit_code == 0  # the same file is not written again
+    other = command(tmp_path, "--grid", "seed=1", "--dry-run", "--folder", str(tmp_path))
+    assert other.exit_code == 2
+    assert "params.yaml exists already; move it, or give --folder" in other.stderr
+
+
+def test_a_dry_run_says_how_many_points_are_done(tmp_path, two_workers):
+    place = tmp_path / "sweep"
+    sweep(grid(tmp_path, "seed=10..14"), place, two_workers, work=note)
+    options = ("--grid", "seed=10..19", "--dry-run", "--folder", str(place))
+    assert "10 points in" in (said := command(tmp_path, *options).stderr)
+    assert "sweep: done 4, failed 1, to run 5\n" in said
+    assert "sweep: done 4, failed 1, to run 6\n" in command(tmp_path, *options, "--retry-failed").stderr
 
 
 @pytest.mark.parametrize("answer", ["", "n\n", "perhaps\n"])

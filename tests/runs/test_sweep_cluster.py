@@ -1,19 +1,20 @@
 """Sweeps with real kernels, on a real scheduler with two workers and on this machine: killed, stopped, out of room."""
 
-import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from dask_cluster import cluster
 from toy_course import write_notebook
 
 import labkit
@@ -27,7 +28,6 @@ from labkit.runs.results import record
 mkl = "MKL_NUM_THREADS" in os.environ
 record(out, double=2 * seed, threads=int(os.environ["OMP_NUM_THREADS"]), set_by_dask=mkl)
 time.sleep(wait)"""
-DASK = "distributed.cli.dask_"
 
 
 def notebook(folder: Path, code: str = RECORDS) -> Path:
@@ -56,45 +56,6 @@ def first_under_way(process: "subprocess.Popen[str]", folder: Path) -> Run:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     return found[0]
-
-
-@contextmanager
-def background(*command: str, **settings) -> "Iterator[subprocess.Popen[bytes]]":
-    process = subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.DEVNULL, **settings)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def cluster(folder: Path, environments: list[dict[str, str]], *options: str) -> Iterator[str]:
-    """A Dask scheduler, and a worker for each environment; the address."""
-    file = folder / "scheduler.json"
-    quiet = ["--no-dashboard", "--scheduler-file", str(file)]
-    with ExitStack() as stack:
-        stack.enter_context(background(f"{DASK}scheduler", "--host", "127.0.0.1", "--port", "0", *quiet))
-        while not file.exists():
-            time.sleep(0.1)
-        for environment in environments:
-            own = options or ("--nthreads", "1")
-            worker = background(f"{DASK}worker", *own, *quiet, env={**os.environ, **environment}, cwd="/")
-            stack.enter_context(worker)
-        address = json.loads(file.read_text())["address"]
-        _wait_for(address, len(environments))
-        yield address
-
-
-def _wait_for(address: str, workers: int) -> None:
-    from distributed import Client
-
-    with Client(address, timeout=60, set_as_default=False) as client:
-        client.wait_for_workers(workers)
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +180,26 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
     ):
         pass
     with pytest.raises(ConnectionError, match="no Dask scheduler at head: missing port"), connected_workers("head"):
+        pass
+
+
+def test_another_program_at_the_address_is_named_and_not_waited_for(address):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and says nothing
+        where = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=f"{where}: it does not answer"), connected_workers(where):
+            pass
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as web:  # as Dask's own dashboard
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        where = f"tcp://127.0.0.1:{web.server_port}"
+        with pytest.raises(ConnectionError, match=f"there is no Dask scheduler at {where}"), connected_workers(where):
+            pass
+        web.shutdown()
+    with connected_workers(address) as found:
+        worker = next(iter(found.client.nthreads()))
+    with (
+        pytest.raises(ConnectionError, match="the address of a Worker of Dask, not of its scheduler"),
+        connected_workers(worker),
+    ):
         pass
 
 
