@@ -13,6 +13,7 @@ def explorer():
     return architecture_explorer(read_designs(), measure=measure, live=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "depth", "width", "cardinality"),
     [
@@ -59,6 +60,7 @@ def test_an_impossible_network_is_replaced_by_the_nearest_that_the_code_builds(e
     assert explorer.choice[3] == "8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", read_designs()["family"].unique())
 def test_every_family_takes_a_single_frame_of_few_pixels_or_says_why_not(explorer, family):
     explorer.set(family=family)
