@@ -11,7 +11,7 @@ from labkit.cli.network_options import Classes, Device, Model, Parameters, Worke
 
 if TYPE_CHECKING:
     from labkit.data.video_dataset import VideoDataset
-    from labkit.records import Level, Predictions
+    from labkit.records import History, Level, Predictions
     from labkit.training.job import Job
 
 
@@ -65,12 +65,8 @@ def train(
 
     changes = {"epochs": epochs, "updates": updates, "batch_size": batch_size, "lr": lr, "flip": flip}
     clip = {"frames": frames, "stride": stride, "size": size, "fps": fps}
-    given: dict[str, Any] = {
-        "data": data,
-        "root": root and str(root.expanduser().resolve()),
-        "model": model,
-        "protocol": protocol,
-    }
+    folder = root and str(root.expanduser().resolve())
+    given: dict[str, Any] = {"data": data, "root": folder, "model": model, "protocol": protocol}
     given |= {"split": split, "val": val, "limit": limit, "seed": seed, "cached": cached}
     given |= {"changes": _given(changes), "clip": _given(clip), "overrides": overrides_of(parameter)}
     job = _job(out, {name: value for name, value in _given(given).items() if value != {}}, resume=resume)
@@ -79,11 +75,16 @@ def train(
     except TrainingInterrupted as stop:
         where = str(stop).partition(" To go on")[0]
         raise KeyboardInterrupt(f"{where} `labkit train --out {out}` goes on from there") from None
-    last = history.table.dropna(subset=["top1"]).groupby("split")["top1"].last()
-    measured = ", ".join(f"{name} {top1:.0%}" for name, top1 in last.items())
-    print(f"top-1 at clip level after {history.table['epoch'].max()} epochs: {measured or 'not measured'}")
+    print(_accuracies(history))
     print(f"curves: {write_page(out, _asked(job))}")
     print(f"next: labkit evaluate {out}\n      labkit predict VIDEO --weights {out}")
+
+
+def _accuracies(history: "History") -> str:
+    """The last accuracies of a training in one line."""
+    last = history.table.dropna(subset=["top1"]).groupby("split")["top1"].last()
+    measured = ", ".join(f"{name} {top1:.0%}" for name, top1 in last.items())
+    return f"top-1 at clip level after {history.table['epoch'].max()} epochs: {measured or 'not measured'}"
 
 
 @plainly

@@ -102,7 +102,10 @@ def network_of(choice: Mapping[str, str]) -> str:
 
 
 def build(choice: Mapping[str, str]) -> "Network":
-    """The network of a choice. Make it under `torch.device("meta")` to count only."""
+    """The network of a choice, of any whole numbers. Make it under `torch.device("meta")` to count only.
+
+    Raises `ValueError` for numbers that make no network.
+    """
     from labkit.models.convolutions import grouped
     from labkit.models.resnet import PLANS, ResNet
 
@@ -113,7 +116,10 @@ def build(choice: Mapping[str, str]) -> "Network":
     if choice["cardinality"] != NONE:
         plan = PLANS[name]
         depths = family.plan.get(choice["depth"], plan.depths)
-        convs = (partial(grouped, cardinality=int(choice["cardinality"])),)
+        cardinality, channels = int(choice["cardinality"]), width * plan.widening
+        if channels % cardinality:
+            raise ValueError(f"cardinality {cardinality} does not divide the {channels} channels of the first stage")
+        convs = (partial(grouped, cardinality=cardinality),)
         return ResNet(replace(plan, depths=depths, convs=convs), num_classes=CLASSES, width=width, clip=clip)
     more: dict[str, Any] = {} if choice["shortcut"] == NONE else {"shortcut": choice["shortcut"]}
     if usual.flow is not None:
@@ -124,7 +130,10 @@ def build(choice: Mapping[str, str]) -> "Network":
 
 
 def measure(choice: Mapping[str, str]) -> dict[str, Any]:
-    """The costs of one choice: `kept`, the bytes that training keeps of one clip, and a row for each endpoint."""
+    """The costs of one choice: `kept`, the bytes that training keeps of one clip, and a row for each endpoint.
+
+    Raises `ValueError` for numbers that make no network, or a network that cannot read its clip.
+    """
     import torch
 
     from labkit.models.profile import profile, totals, trace

@@ -7,6 +7,8 @@ over several seeds.
 
 from typing import TYPE_CHECKING
 
+from labkit.lazy import lazily
+
 if TYPE_CHECKING:
     from labkit.runs.accuracy import record_accuracy
     from labkit.runs.execute import RunFailed, run_notebook
@@ -25,11 +27,5 @@ _HOMES = {
     "runs_table": "table",
 }
 
-
-def __getattr__(name: str):
-    """Import a public name at its first use, so that a notebook that only records numbers loads nothing else."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# A notebook that only records numbers loads nothing else.
+__getattr__, __dir__ = lazily(__name__, _HOMES)

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from labkit.counting import counted, named
-from labkit.viz.chooser import Chooser, Record
+from labkit.viz.chooser import Choice, Chooser, Record
+from labkit.viz.live_chooser import LiveChooser
 from labkit.viz.theme import BLUE, GREY, VERMILLION, described, figure, look_of, plain
 
 CONTROLS = ("family", "depth", "width", "cardinality", "shortcut", "frames", "size")
 LABELS = {"width": "width (channels)", "size": "size (pixels)"}
+MOST = {"width": 512, "cardinality": 256, "frames": 128, "size": 512}  # of a design that is measured when it is chosen
 AXES = {"parameters": (1e5, 1e9), "macs": (1e7, 1e13)}  # of the map of published networks
 PLOT = (30, 10, 360, 190)  # its left, top, right and bottom, pixels
 
@@ -58,12 +60,18 @@ def cost_bars(table: pd.DataFrame, title: str | None = None, *, macs: str = "mac
 
 
 def architecture_explorer(
-    designs: pd.DataFrame, accuracies: Mapping[str, str] | None = None, **options: Any
+    designs: pd.DataFrame,
+    published: Mapping[str, str] | None = None,
+    *,
+    measure: Callable[[dict[str, str]], Mapping[str, Any]] | None = None,
+    **options: Any,
 ) -> Chooser:
     """Networks to take apart: each choice of sizes with its blocks, shapes, costs, and the published networks beside it.
 
     `designs` is the table of `labkit.models.designs.read_designs`: a row for each choice, in columns of text named as
-    `CONTROLS`, with `network`, `kept` and `endpoints`. `accuracies` has words for networks of the zoo: `65.1 % top-1`.
+    `CONTROLS`, with `network`, `kept` and `endpoints`. `published` has words for networks of the zoo: `65.1 % top-1`.
+    With `measure`, such as `labkit.models.designs.measure`, the live version takes any width, cardinality, frames and size:
+    it gives the `kept` and `endpoints` of a choice that the table lacks, or raises `ValueError` if there is no such network.
     `options` go to `Chooser`. Raises `ValueError` for a table without a row or with other columns.
     """
     missing = [name for name in (*CONTROLS, "network", "kept", "endpoints") if name not in designs.columns]
@@ -71,27 +79,31 @@ def architecture_explorer(
         raise ValueError(
             f"a table of designs has rows and the columns of read_designs; missing: {', '.join(missing) or 'rows'}"
         )
-    rows = [_Costed(row, accuracies or {}) for row in designs.to_dict("records")]
-    published = [row for row in rows if row.network]
-    states = {row.choice: row.record(published) for row in rows}
+    words = published or {}
+    rows = [_Costed(row, words) for row in designs.to_dict("records")]
+    zoo = [row for row in rows if row.network]
+    states = {row.choice: row.record(zoo) for row in rows}
     labels = [LABELS.get(name, name) for name in CONTROLS]
-    sliders = ["frames", LABELS["size"]]
-    dots = "".join(
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="{GREY}"><title>{html.escape(row.network)}</title></circle>'
-        for row in published
-        for x, y in [row.place()]
-    )
-    template = ARCHITECTURE.replace("DOTS", _frame() + dots)
-    return Chooser(states, labels, template, name="Architecture explorer", sliders=sliders, **options)
+    options = {"name": "Architecture explorer", "sliders": ["frames", LABELS["size"]], **options}
+    template = ARCHITECTURE.replace("DOTS", _frame() + "".join(row.dot() for row in zoo))
+    if measure is None:
+        return Chooser(states, labels, template, **options)
+
+    def count(choice: Choice) -> Record:
+        named = dict(zip(CONTROLS, choice, strict=True))
+        return _Costed({**named, "network": "", **measure(named)}, words).record(zoo)
+
+    numbers = {LABELS.get(name, name): most for name, most in MOST.items()}
+    return LiveChooser(states, labels, template, count=count, numbers=numbers, **options)
 
 
 class _Costed:
     """One design with its sums, and the texts that show it."""
 
-    def __init__(self, row: Mapping[Any, Any], accuracies: Mapping[str, str]) -> None:
+    def __init__(self, row: Mapping[Any, Any], published: Mapping[str, str]) -> None:
         self.choice = tuple(str(row[name]) for name in CONTROLS)
         self.network, self.kept, self.endpoints = str(row["network"]), int(row["kept"]), row["endpoints"]
-        self.accuracy = accuracies.get(self.network, "")
+        self.printed = published.get(self.network, "")
         self.parameters = sum(each[4] for each in self.endpoints)
         self.macs = sum(each[5] for each in self.endpoints)
 
@@ -126,6 +138,13 @@ class _Costed:
         ]
         across, up = (min(max(share, 0), 1) for share in shares)
         return left + across * (right - left), bottom - up * (bottom - top)
+
+    def dot(self) -> str:
+        """Its dot in the map."""
+        x, y = self.place()
+        return (
+            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="{GREY}"><title>{html.escape(self.network)}</title></circle>'
+        )
 
     def _row(self, endpoint: list[Any]) -> Record:
         name, _, output, field, parameters, macs = endpoint
@@ -173,13 +192,13 @@ class _Costed:
 
     def _beside(self, published: Sequence["_Costed"]) -> str:
         if self.network:
-            return f"This is {self.network} of the zoo{f'; published: {self.accuracy}' if self.accuracy else ''}."
+            return f"This is {self.network} of the zoo{f'; published: {self.printed}' if self.printed else ''}."
         alike = [row for row in published if row.choice[:2] == self.choice[:2]]
         if not alike:
             return "The zoo has no network of this depth."
         other = alike[0]
         return (
-            f"Beside {other.network}{f' (published: {other.accuracy})' if other.accuracy else ''}: "
+            f"Beside {other.network}{f' (published: {other.printed})' if other.printed else ''}: "
             f"{self.parameters / max(other.parameters, 1):.2g} times the parameters and "
             f"{self.macs / max(other.macs, 1):.2g} times the work."
         )

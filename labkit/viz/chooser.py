@@ -48,6 +48,11 @@ class Lazy(Mapping[Choice, Record]):
         return len(self._parts)
 
 
+def styled(picture: str) -> str:
+    """A picture with the style of all choosers, as the live version shows it."""
+    return f"<style>{STYLE}</style>{picture}"
+
+
 class Chooser(Twin):
     """Controls, and the picture of the values that they show.
 
@@ -60,6 +65,8 @@ class Chooser(Twin):
 
     Raises `ValueError` for no states, and for states that do not fit the controls.
     """
+
+    note = ""  # HTML below the controls of the static version
 
     def __init__(
         self,
@@ -95,14 +102,18 @@ class Chooser(Twin):
         for name, value in values.items():
             if name not in self.controls:
                 raise ValueError(f"no such control: {name!r}{meant_or_all(name, self.controls)}")
-            known = self._values[self.controls.index(name)]
-            if value not in known:
-                raise ValueError(f"{name} cannot be {value!r}{meant_or_all(str(value), known)}")
-        self.choice = self.settled(
-            [values.get(name, now) for name, now in zip(self.controls, self.choice, strict=True)]
-        )
+            self._check(name, value)
+        self._choose([values.get(name, now) for name, now in zip(self.controls, self.choice, strict=True)])
         self._show()
         return self.record
+
+    def _check(self, name: str, value: str) -> None:
+        known = self._values[self.controls.index(name)]
+        if value not in known:
+            raise ValueError(f"{name} cannot be {value!r}{meant_or_all(str(value), known)}")
+
+    def _choose(self, wanted: Sequence[str]) -> None:
+        self.choice = self.settled(wanted)
 
     def offered(self, number: int, before: Sequence[str]) -> list[str]:
         """The values of a control that go with the values before it, in the order in which it shows them."""
@@ -127,28 +138,39 @@ class Chooser(Twin):
         import ipywidgets
 
         self._moving = False
-        boxes = []
-        for number, name in enumerate(self.controls):
-            kind = ipywidgets.SelectionSlider if name in self._sliders else ipywidgets.Dropdown
-            options = self.offered(number, self.choice[:number])
-            box = kind(
-                options=options,
-                value=self.choice[number],
-                description=name,
-                style={"description_width": "initial"},
-                layout={"width": "min(20em, 95%)" if name in self._sliders else "max-content"},
-                disabled=len(options) == 1,
-            )
+        boxes = [self._control(number) for number in range(len(self.controls))]
+        for box in boxes:
             box.observe(self._moved, names="value")
-            boxes.append(box)
         above = ipywidgets.HBox(boxes, layout={"flex_flow": "row wrap"})
-        screen = ipywidgets.HTML(f"<style>{STYLE}</style>{self.picture()}")
+        screen = ipywidgets.HTML(styled(self.picture()))
         screen.add_class(CLASS)
         return ipywidgets.VBox([above, screen, keeping_keys(above)])
 
+    def _control(self, number: int) -> Any:
+        """The ipywidgets control of a number among `controls`."""
+        import ipywidgets
+
+        name, options = self.controls[number], self.offered(number, self.choice[:number])
+        kind = ipywidgets.SelectionSlider if name in self._sliders else ipywidgets.Dropdown
+        return kind(
+            options=options,
+            value=self.choice[number],
+            description=name,
+            style={"description_width": "initial"},
+            layout={"width": "min(20em, 95%)" if name in self._sliders else "max-content"},
+            disabled=len(options) == 1,
+        )
+
+    def _dress(self, number: int, box: Any) -> None:
+        """Let a control show the present choice, and offer what goes with it."""
+        options = self.offered(number, self.choice[:number])
+        if list(box.options) != options:
+            box.options = options
+        box.value, box.disabled = self.choice[number], len(options) == 1
+
     def _moved(self, _: Any) -> None:
         if not self._moving:
-            self.choice = self.settled([box.value for box in self.widget.children[0].children])
+            self._choose([str(box.value) for box in self.widget.children[0].children])
             self._show()
 
     def _show(self) -> None:
@@ -157,41 +179,46 @@ class Chooser(Twin):
         above, screen, _ = self._widget.children
         self._moving = True  # what is set here was not moved by hand
         for number, box in enumerate(above.children):
-            options = self.offered(number, self.choice[:number])
-            if list(box.options) != options:
-                box.options = options
-            box.value, box.disabled = self.choice[number], len(options) == 1
+            self._dress(number, box)
         self._moving = False
-        screen.value = f"<style>{STYLE}</style>{self.picture()}"
+        screen.value = styled(self.picture())
 
     # The static version
 
     def static(self) -> str:
         """The controls and the picture as HTML with a script. Without the script, the present picture alone is shown."""
+        now = self._of_table()
+        shown = self.states[now]
         places, controls = [], []
         for number, name in enumerate(self.controls):
             made = _slider if name in self._sliders else _menu
-            controls.append(made(name, self.choice[number], self._values[number]))
+            controls.append(made(name, now[number], self._values[number]))
             places.append({value: index for index, value in enumerate(self._values[number])})
         numbers = [[places[k][value] for k, value in enumerate(choice)] for choice in self.states]
         texts: dict[str, int] = {}
-        keys, parts = _keys(self.record), self.states.values()
+        keys, parts = _keys(shown), self.states.values()
         data = {
             "values": self._values,
             "states": numbers,
-            "now": list(self.states).index(self.choice),
+            "now": list(self.states).index(now),
             "template": _numbered(self.template, keys),
             "records": [_packed(record, keys, texts) for record in parts],
             "texts": list(texts),
         }
         return (
             f'<div class="{CLASS}" role="group" aria-label="{html.escape(self.name)}"><style>{STYLE}</style>'
-            f'<div class="{CLASS}-controls" hidden>{"".join(controls)}</div><div class="{CLASS}-shown">{self.picture()}</div>'
+            f'<div class="{CLASS}-controls" hidden>{"".join(controls)}{self.note}</div>'
+            f'<div class="{CLASS}-shown">{fill(self.template, shown)}</div>'
             f'<script type="application/json">{script_json(data)}</script></div><script>{SCRIPT}</script>'
         )
 
+    def _of_table(self) -> Choice:
+        """The present choice, or that of the table nearest to it."""
+        return Chooser.settled(self, self.choice)
+
     def _stored(self) -> dict[str, Any]:
-        return {"text/html": self.static(), "text/plain": html.unescape(str(self.record["words"]))}
+        words = self.states[self._of_table()]["words"]
+        return {"text/html": self.static(), "text/plain": html.unescape(str(words))}
 
 
 def _in_order(values: Mapping[str, None]) -> list[str]:

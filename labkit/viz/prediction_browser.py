@@ -21,7 +21,7 @@ CONTROLS = ("order", "true class", "answer", "video")
 ANY = "any"
 TOP = 5  # best scores shown
 LISTED = 200  # videos that a menu lists for one cell: the worst; more would only be scrolled past
-STORED = 12  # videos of each order in a saved notebook
+STORED = 6  # videos of each order in a saved notebook: all are read when the browser opens, a tenth of a second each
 KEPT = 32  # pictures kept while it is live
 Play = Callable[[str], bytes | None]  # a video's name -> an MP4 file, None where it cannot be read
 Frames = Callable[[str], Sequence[np.ndarray]]  # a video's name -> one frame for each window, uint8 (H, W, 3)
@@ -30,7 +30,7 @@ TEMPLATE = """<h4>{title}</h4>
 <div style="display:flex;flex-wrap:wrap;gap:1.4em;align-items:flex-start">{player}
 <table><tr><th>answer</th><th class="n">score</th><th></th></tr>{#answers}<tr><td>{name}</td><td class="n">{score}</td>
 <td><span class="{kind}" style="width:{width}em"></span></td></tr>{/answers}</table></div>
-<div class="wide"><table><tr>{#windows}<td>{picture}<br>{said}</td>{/windows}</tr></table></div><p>{words}</p>"""
+<div class="wide"><table><tr>{#windows}<td>{picture}<br>{said}</td>{/windows}</tr></table></div><p aria-live="polite">{words}</p>"""
 
 
 def most_wrong(predictions: Predictions) -> np.ndarray:
@@ -118,7 +118,13 @@ class PredictionBrowser(Chooser):
             name=self.name,
             live=False,
         )
+        if len(first) < len(self.by_video.videos):
+            kept.note = f'<p style="flex-basis:100%"><small>{self._note(len(first))}</small></p>'
         return kept.static()
+
+    def _note(self, kept: int) -> str:
+        every = counted(len(self.by_video.videos), "video")
+        return f"This page has {kept} of {every}: the first of each order. In JupyterLab the menus lead to all."
 
     def _true(self, row: int) -> str:
         label = int(self.by_video.labels[row])

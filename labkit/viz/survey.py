@@ -5,7 +5,7 @@ of `gap_map`.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -121,33 +121,10 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
     )
     columns = sorted({place[0] for place in places.values()})
     above = {column: number % 2 == 0 for number, column in enumerate(columns)}  # labels of neighbours do not meet
-    traces: list[Any] = [lines]
-    for read, name, symbol in ((True, "read", "circle"), (False, "unread", "circle-open")):
-        rows = papers[papers["read"] == read]
-        traces.append(
-            go.Scatter(
-                x=[places[key][0] for key in rows.index],
-                y=[places[key][1] for key in rows.index],
-                mode="markers+text",
-                name=name,
-                text=[plain(_short(str(one))) for one in rows["name"]],
-                textposition=["top center" if above[places[key][0]] else "bottom center" for key in rows.index],
-                textfont={"size": 11},
-                cliponaxis=False,
-                marker={
-                    "symbol": symbol,
-                    "opacity": 1,
-                    "color": BLUE if read else VERMILLION,
-                    "size": [11 + 2 * min(int(times), 10) for times in rows["wanted"]],
-                    "line": {"width": 1 if read else 3, "color": BLUE if read else VERMILLION},
-                },
-                customdata=[[plain(one.title), counted(one.wanted, "card")] for one in _rows(rows)],
-                hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]}<extra></extra>",
-            )
-        )
+    dots = [_dots(papers[papers["read"] == read], places, above, read=read) for read in (True, False)]
     years = papers["year"].dropna()
     tallest = max(sum(1 for place in places.values() if place[0] == one) for one in columns)
-    fig = figure(traces, title, height=max(420, 130 + 62 * tallest))
+    fig = figure([lines, *dots], title, height=max(420, 130 + 62 * tallest))
     labels = [str(int(one)) if one <= (years.max() if len(years) else 0) else "no year" for one in columns]
     fig.update_xaxes(tickvals=columns, ticktext=labels, title="Year of publication", showgrid=False, zeroline=False)
     fig.update_yaxes(visible=False)
@@ -158,6 +135,30 @@ def reading_map(papers: pd.DataFrame, edges: pd.DataFrame, title: str | None = N
         f"{counted(len(papers), 'paper')} by year, {counted(len(edges), 'line')} to what to read next; unread: {listed}.",
     )
     return at_least(fig, NAME * len(columns))
+
+
+def _dots(rows: pd.DataFrame, places: Mapping[Any, Any], above: Mapping[Any, bool], *, read: bool) -> go.Scatter:
+    """The read papers of a map, or the unread ones, with their names above or below them."""
+    colour = BLUE if read else VERMILLION
+    return go.Scatter(
+        x=[places[key][0] for key in rows.index],
+        y=[places[key][1] for key in rows.index],
+        mode="markers+text",
+        name="read" if read else "unread",
+        text=[plain(_short(str(one))) for one in rows["name"]],
+        textposition=["top center" if above[places[key][0]] else "bottom center" for key in rows.index],
+        textfont={"size": 11},
+        cliponaxis=False,
+        marker={
+            "symbol": "circle" if read else "circle-open",
+            "opacity": 1,
+            "color": colour,
+            "size": [11 + 2 * min(int(times), 10) for times in rows["wanted"]],
+            "line": {"width": 1 if read else 3, "color": colour},
+        },
+        customdata=[[plain(one.title), counted(one.wanted, "card")] for one in _rows(rows)],
+        hovertemplate="%{customdata[0]}<br>wanted by %{customdata[1]}<extra></extra>",
+    )
 
 
 def gap_figure(records: pd.DataFrame, title: str | None = None) -> go.Figure:

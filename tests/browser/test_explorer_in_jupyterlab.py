@@ -216,3 +216,34 @@ def test_a_chooser_in_jupyterlab_follows_its_menu_and_its_slider_by_keys(page, j
     page.get_by_label("input channel").select_option("1")
     expect(words).not_to_have_text(filters)
     assert page.locator(".jp-CodeCell").count() == 1  # the keys went to the slider
+
+
+ARCHITECTURE = """
+from labkit.models.designs import measure, read_designs
+from labkit.viz.architecture import architecture_explorer
+
+architecture_explorer(read_designs(), measure=measure)
+"""
+
+
+@pytest.mark.slow
+def test_the_architecture_explorer_in_jupyterlab_counts_a_number_that_is_typed(page, jupyterlab):
+    write_notebook(jupyterlab.folder / "architecture.ipynb", ARCHITECTURE)
+    open_and_run(page, jupyterlab, "architecture.ipynb")
+    page.wait_for_selector(".jp-OutputArea .noUi-handle", timeout=180_000)
+    cell = page.locator(".jp-CodeCell")
+    title, numbers = cell.locator("h4"), cell.locator(".labkit-numbers b")
+    expect(numbers.first).to_have_text("14.6 M")
+    width = cell.get_by_label("width (channels)")
+    width.fill("48")
+    width.press("Enter")
+    expect(title).to_contain_text("width 48", timeout=60_000)
+    assert numbers.first.inner_text() == "8.27 M"
+    cell.get_by_label("family").select_option("C3D")
+    expect(title).to_contain_text("C3D, depth 11, width 64, on 16×112×112", timeout=60_000)
+    frames = cell.locator(".widget-inline-hbox", has_text="frames")
+    frames.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowLeft")
+    alert = cell.get_by_role("alert")
+    expect(alert).to_contain_text("five pools leave nothing of 15 frames", timeout=60_000)
+    expect(frames.locator(".widget-readout")).to_have_text("16")

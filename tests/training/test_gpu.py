@@ -13,7 +13,7 @@ import torch
 from tiny_training import SPEC, Tiny, tiny_model
 
 from labkit.records import History
-from labkit.training import fit, launch, loop
+from labkit.training import epochs, fit, launch
 from labkit.training.failures import TooLittleMemoryError
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
@@ -113,9 +113,9 @@ def test_two_gpus_with_statistics_over_both_learn_what_one_gpu_learns(tmp_path):
 
 def test_an_epochs_seconds_count_what_the_device_has_still_to_do(monkeypatch):
     clock = iter(range(1000))
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(epochs.time, "perf_counter", lambda: next(clock))
     waited = []
-    monkeypatch.setattr(loop, "wait_for", lambda device: waited.append(next(clock)))
+    monkeypatch.setattr(epochs, "wait_for", lambda device: waited.append(next(clock)))
     history = fit(tiny_model(), Tiny(12), epochs=1, device="cpu", **RECIPE)
     assert len(waited) == 1
     assert history.table["seconds"].tolist() == [waited[0] + 1]

@@ -5,9 +5,35 @@ from typing import Any
 from labkit.course.exercises.format import Exercise, Mistake
 from labkit.course.exercises.judging import judge
 
+OTHERS: tuple[tuple[tuple[int, ...], list[float], str], ...] = (
+    (
+        (8, 3, 2),
+        [0.0],
+        "of 8 frames, a kernel of 3 with stride 2 ends on frame 6: there it does not reach over the end",
+    ),
+    (
+        (10, 3, 3),
+        [0.0, 3.0],
+        "of 10 frames, a kernel of 3 with stride 3 ends on frame 9, the last: it reaches over the end",
+    ),
+    ((4, 1), [], "a kernel of one frame never reaches over an end: give an empty list"),
+    (
+        (3, 7),
+        [0.0, 1.0, 2.0],
+        "a kernel of 7 frames reaches over an end of 3 frames everywhere, and counts once each",
+    ),
+)
+
 
 def check(cut_off: Any) -> None:
     """Ask without a stride, with strides that meet the end of the clip and that miss it, and for kernels of 1 and of 7 frames."""
+    _check_without_stride(cut_off)
+    _check_stride(cut_off)
+    for asked, want, otherwise in OTHERS:
+        judge(_numbers(cut_off(*asked)), want, otherwise)
+
+
+def _check_without_stride(cut_off: Any) -> None:
     judge(
         _numbers(cut_off(11, 5)),
         [0.0, 1.0, 9.0, 10.0],
@@ -31,6 +57,9 @@ def check(cut_off: Any) -> None:
             "output frames are counted from 0": [1.0, 2, 10, 11],
         },
     )
+
+
+def _check_stride(cut_off: Any) -> None:
     judge(
         _numbers(cut_off(11, 5, 2)),
         [0.0, 5.0],
@@ -46,25 +75,6 @@ def check(cut_off: Any) -> None:
             ],
         },
     )
-    for asked, want, otherwise in (
-        (
-            (8, 3, 2),
-            [0.0],
-            "of 8 frames, a kernel of 3 with stride 2 ends on frame 6: there it does not reach over the end",
-        ),
-        (
-            (10, 3, 3),
-            [0.0, 3.0],
-            "of 10 frames, a kernel of 3 with stride 3 ends on frame 9, the last: it reaches over the end",
-        ),
-        ((4, 1), [], "a kernel of one frame never reaches over an end: give an empty list"),
-        (
-            (3, 7),
-            [0.0, 1.0, 2.0],
-            "a kernel of 7 frames reaches over an end of 3 frames everywhere, and counts once each",
-        ),
-    ):
-        judge(_numbers(cut_off(*asked)), want, otherwise)
 
 
 def _numbers(given: Any) -> Any:
