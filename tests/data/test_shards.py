@@ -20,6 +20,7 @@ from labkit.data.datasets import open_dataset
 from labkit.data.packing import pack
 from labkit.data.shards import ShardError, index_shards, rows_of, write_shards
 from labkit.data.video import VideoError
+from labkit.locks import alone
 from labkit.training.batches import EpochBatches, make_loader
 from labkit.training.sharing import Share
 
@@ -258,7 +259,10 @@ def test_a_full_disk_names_the_shard_and_leaves_whole_shards_to_go_on_from(tiny_
 
 
 def test_a_second_writer_in_the_same_folder_is_refused(tiny_ucf101, tmp_path):
-    with shard_writer._alone(tmp_path / "out"), pytest.raises(ShardError, match="another process writes shards there"):
+    with (
+        alone(tmp_path / "out" / shard_writer.LOCK),
+        pytest.raises(ShardError, match="another process writes shards there"),
+    ):
         write(tiny_ucf101, tmp_path / "out")
     write(tiny_ucf101, tmp_path / "out")
 
