@@ -54,13 +54,13 @@ def alone(path: Path, *, refuse: Callable[[], Exception] | None = None, remove: 
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Let one process at a time read and change the file `path`; the others wait. The lock is a hidden file beside it.
+    """Let one process at a time read and change the file `path`; the others wait. A hidden file beside it is the lock.
 
     Where the lock cannot be had (some network drives, a folder to read only), nobody waits.
     """
     with ExitStack() as held:
         with suppress(OSError):
-            held.enter_context(alone(path.with_name(f".{path.name}.lock")))
+            held.enter_context(alone(path.with_name(f".{path.name}.lock"), remove=True))
         yield
 
 
