@@ -4,6 +4,7 @@
 Words in braces are computed in the kernel from what the notebook measured, not from what it drew.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +145,12 @@ def first_exercise(number: str, ids: list[str]) -> Answers:
     mistake, check = found.wrong[0], ids[ids.index(found.cell) + 1]
     says = mistake.says.replace("`", "")
     return Answers(found.cell, check, found.answered(mistake.answer), says, found.answered(found.right[0]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beginner() -> None:
+    """A learner who has guessed nothing: a kept guess is where its slider starts."""
+    Path(os.environ["LABKIT_PROGRESS"]).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
