@@ -76,7 +76,7 @@ def test_the_notebook_of_the_page_runs_and_has_a_page_in_a_new_folder(tmp_path):
     (begin, measure), (finding,) = blocks("own_notebook.md", "bash"), blocks("own_notebook.md", "toml")
     assert "mean = 0.3" in bash(begin, tmp_path)
     course = tmp_path / "my-course"
-    assert (course / "build" / "course" / "11_camera_motion.html").is_file()
+    assert (course / "build" / "site" / "notebooks" / "11_camera_motion.html").is_file()
     (course / "docs").mkdir()
     (course / "docs" / "findings.toml").write_text(finding, encoding="utf-8")
     said = bash(measure.replace("--only 11", "--only 11 --seeds 2"), course)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import test_survey_pages
 from test_survey_pages import TITLE
-from toy_course import build_toy_course
+from toy_course import write_course
 
-from labkit.course.website.build import build_site
+from labkit.course.build import build_course
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 hostile, unguarded, watched = test_survey_pages.hostile, test_survey_pages.unguarded, test_survey_pages.watched
@@ -29,11 +29,10 @@ PAGES = (
 @pytest.fixture(scope="module")
 def site(hostile, tmp_path_factory) -> Path:
     """A site of a small course whose library holds the hostile card."""
-    project = tmp_path_factory.mktemp("site")
-    build_toy_course(project)
+    project = write_course(tmp_path_factory.mktemp("site"))
     library = next(folder / "summaries" for folder in hostile.parents if (folder / "summaries" / "hostile").is_dir())
     shutil.copytree(library / "hostile", project / "summaries" / "hostile")
-    return build_site(folder=project).index.parent
+    return build_course(folder=project).site.index.parent
 
 
 @pytest.mark.parametrize("name", PAGES)
