@@ -88,7 +88,7 @@ def run_course(
         typer.Option("-p", "--parameter", help="A parameter for all notebooks, `name=value`. Repeat for more."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A third of the work, for a machine on batteries. A finding may not hold.")
+        bool, typer.Option("--quick", help="Smaller parameters, for a machine on batteries. A finding may not hold.")
     ] = False,
     strict: Annotated[bool, typer.Option(help="Fail when a notebook takes longer than its budget.")] = False,
 ) -> None:

@@ -34,9 +34,7 @@ Threads = Annotated[
     ),
 ]
 Kernel = Annotated[str | None, typer.Option(help="The name of an installed kernel. Default: this Python.")]
-Quick = Annotated[
-    bool, typer.Option("--quick", help="The course's parameters for a third of the work; `-p` overrides them.")
-]
+Quick = Annotated[bool, typer.Option("--quick", help="The course's smaller parameters; `-p` overrides them.")]
 TensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Let every training write a TensorBoard, beside its history.")
 ]
@@ -72,7 +70,7 @@ def run(
     - `labkit run 05`
     - `labkit run 05 --parameters`
     - `labkit run 06 -p video=me.mp4 -p seed=1 --time-limit 10`
-    - `labkit run 05 --quick` (a third of the work)
+    - `labkit run 05 --quick` (smaller parameters: a finding may not hold)
     - `labkit run 05 --threads 1` (the findings were measured this way)
     - `labkit run 05 -f params.yaml --index $SLURM_ARRAY_TASK_ID` (one of many: `docs/runs.md`)
     """

@@ -26,7 +26,7 @@ class Lesson:
     needs: str = ""  # an extra of the installation without which the notebook cannot run
     numbers: tuple[Shown, ...] = ()  # the recorded numbers on the index
     short: Mapping[str, Any] = field(default_factory=dict)  # parameters for a run of seconds: grading and tests
-    quick: Mapping[str, Any] = field(default_factory=dict)  # parameters for about a third of the work
+    quick: Mapping[str, Any] = field(default_factory=dict)  # smaller parameters, for less work
     quick_s: float = 0.0  # processor seconds that a quick run took, as measured
 
     @property
